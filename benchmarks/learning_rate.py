@@ -1,0 +1,36 @@
+"""How the common track's learning rates were chosen: FedAvg's validation AUROC at seed 0, over a fixed grid.
+
+Run as `python benchmarks/learning_rate.py heart synthetic`; the best rate is then frozen in the task's file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from unittest.mock import patch
+
+import numpy as np
+
+from chainward import tasks
+from chainward.trials import trial
+from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.specification import Specification
+
+GRID = (1e-6, 1e-5, 1e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+LAST_ROUNDS = 5
+
+
+def validation_auroc(task_key: str, learning_rate: float) -> float:
+    """Return the mean validation AUROC of FedAvg over its last rounds at seed 0."""
+    task = tasks.load(task_key)
+    specification = Specification(strategy="fedavg", task=task_key, seed=0, rounds=task.rounds)
+    training = dataclasses.replace(task.training, learning_rate=learning_rate)
+    with patch.object(trial, "training_of", return_value=training):
+        result = trial.run(trial.prepare(specification, task.cohort(0), "cpu"), Checkpoint())
+    return float(np.mean([entry["validation_auroc"] for entry in result["rounds"][-LAST_ROUNDS:]]))
+
+
+for key in sys.argv[1:]:
+    scores = {rate: validation_auroc(key, rate) for rate in GRID}
+    best = max(scores, key=lambda rate: round(scores[rate], 4))  # equal to four decimals: the smaller rate
+    print(key, "  ".join(f"{rate:g}: {score:.4f}" for rate, score in scores.items()), f"-> {best:g}")

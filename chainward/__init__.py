@@ -1,0 +1,1 @@
+"""Blockchain and federated learning on health records: published schemes, reproduced and compared."""

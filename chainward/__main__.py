@@ -1,0 +1,5 @@
+"""`python -m chainward`."""
+
+from chainward.cli import main
+
+main()

@@ -1,0 +1,53 @@
+"""The leaderboard as `run` and `report` print it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import click
+
+from chainward.cli.output import as_table, shown
+
+_COLUMNS = {
+    "strategy": "strategy",
+    "auroc": "AUROC [95 %]",
+    "auroc_worst_hospital": "worst hospital",
+    "rounds": "rounds",
+    "latency_per_round_s": "s/round (modelled)",
+    "latency_total_s": "s total",
+    "gas_per_round": "gas/round",
+    "gas_deploy": "gas set-up",
+    "gas_total": "gas total",
+    "raw_records_shared": "raw records",
+    "sees_individual_updates": "sees updates",
+}
+
+
+def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print one table a task, best first; failed strategies say so."""
+    ordered = sorted(rows, key=lambda row: (row["task"], -(row["auroc_mean"] or 0.0)))
+    for task, group in groupby(ordered, key=lambda row: row["task"]):
+        as_table([_line(row) for row in group], _COLUMNS, title=f"\n{task}")
+
+
+def print_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
+    """Print every claim with its verdict and what decided it."""
+    if verdicts:
+        columns = {"strategy": "strategy", "claim": "claim", "tier": "tier", "verdict": "verdict", "basis": "found"}
+        as_table([{**row, "basis": row["found"] or row["why"]} for row in verdicts], columns, title="\nclaims")
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+    if row["auroc_mean"] is None:
+        interval = f"failed ({row['failed']} of {row['trials']})" if row["failed"] else "–"
+    else:
+        interval = f"{row['auroc_mean']:.3f} [{row['auroc_low']:.3f}, {row['auroc_high']:.3f}]"
+    worst = row["auroc_worst_hospital"]
+    return {**row, "auroc": interval, "auroc_worst_hospital": "not estimable" if worst is None else shown(worst)}
+
+
+def say(text: str) -> None:
+    """Print one line of progress to standard error."""
+    click.echo(text, err=True)

@@ -1,0 +1,79 @@
+"""`chainward list`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+def _strategies() -> list[dict[str, Any]]:
+    from chainward import discovery
+    from chainward.errors import ChainwardError
+
+    rows: list[dict[str, Any]] = []
+    found = discovery.keys()
+    for key in found:
+        try:
+            card = discovery.load(key).card
+        except ChainwardError as error:
+            nothing = dict.fromkeys(("where", "year", "family", "tier", "reference"))
+            rows.append({"key": key, "title": f"cannot be loaded: {error}", **nothing})
+            continue
+        rows.append(
+            {
+                "key": card.key,
+                "title": card.title,
+                "where": card.where,
+                "year": card.year,
+                "family": card.family,
+                "tier": card.tier,
+                "reference": card.reference,
+            }
+        )
+    return rows
+
+
+def _tasks() -> list[dict[str, Any]]:
+    from chainward import tasks
+
+    loaded = ((key, tasks.load(key)) for key in tasks.names())
+    return [
+        {"key": key, "title": task.title, "outcome": task.outcome, "licence": task.licence, "needs": task.requires()}
+        for key, task in loaded
+    ]
+
+
+def _ledgers() -> list[dict[str, Any]]:
+    from chainward.ledgers import LEDGERS
+
+    return [{"key": key, "title": title} for key, title in LEDGERS.items()]
+
+
+def _engines() -> list[dict[str, Any]]:
+    from chainward.engines import ENGINES
+
+    return [{"key": key, "title": title} for key, title in ENGINES.items()]
+
+
+_WHAT = {"strategies": _strategies, "tasks": _tasks, "ledgers": _ledgers, "engines": _engines}
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(list(_WHAT)))
+@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+def command(what: str, json_output: bool) -> None:
+    """List strategies, tasks, ledgers or engines.
+
+    \b
+    Examples:
+      chainward list strategies
+      chainward list tasks --json
+    """
+    from chainward.cli.output import as_json, as_table
+
+    rows = _WHAT[what]()
+    if json_output:
+        as_json(rows)
+    else:
+        as_table(rows, {key: key for key in rows[0]})

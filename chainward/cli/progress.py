@@ -1,0 +1,65 @@
+"""A run as a user sees it: what is skipped, a bar while trials run, the leaderboard, where the report is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from chainward.cli.leaderboard import print_leaderboard, print_verdicts, say
+from chainward.cli.output import as_json
+from chainward.trials import record, runner
+from chainward.trials.judges import verdicts
+from chainward.trials.plan import Plan
+
+
+def run_with_progress(plan: Plan, out: Path, processes: int, json_output: bool) -> None:
+    """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
+    sweep = runner.sweep(plan, out)
+    if sweep.skipped:
+        say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
+    failed = _run(plan, sweep, out, processes)
+    records = [found for name in sweep.identifiers if (found := record.read(record.path_of(out, name)))]
+    records.sort(key=record.order)
+    manifest = record.write_manifest(out, [found["id"] for found in records], record.provenance(plan.device))
+    render(records, manifest, out, json_output)
+    if failed:
+        say(f"{failed} trials failed; their errors are in the report")
+        sys.exit(1)
+
+
+def render(records: list[dict[str, Any]], manifest: dict[str, Any], out: Path, json_output: bool) -> None:
+    """Write the report of records into a folder and print its leaderboard."""
+    from chainward.report.tables import leaderboard_rows
+    from chainward.report.write import write_report
+
+    judged = verdicts(records)
+    write_report(records, judged, out, manifest)
+    rows = leaderboard_rows(records)
+    if json_output:
+        as_json(rows)
+        return
+    print_leaderboard(rows)
+    print_verdicts(judged)
+    say(f"\nreport: {out / 'index.html'}")
+
+
+def _run(plan: Plan, sweep: runner.Sweep, out: Path, processes: int) -> int:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    failed = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("trials", total=len(sweep.jobs))
+
+        def done(job: runner.Job, document: dict[str, Any]) -> None:
+            nonlocal failed
+            if document["status"] == "failed":
+                failed += 1
+                message = document["error"]["message"]
+                progress.console.print(f"failed: {job.specification.label}: {message}", markup=False)
+            progress.update(bar, advance=1, description=job.specification.label)
+
+        runner.run(sweep.jobs, out, processes, plan.device, done)
+    return failed

@@ -1,0 +1,106 @@
+"""`chainward run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chainward.errors import ChainwardError
+
+
+def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
+    """Read HOSPITAL or HOSPITAL:3,4."""
+    absent = {}
+    for value in values:
+        name, _, rounds = value.partition(":")
+        try:
+            absent[name] = [int(number) for number in rounds.split(",") if number]
+        except ValueError:
+            raise ChainwardError(f"--absent {value!r}: write HOSPITAL or HOSPITAL:3,4 with rounds as numbers") from None
+    return absent
+
+
+def _delays(values: tuple[str, ...]) -> dict[str, float]:
+    """Read HOSPITAL:SECONDS."""
+    delays = {}
+    for value in values:
+        name, _, seconds = value.rpartition(":")
+        try:
+            delays[name] = float(seconds)
+        except ValueError:
+            raise ChainwardError(f"--delay {value!r}: write HOSPITAL:SECONDS") from None
+    return delays
+
+
+def _speeds(values: tuple[str, ...]) -> dict[str, str]:
+    """Read NAME=VALUE."""
+    return {name: value for name, _, value in (text.partition("=") for text in values)}
+
+
+@click.command("run")
+@click.argument("plan", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trials side by side.")
+@click.option("--name", help="Name of the plan.")
+@click.option("--title", help="Title of the report.")
+@click.option("--task", "tasks", multiple=True, help="Task instead of the plan's; repeatable.")
+@click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
+@click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
+@click.option("--rounds", type=int, help="Rounds instead of the task's.")
+@click.option("--track", help="common or published.")
+@click.option("--engine", help="Where local work runs; see `chainward list engines`.")
+@click.option("--device", help="auto, cpu or cuda.")
+@click.option("--ledger", help="Where contracts run; see `chainward list ledgers`.")
+@click.option("--consensus", help="Model of block times: poa or pow.")
+@click.option("--absent", multiple=True, metavar="HOSPITAL[:ROUNDS]", help="A hospital that does not answer.")
+@click.option("--delay", multiple=True, metavar="HOSPITAL:SECONDS", help="A hospital that answers late.")
+@click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
+@click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
+def command(
+    plan: Path, out: Path | None, jobs: int, json_output: bool, absent: tuple[str, ...], **options: Any
+) -> None:
+    """Run PLAN, a TOML file, and write its report.
+
+    What is already recorded in the folder is not run again, so an interrupted run goes on where it was.
+
+    \b
+    Examples:
+      chainward run benchmarks/demo.toml
+      chainward run benchmarks/demo.toml --jobs 2 --out reports/quick --seeds 1
+      chainward run benchmarks/demo.toml --strategy bflc --task heart --absent Hungary:3,4
+    """
+    from chainward.cli.progress import run_with_progress
+    from chainward.trials.plan import read
+
+    nested = {
+        "ledger": {k: v for k, v in (("name", options.pop("ledger")), ("consensus", options.pop("consensus"))) if v},
+        "faults": {
+            key: value
+            for key, value in (("absent", _absences(absent)), ("delay", _delays(options.pop("delay"))))
+            if value
+        },
+        "speeds": _speeds(options.pop("speed")),
+    }
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
+    overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
+    loaded = read(plan, overrides)
+    folder = out or Path("reports") / loaded.name
+    writable(folder)
+    run_with_progress(loaded, folder, jobs, json_output)
+
+
+def writable(folder: Path) -> None:
+    """Make the folder and try to write in it.
+
+    Raises:
+        ChainwardError: that fails.
+    """
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None

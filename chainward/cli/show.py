@@ -1,0 +1,71 @@
+"""`chainward show`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+
+@click.command("show")
+@click.argument("name")
+@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+def command(name: str, json_output: bool) -> None:
+    """Show what NAME is: a strategy's card, hyper-parameters, claims and contract costs.
+
+    \b
+    Examples:
+      chainward show bflc
+      chainward show blockflow --json
+    """
+    from chainward.cli.output import as_json
+
+    document = describe(name)
+    if json_output:
+        as_json(document)
+    else:
+        _print(document)
+
+
+def describe(key: str) -> dict[str, Any]:
+    """Return a strategy's card, hyper-parameters, claims with rule and tier, and contract functions with gas."""
+    from chainward import discovery
+    from chainward.ledgers import snapshot
+
+    strategy = discovery.build(key, {})
+    card = asdict(strategy.card)
+    costs = [row for row in snapshot.read() if row["contract"] in card["contracts"]]
+    claims = [
+        {
+            "key": claim["key"],
+            "claim": claim["claim"],
+            "tier": claim["tier"],
+            "quoted": claim.get("quoted", ""),
+            "rule": {"reproduced": claim["reproduced"], "partly": claim.get("partly", "")},
+            "plan": claim["plan"],
+        }
+        for claim in discovery.claims(key)
+    ]
+    return {"card": card, "parameters": asdict(strategy), "claims": claims, "contracts": costs}
+
+
+def _print(document: dict[str, Any]) -> None:
+    from chainward.cli.output import as_table, shown
+
+    card = document["card"]
+    click.echo(f"{card['title']}\n{card['authors']}. {card['where']}.\n\n{card['summary']}\n")
+    facts = ("family", "tier", "consensus", "sees_individual_updates", "raw_records_shared", "tolerates_absence")
+    as_table(
+        [{"fact": name.replace("_", " "), "value": shown(card[name])} for name in facts]
+        + [{"fact": f"parameter {name}", "value": shown(value)} for name, value in document["parameters"].items()]
+        + [{"fact": "deviation", "value": text} for text in card["deviations"]],
+        {"fact": "fact", "value": ""},
+    )
+    if document["claims"]:
+        rows = [{**claim, "reproduced": claim["rule"]["reproduced"]} for claim in document["claims"]]
+        columns = {"claim": "claim", "tier": "tier", "quoted": "quoted", "reproduced": "reproduced if"}
+        as_table(rows, columns, title="\nclaims")
+    if document["contracts"]:
+        columns = {"contract": "contract", "function": "function", "min": "gas min", "median": "median", "max": "max"}
+        as_table(document["contracts"], columns, title="\ncontract functions (three rounds, six hospitals)")

@@ -1,0 +1,35 @@
+"""`chainward verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("verify")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "json_output", is_flag=True, help="Print the outcome as JSON.")
+def command(folder: Path, json_output: bool) -> None:
+    """Check every record in FOLDER against its manifest and the manifest against its Merkle root.
+
+    Exits with 1 if something differs.
+
+    \b
+    Example:
+      chainward verify reports/demo
+    """
+    from chainward.cli.output import as_json
+    from chainward.trials import record
+
+    problems = record.verify(folder)
+    document = record.read_manifest(folder)
+    if json_output:
+        as_json({"sound": not problems, "problems": problems, "merkle_root": document["merkle_root"]})
+    elif problems:
+        click.echo("\n".join(problems))
+    else:
+        click.echo(f"{len(document['records'])} records are as recorded; Merkle root {document['merkle_root']}")
+    if problems:
+        sys.exit(1)

@@ -1,0 +1,68 @@
+"""Canonical bytes of what parties send, store and keep: deterministic CBOR (RFC 8949) with typed arrays (RFC 8746)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import cbor2
+import numpy as np
+
+_TAG_OF_DTYPE = {"<f4": 85, "<f8": 86, "<i4": 78, "<i8": 79, "|u1": 64, "<u8": 71}
+_DTYPE_OF_TAG = {tag: np.dtype(dtype) for dtype, tag in _TAG_OF_DTYPE.items()}
+_MULTI_DIMENSIONAL = 40
+
+
+def encode(value: Any) -> bytes:
+    """Encode numbers, text, bytes, tuples, mappings, NumPy arrays and dataclasses (as their fields).
+
+    Raises:
+        TypeError: the value holds something that has no canonical form.
+    """
+    return cbor2.dumps(value, canonical=True, default=_encode_other)
+
+
+def decode(data: bytes) -> Any:
+    """Invert `encode`; sequences come back as tuples, dataclasses as mappings of their fields."""
+    return _frozen(cbor2.loads(data))
+
+
+def size(value: Any) -> int:
+    """Bytes of the canonical encoding."""
+    return len(encode(value))
+
+
+def fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name, not copied."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _encode_other(encoder: cbor2.CBOREncoder, value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        contiguous = np.ascontiguousarray(value)
+        tag = _TAG_OF_DTYPE.get(contiguous.dtype.str)
+        if tag is None:
+            raise TypeError(
+                f"arrays of {contiguous.dtype} have no canonical form; use float32, float64, int64 or uint8"
+            )
+        typed = cbor2.CBORTag(tag, contiguous.tobytes())
+        encoder.encode(cbor2.CBORTag(_MULTI_DIMENSIONAL, [list(value.shape), typed]))
+    elif isinstance(value, np.generic):
+        encoder.encode(value.item())
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        encoder.encode(fields(value))
+    else:
+        raise TypeError(f"a {type(value).__name__} has no canonical form")
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, cbor2.CBORTag):
+        shape, typed = value.value
+        array = np.frombuffer(typed.value, dtype=_DTYPE_OF_TAG[typed.tag])
+        return array.reshape(shape) if math.prod(shape) else np.empty(shape, array.dtype)
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, dict):
+        return {_frozen(key): _frozen(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,113 @@
+"""Data files that chainward does not ship: where they lie, what they must hash to, where they come from."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import pooch
+
+from chainward.errors import ChainwardError, DataMissing
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files published together: `url` ends where a file's name begins, `files` maps names to SHA-256 digests.
+
+    They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder.
+    """
+
+    name: str
+    url: str
+    folder: str
+    files: Mapping[str, str]
+    licence: str
+
+
+EXPLORER = Source(
+    name="explorer",
+    url="https://raw.githubusercontent.com/tsungtingkuo/explorerchain/b3c4e8dee108f738c31014c0236f4cbd116a2f48/data/",
+    folder="explorer",
+    licence="BSD-2-Clause, (c) 2012 Shuang Wang",
+    files={
+        "ca_test_1.txt": "ef9e6ba016b81229a16d3acbd30453de468f9e57b89ff2d758f421326a6b0488",
+        "ca_test_2.txt": "24d829ae6f032e5bb53ca4626514774eee3c1865d8f30ce407ce1290ce8bc985",
+        "ca_train_1.txt": "5d6a4ba4df6c01f1216b0592c137cea73b16a35025fe837e278d4f0ea95a1f15",
+        "ca_train_2.txt": "981116ed4ad52f46c514d165866cd244ce8fdfcdb8b5a3a61076aac6de68e60a",
+        "edin_test_1.txt": "1855eebc2b4731952d4874a96cbf99daa8a88c52dd5d00d30bf5074619c37b34",
+        "edin_test_2.txt": "33be4d35789d0079f999988978d9cc34a5e19daae778d1f1c1eca3a8f45dc183",
+        "edin_train_1.txt": "3f8ccf8edf13c4afdc0042b593bb37a6a92b67914b96689f0a580a984defd997",
+        "edin_train_2.txt": "0467bdbc314c7b9a8d44dada06cbda3927d0e60ca8f3454439d1e73b20cc8c44",
+    },
+)
+"""The four train and four test files of ExplorerChain's repository at a fixed commit.
+
+The digests are those of the authors' bytes. The names under `url` are recalled, not looked up: the digest decides
+on first use whether what arrives is the same file.
+"""
+
+SOURCES: Mapping[str, Source] = {source.name: source for source in (EXPLORER,)}
+
+
+def folder() -> Path:
+    """The user's data folder, where `fetch` puts what it downloads."""
+    return platformdirs.user_data_path("chainward", appauthor=False)
+
+
+def find(relative: str) -> Path | None:
+    """The file `relative` under `$CHAINWARD_DATA`, else under the user's data folder, else None."""
+    given = os.environ.get("CHAINWARD_DATA")
+    places = [Path(given), folder()] if given else [folder()]
+    return next((place / relative for place in places if (place / relative).is_file()), None)
+
+
+def requires(source: Source, names: tuple[str, ...]) -> str | None:
+    """None when every one of `names` is on this machine, else one line on what to fetch."""
+    absent = [name for name in names if find(f"{source.folder}/{name}") is None]
+    if not absent:
+        return None
+    return (
+        f"{', '.join(absent)} not found: run `chainward data get {source.name}`, "
+        f"or set CHAINWARD_DATA to a folder that holds {source.folder}/"
+    )
+
+
+def read(source: Source, name: str) -> bytes:
+    """The checked bytes of one file of `source`.
+
+    Raises DataMissing when it is not on this machine and ChainwardError when it is not the pinned file.
+    """
+    path = find(f"{source.folder}/{name}")
+    if path is None:
+        raise DataMissing(requires(source, (name,)))
+    return verified(path, source.files[name])
+
+
+def verified(path: Path, sha256: str) -> bytes:
+    """The bytes of `path`; raises ChainwardError when their SHA-256 is not `sha256`."""
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ChainwardError(f"{path} has SHA-256 {found}, expected {sha256}: replace it with the published file")
+    return content
+
+
+def fetch(source: Source, *, progress: bool = True) -> tuple[Path, ...]:
+    """Download what is missing of `source` into the user's data folder, check it, return the paths in order.
+
+    Files already there and sound are kept. Raises ChainwardError when the network or a digest fails.
+    """
+    shelf = pooch.create(
+        path=folder() / source.folder,
+        base_url=source.url,
+        registry={name: f"sha256:{digest}" for name, digest in source.files.items()},
+        retry_if_failed=3,
+    )
+    download = pooch.HTTPDownloader(progressbar=progress)
+    try:
+        return tuple(Path(shelf.fetch(name, downloader=download)) for name in source.files)
+    except (OSError, ValueError) as reason:
+        line = str(reason).splitlines()[0]
+        raise ChainwardError(f"could not get {source.name} from {source.url}: {line}") from reason

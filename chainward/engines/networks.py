@@ -1,0 +1,96 @@
+"""The tasks' networks, written once over a leading axis of hospitals; length one is an ordinary network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from chainward.methods.randomness import stream
+from chainward.tasks.base import Training
+
+
+class BatchedLinear(nn.Module):
+    """K linear layers at once: inputs [K, n, i] to outputs [K, n, o] by one `baddbmm`."""
+
+    def __init__(self, models: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(models, inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(models, 1, outputs))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Apply layer k to rows k."""
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+
+class Perceptrons(nn.Module):
+    """K multilayer perceptrons (ReLU) with one logit; without hidden units, K logistic regressions."""
+
+    def __init__(self, models: int, features: int, hidden: int) -> None:
+        super().__init__()
+        widths = [features, hidden, 1] if hidden else [features, 1]
+        self.layers = nn.ModuleList(BatchedLinear(models, inputs, outputs) for inputs, outputs in pairwise(widths))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits [K, n] for features [K, n, d]."""
+        for layer in self.layers[:-1]:
+            inputs = torch.relu(layer(inputs))
+        output: Tensor = self.layers[-1](inputs)
+        return output.squeeze(-1)
+
+
+def load_flat(module: nn.Module, weights: Tensor) -> None:
+    """Set the parameters of a batched module from flat weights [K, P]."""
+    sizes = [parameter[0].numel() for parameter in module.parameters()]
+    with torch.no_grad():
+        for parameter, part in zip(module.parameters(), torch.split(weights, sizes, dim=1), strict=True):
+            parameter.copy_(part.reshape(parameter.shape))
+
+
+def flat(parameters: Sequence[Tensor]) -> Tensor:
+    """Return the parameters of a batched module as flat weights [K, P]."""
+    return torch.cat([parameter.detach().flatten(1) for parameter in parameters], dim=1)
+
+
+class TaskNetwork:
+    """A task's network under a flat float32 weight vector [P]."""
+
+    def __init__(self, features: int, training: Training, device: torch.device) -> None:
+        self.features = features
+        self.hidden = training.hidden if training.network == "mlp" else 0
+        self.device = device
+        self.parameters = sum(parameter.numel() for parameter in self.build(1).parameters())
+
+    def build(self, models: int) -> Perceptrons:
+        """Return `models` networks as one batched module, all weights zero."""
+        return Perceptrons(models, self.features, self.hidden).to(self.device)
+
+    def initial(self, seed: int) -> npt.NDArray[np.float32]:
+        """Return first weights [P]: uniform within 1 / sqrt(fan-in), drawn for the seed."""
+        rng = stream(seed, "initial weights")
+        parts = []
+        for layer in self.build(1).layers:
+            assert isinstance(layer, BatchedLinear)
+            bound = 1 / math.sqrt(layer.weight.shape[1])
+            count = layer.weight.numel() + layer.bias.numel()
+            parts.append(rng.uniform(-bound, bound, count))
+        return np.concatenate(parts).astype(np.float32)
+
+    def predict(self, weights: npt.ArrayLike, features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return probabilities [n] for features [n, d], or [M, n] for stacked weights [M, P]."""
+        stacked = torch.as_tensor(np.array(weights, dtype=np.float32), device=self.device)
+        models = stacked.reshape(-1, self.parameters)
+        module = self.build(len(models))
+        load_flat(module, models)
+        rows = torch.as_tensor(features.astype(np.float32), device=self.device)
+        with torch.inference_mode():
+            logits = module(rows.expand(len(models), *rows.shape))
+            probabilities = torch.sigmoid(logits.double()).cpu().numpy()
+        result: npt.NDArray[np.float64] = probabilities.reshape(*stacked.shape[:-1], len(rows))
+        return result

@@ -1,0 +1,100 @@
+"""The parties of one trial, held in process: records, keys, memories, and running their local functions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainward.engines.networks import TaskNetwork
+from chainward.methods.encryption import KeyPair, key_pair
+from chainward.methods.randomness import stream
+from chainward.tasks.base import Cohort, Records, Training
+from chainward.world import Answer, Memory, Query, Site, Store
+from chainward.world.site import Trainer
+
+
+class Sites:
+    """Every party's inside. Memories are what its local functions returned last; strategies never see them."""
+
+    def __init__(
+        self, cohort: Cohort, training: Training, network: TaskNetwork, seed: int, store: Store, trainer: Trainer
+    ) -> None:
+        self.training, self.network = training, network
+        self.training_rows: dict[str, Records] = {hospital.name: hospital.train for hospital in cohort.hospitals}
+        self.memories: dict[str, Memory] = {}
+        self._hospitals = tuple(self.training_rows)
+        self._rows: dict[str, Records] = dict(self.training_rows)
+        self._validation = tuple(hospital.validation for hospital in cohort.hospitals)
+        self._seed, self._store, self._trainer = seed, store, trainer
+        self._keys = {name: self._key(name).public for name in self._hospitals}
+
+    def enrol(self, party: str, source: str | None) -> int:
+        """Add a party with no records, or with source "validation" the validation patients of all hospitals.
+
+        Raises:
+            KeyError: there is no such source.
+        """
+        rows = {None: (), "validation": self._validation}[source]
+        template = self._validation[0]
+        self._rows[party] = Records(
+            np.concatenate([template.features[:0], *(part.features for part in rows)]),
+            np.concatenate([template.labels[:0], *(part.labels for part in rows)]),
+            np.concatenate([template.patients[:0], *(part.patients for part in rows)]),
+        )
+        return len(self._rows[party])
+
+    def held(self, party: str, name: str) -> Any:
+        """Return the weights [P] a party holds under `name`, else the task's first weights."""
+        return self.memories.get(party, {}).get(name, self.network.initial(self._seed))
+
+    def rng(self, party: str, label: str) -> np.random.Generator:
+        """Return a party's own random stream for one occasion."""
+        return stream(self._seed, party, label)
+
+    def run(
+        self, party: str, steps: Sequence[Query], payload: Any, label: str, flops: float = 0.0, seconds: float = 0.0
+    ) -> Answer:
+        """Run local functions one after another at a party; `flops` and `seconds` were spent before."""
+        started = time.perf_counter()
+        site = Site(
+            name=party,
+            hospitals=self._hospitals,
+            train=self._rows[party],
+            network=self.network,
+            rng=self.rng(party, f"{label}/{steps[-1].name}"),
+            store=self._store,
+            key=self._key(party),
+            keys=self._keys,
+            trainer=self._trainer,
+        )
+        site.work(flops)
+        memory: Memory = self.memories.get(party, {})
+        for step in steps:
+            if step.local is None:
+                raise ValueError(f"query {step.name} trains the cohort and must come first")
+            payload, memory = step.local(site, memory, payload)
+        self.memories[party] = memory
+        return Answer(payload, site.cost(seconds + time.perf_counter() - started))
+
+    def _key(self, party: str) -> KeyPair:
+        return key_pair(stream("key", party).bytes(32))
+
+
+def device_for(name: str) -> Any:
+    """Return the torch device for "auto", "cpu" or "cuda"."""
+    import torch
+
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def cohort_features(cohort: Cohort) -> int:
+    """Return how many features each patient has."""
+    return int(cohort.hospitals[0].train.features.shape[1])
+
+
+def hospital_sizes(cohort: Cohort) -> Mapping[str, int]:
+    """Return each hospital's number of training patients."""
+    return {hospital.name: len(hospital.train) for hospital in cohort.hospitals}

@@ -1,0 +1,17 @@
+"""What a user can put right. The command line prints the one-line message and leaves with exit code 2."""
+
+
+class ChainwardError(Exception):
+    """A mistake outside the program; the message is one line and says how to fix it."""
+
+
+class DataMissing(ChainwardError):
+    """A task's data are not on this machine."""
+
+
+class UnknownName(ChainwardError, ValueError):
+    """No task, strategy or source of data goes by this name."""
+
+
+class BadParameter(ChainwardError, ValueError):
+    """A parameter that its owner does not have, or a value it cannot take."""

@@ -1,0 +1,28 @@
+"""Where contracts run; one module a ledger. A ledger module offers `build(params, seed, folders) -> Ledger`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainward.errors import UnknownName
+
+if TYPE_CHECKING:
+    from chainward.world import Ledger
+
+LEDGERS = {"evm": "revm in process, Cancun rules, blocks on the virtual clock"}
+
+
+def build(name: str, params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> Ledger:
+    """Return a fresh ledger called `name`; `folders` hold contracts besides chainward's own.
+
+    Raises:
+        UnknownName: there is none.
+        ChainwardError: a parameter is unknown.
+    """
+    if name not in LEDGERS:
+        raise UnknownName(f"no ledger is called {name!r}; there is {', '.join(LEDGERS)}")
+    ledger: Ledger = import_module(f"chainward.ledgers.{name}").build(params, seed, folders)
+    return ledger

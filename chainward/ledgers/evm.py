@@ -1,0 +1,261 @@
+"""The default ledger: revm in process, Cancun rules.
+
+`pyrevm` keeps one transaction open for as long as an EVM lives: storage once touched stays warm, and a slot's original
+value is that of its first touch, so from the second transaction on the gas would be wrong. Here each transaction runs
+behind a snapshot that is then reverted, which empties the journal, and what it changed is written to the database
+underneath; so every transaction starts cold and is billed as on a node.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyrevm
+from eth_abi.abi import decode as abi_decode
+from eth_abi.abi import encode as abi_encode
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from chainward.errors import ChainwardError
+from chainward.ledgers.accounts import Accounts
+from chainward.ledgers.artifacts import Artifact, find
+from chainward.ledgers.consensus import BlockTimes, block_times
+from chainward.ledgers.fees import floor_gas
+from chainward.world.ports import Receipt, Reverted
+
+BLOCK_GAS_LIMIT = 30_000_000
+ENDOWMENT_WEI = 10**24
+_COINBASE = "0x" + 40 * "0"
+_ACCOUNT = re.compile(r"(0x[0-9a-f]{40}): Account \{ info.*?storage: \{(.*?)\}, status: AccountStatus\(")
+_SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: (\d+), present_value: (\d+) \}")
+_REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*)")
+_ERROR_STRING, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """The block that is being filled."""
+
+    number: int = 0
+    gas: int = 0
+
+
+class EvmLedger:
+    """A chain of one's own: an account a party, blocks on the virtual clock, a gas limit a block."""
+
+    def __init__(self, blocks: BlockTimes, folders: tuple[Path, ...] = (), gas_limit: int = BLOCK_GAS_LIMIT) -> None:
+        self.receipts: list[Receipt] = []
+        self._blocks = blocks
+        self._folders = folders
+        self._gas_limit = gas_limit
+        self._evm = pyrevm.EVM(gas_limit=2**62)
+        self._contracts: dict[str, Artifact] = {}
+        self._accounts = Accounts(self._open_account)
+        self._nonces: dict[str, int] = {}
+        self._pending = _Pending()
+        self._log: list[tuple[Any, ...]] = []
+
+    def account(self, party: str) -> str:
+        """Return the address of a party's account; it is opened with 10**24 wei on first use."""
+        return self._accounts.of(party)
+
+    def deploy(self, contract: str, arguments: Sequence[Any], sender: str, value: int, at: float) -> Receipt:
+        """Create a contract from its compiled artifact."""
+        artifact = find(contract, self._folders)
+        code = artifact.bytecode + abi_encode(
+            artifact.constructor, self._accounts.addressed(artifact.constructor, arguments)
+        )
+        self._log.append(("deploy", contract, tuple(arguments), sender, value, at))
+        return self._transact(artifact, None, "constructor", code, sender, value, at)
+
+    def send(
+        self, address: str, function: str, arguments: Sequence[Any], sender: str, value: int, at: float
+    ) -> Receipt:
+        """Send a transaction; a refused one costs its gas, is kept as a failed receipt and raises `Reverted`."""
+        artifact = self._contracts[address.lower()]
+        called = artifact.functions[function]
+        data = called.encode(self._accounts.addressed(called.inputs, arguments))
+        self._log.append(("send", address, function, tuple(arguments), sender, value, at))
+        return self._transact(artifact, address, function, data, sender, value, at)
+
+    def call(self, address: str, function: str, arguments: Sequence[Any], sender: str | None, at: float) -> Any:
+        """Read from a contract at the newest block; one result comes alone, several as a tuple."""
+        artifact = self._contracts[address.lower()]
+        called = artifact.functions[function]
+        caller = self.account(sender) if sender else _COINBASE
+        self._set_block(self.block(at))
+        checkpoint = self._evm.snapshot()
+        try:
+            data = called.encode(self._accounts.addressed(called.inputs, arguments))
+            returned = self._evm.message_call(caller, address, calldata=data, is_static=True)
+        except RuntimeError as error:
+            raise Reverted(artifact.contract, function, _reason(error)) from None
+        finally:
+            self._evm.revert(checkpoint)
+        results = tuple(
+            self._accounts.named(kind, value)
+            for kind, value in zip(called.outputs, called.decode(returned), strict=True)
+        )
+        return results[0] if len(results) == 1 else results
+
+    def settled(self, at: float) -> float:
+        """Return when the block with the last transaction is made."""
+        return max(at, self._blocks.time(self._pending.number))
+
+    def wait(self, blocks: int, at: float) -> float:
+        """Return when so many further blocks have been made after `at`."""
+        return self._blocks.time(self.block(at) + blocks)
+
+    def block(self, at: float) -> int:
+        """Return the number of the newest block at `at`."""
+        return max(self._blocks.newest(at), self._pending.number)
+
+    def balance(self, party: str) -> int:
+        """Return a party's balance in wei."""
+        return self._read(self.account(party)).balance
+
+    def snapshot(self) -> Sequence[Any]:
+        """Return the log of everything sent, for a checkpoint."""
+        return tuple(self._log)
+
+    def restore(self, log: Iterable[Any]) -> None:
+        """Replay a log on a fresh ledger; what reverted then reverts again."""
+        for operation, *arguments in log:
+            try:
+                getattr(self, operation)(*arguments)
+            except Reverted:
+                continue
+
+    def _transact(
+        self, artifact: Artifact, to: str | None, function: str, data: bytes, sender: str, value: int, at: float
+    ) -> Receipt:
+        caller = self.account(sender)
+        number = max(self._blocks.newest(at) + 1, self._pending.number)
+        self._set_block(number)
+        checkpoint = self._evm.snapshot()
+        failure, address = None, to
+        try:
+            if to is None:
+                address = self._evm.deploy(caller, data, value=value)
+            else:
+                self._evm.message_call(caller, to, calldata=data, value=value)
+        except RuntimeError as error:
+            failure = error
+        result = self._evm.result
+        if result is None:
+            self._evm.revert(checkpoint)
+            raise Reverted(artifact.contract, function, _reason(failure))
+        if failure is None:
+            self._keep(checkpoint, caller)
+        else:
+            self._evm.revert(checkpoint)
+            self._count_nonce(caller)
+        if failure is None and to is None and address is not None:
+            self._contracts[address.lower()] = artifact
+        receipt = Receipt(
+            artifact.contract,
+            function,
+            sender,
+            to_checksum_address(address) if address else "",
+            result.gas_used,
+            max(result.gas_used, floor_gas(data)),
+            len(data),
+            self._include(number, result.gas_used),
+            failure is None,
+            tuple(self._events(result.logs)) if failure is None else (),
+        )
+        self.receipts.append(receipt)
+        if failure is not None:
+            raise Reverted(artifact.contract, function, _reason(failure))
+        return receipt
+
+    def _include(self, number: int, gas: int) -> int:
+        filled = self._pending.gas if number == self._pending.number else 0
+        if filled and filled + gas > self._gas_limit:
+            number, filled = number + 1, 0
+        self._pending = _Pending(number, filled + gas)
+        return number
+
+    def _set_block(self, number: int) -> None:
+        randao = keccak(number.to_bytes(32, "big"))
+        time = int(self._blocks.time(number))
+        self._evm.set_block_env(
+            pyrevm.BlockEnv(number=number, timestamp=time, prevrandao=randao, gas_limit=self._gas_limit, basefee=0)
+        )
+
+    def _keep(self, checkpoint: pyrevm.JournalCheckpoint, caller: str) -> None:
+        """Write what the open transaction changed to the database, under an empty journal."""
+        accounts = {address.lower(): info for address, info in self._evm.journal_state.items()}
+        journal = self._evm.journal_str
+        changes = [(address, _SLOT.findall(storage)) for address, storage in _ACCOUNT.findall(journal)]
+        self._evm.revert(checkpoint)
+        for address, slots in changes:
+            if address == _COINBASE:
+                continue
+            info = accounts[address]
+            is_contract = address in self._contracts or (info.nonce > 0 and not self._accounts.holds(address))
+            self._write(address, info.balance, info.nonce, info.code if is_contract else None)
+            for slot, before, after in slots:
+                if before != after:
+                    self._write_slot(address, int(slot), int(after))
+        self._count_nonce(caller)
+
+    def _open_account(self, party: str) -> str:
+        address = to_checksum_address(keccak(text=f"chainward account {party}")[-20:])
+        self._write(address, ENDOWMENT_WEI, 0, None)
+        return address
+
+    def _write(self, address: str, balance: int, nonce: int, code: bytes | None) -> None:
+        nonce = self._nonces.get(address.lower(), nonce)
+        info = pyrevm.AccountInfo(balance=balance, nonce=nonce, code=code)  # type: ignore[call-arg]  # its stub lags
+        self._evm.insert_account_info(address, info)
+
+    def _write_slot(self, address: str, slot: int, value: int) -> None:
+        checkpoint = self._evm.snapshot()
+        self._evm.insert_account_storage(address, slot, value)
+        self._evm.revert(checkpoint)
+
+    def _read(self, address: str) -> pyrevm.AccountInfo:
+        checkpoint = self._evm.snapshot()
+        info = self._evm.basic(address)
+        self._evm.revert(checkpoint)
+        return info
+
+    def _count_nonce(self, caller: str) -> None:
+        key = caller.lower()
+        self._nonces[key] = self._nonces.get(key, 0) + 1
+        self._write(caller, self._read(caller).balance, 0, None)
+
+    def _events(self, logs: Iterable[pyrevm.Log]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for log in logs:
+            topics, data = log.data
+            event = self._contracts[log.address.lower()].events[topics[0]]
+            kinds = {name: kind for name, kind, _ in event.arguments}
+            values = event.decode(topics, data)
+            yield event.name, {name: self._accounts.named(kinds[name], value) for name, value in values.items()}
+
+
+def _reason(error: Exception | None) -> str:
+    """The contract's own word: the string of `require`, the number of a panic, else what the EVM said."""
+    found = _REVERT.search(str(error))
+    if not found:
+        return str(error)
+    output = bytes.fromhex(found[1])
+    if output[:4] == _ERROR_STRING:
+        return str(abi_decode(["string"], output[4:])[0])
+    if output[:4] == _PANIC:
+        return f"panic {abi_decode(['uint256'], output[4:])[0]:#x}"
+    return f"0x{output.hex()}" if output else "without a reason"
+
+
+def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> EvmLedger:
+    """Return a fresh chain; parameters are `consensus` ("poa" or "pow") and `gas_limit` of a block."""
+    unknown = set(params) - {"consensus", "gas_limit"}
+    if unknown:
+        raise ChainwardError(f"ledger evm: no parameter {sorted(unknown)[0]!r}; it has consensus, gas_limit")
+    blocks = block_times(params.get("consensus", "poa"), seed)
+    return EvmLedger(blocks, folders, int(params.get("gas_limit", BLOCK_GAS_LIMIT)))

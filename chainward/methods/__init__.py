@@ -1,0 +1,1 @@
+"""Pure functions papers are made of."""

@@ -1,0 +1,68 @@
+"""Encryption between accounts: ECDH on secp256k1, HKDF-SHA256 and AES-256-GCM, all from `cryptography`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from chainward import codec
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_NONCE_BYTES = 12
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A secp256k1 key: the secret scalar and the uncompressed public point (65 bytes)."""
+
+    secret: int
+    public: bytes
+
+
+@lru_cache(maxsize=4096)
+def key_pair(seed: bytes) -> KeyPair:
+    """Return the key pair that belongs to a 32-byte seed."""
+    secret = int.from_bytes(seed, "big") % (_ORDER - 1) + 1
+    public = ec.derive_private_key(secret, ec.SECP256K1()).public_key()
+    return KeyPair(secret, public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
+def seal_for(data: bytes, readers: Mapping[str, bytes], own: KeyPair, rng: np.random.Generator) -> bytes:
+    """Encrypt `data` under a fresh content key, and that key for the public key of each reader."""
+    content_key, nonce = rng.bytes(32), rng.bytes(_NONCE_BYTES)
+    wrapped = {}
+    for reader, public in readers.items():
+        key_nonce = rng.bytes(_NONCE_BYTES)
+        wrapped[reader] = key_nonce + AESGCM(_shared(own.secret, public)).encrypt(key_nonce, content_key, None)
+    return codec.encode({"keys": wrapped, "nonce": nonce, "data": AESGCM(content_key).encrypt(nonce, data, None)})
+
+
+def unseal(data: bytes, reader: str, publisher: bytes, own: KeyPair) -> bytes:
+    """Decrypt what `seal_for` made, as `reader`; `publisher` is the public key of who made it.
+
+    Raises:
+        PermissionError: `reader` is not among those it was encrypted for.
+        cryptography.exceptions.InvalidTag: the content was tampered with, or another key pair is used.
+    """
+    sealed = codec.decode(data)
+    if reader not in sealed["keys"]:
+        raise PermissionError(f"{reader} is not among the readers of this item")
+    wrapped = sealed["keys"][reader]
+    key = AESGCM(_shared(own.secret, publisher)).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], None)
+    return AESGCM(key).decrypt(sealed["nonce"], sealed["data"], None)
+
+
+@lru_cache(maxsize=65536)
+def _shared(secret: int, public: bytes) -> bytes:
+    private = ec.derive_private_key(secret, ec.SECP256K1())
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), public)
+    secret_bytes = private.exchange(ec.ECDH(), point)
+    return HKDF(hashes.SHA256(), 32, salt=None, info=b"chainward content key").derive(secret_bytes)

@@ -1,0 +1,56 @@
+"""What every chart shares: the finished thing, axes, names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from chainward.report.charts.svg import INK, render
+from chainward.report.groups import Row
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture and the words for those who do not see it."""
+
+    key: str
+    title: str
+    description: str
+    svg: str
+
+
+def drawn(chart: Any, key: str, title: str, description: str) -> Chart:
+    """Render an altair chart."""
+    return Chart(key, title, description, render(chart, key, title, description))
+
+
+def data(rows: Sequence[Row]) -> alt.InlineData:
+    """Rows as a chart's data, which stay in the order given."""
+    return alt.InlineData(values=[dict(row) for row in rows])
+
+
+def pick(row: Row, *names: str) -> Row:
+    """Only some fields of a row."""
+    return {name: row[name] for name in names}
+
+
+def gas_axis(low: float, high: float) -> alt.Axis:
+    """A log axis with a line at each power of ten, and at 2 and 5 times it where there are few of those."""
+    steps = (1, 2, 5) if high / low < 1000 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values = [step * 10**power for power in powers for step in steps]
+    return alt.Axis(values=[value for value in values if low <= value <= high], format="~s", gridOpacity=0.45)
+
+
+def name_axis() -> alt.Axis:
+    """An axis of names: text alone."""
+    return alt.Axis(labelLimit=230, ticks=False, domain=False, labelColor=INK, labelPadding=6)
+
+
+def ordered(field: str, names: Sequence[str] | None = None) -> alt.Y:
+    """Rows of names, in the order given or as they come."""
+    return alt.Y(f"{field}:N", title=None, sort=None if names is None else list(names), axis=name_axis())

@@ -1,0 +1,38 @@
+"""Gas of one call of each contract function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from chainward.report.charts.base import Chart, data, drawn, gas_axis, ordered, pick
+from chainward.report.charts.svg import ACCENT, SOFT
+from chainward.report.groups import Row
+
+WIDTH = 560
+
+
+def gas_functions(rows: Sequence[Row], key: str) -> Chart | None:
+    """A line from the cheapest to the dearest call, a dot at the median; on a log axis."""
+    known = [row for row in rows if row["min"] > 0]
+    if not known:
+        return None
+    values = [
+        {**pick(row, "label", "phase", "min", "median", "max"), "function": f"{row['contract']}.{row['function']}"}
+        for row in known
+    ]
+    low, high = min(row["min"] for row in known) / 1.2, max(row["max"] for row in known) * 1.2
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    x = alt.X("min:Q", title="gas a call, log scale (measured)", scale=scale, axis=gas_axis(low, high))
+    phases = alt.Scale(domain=["setup", "round"], range=[SOFT, ACCENT])
+    colour = alt.Color("phase:N", scale=phases, legend=alt.Legend(title=None, orient="top", symbolType="circle"))
+    base = alt.Chart().encode(y=ordered("function"), color=colour)
+    layers = alt.layer(
+        base.mark_rule(strokeWidth=1).encode(x=x, x2="max:Q"),
+        base.mark_point(filled=True, size=38, opacity=1).encode(x="median:Q"),
+        data=data(values),
+    ).properties(width=WIDTH, height=alt.Step(15))
+    header = alt.Header(title=None, labelAngle=0, labelAlign="left", labelLimit=170, labelOrient="left")
+    facets = layers.facet(row=alt.Row("label:N", header=header, title=None), spacing=7).resolve_scale(y="independent")
+    return drawn(facets, key, f"Gas a function, {known[0]['task']}", "Least, median and greatest gas of one call.")

@@ -1,0 +1,34 @@
+"""All tables of a report at once, by name: what is written as CSV, as JSON and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chainward.report import details
+from chainward.report.assumptions import Assumptions
+from chainward.report.details import Verdict
+from chainward.report.groups import Record, Row
+from chainward.report.tables import leaderboard_rows
+
+Tables = dict[str, list[Row]]
+
+
+def all_tables(
+    records: Sequence[Record], verdicts: Iterable[Verdict], assumptions: Assumptions | None = None
+) -> Tables:
+    """Every table of the report, whatever the order of the records."""
+    ordered = sorted(records, key=lambda record: record["id"])
+    leaderboard = leaderboard_rows(ordered, assumptions)
+    return {
+        "leaderboard": leaderboard,
+        "hospitals": details.hospital_rows(leaderboard),
+        "learning_curves": details.learning_curve_rows(ordered),
+        "gas_functions": details.gas_function_rows(ordered),
+        "disclosures": details.disclosure_rows(ordered),
+        "claims": details.claim_rows(ordered, verdicts),
+        "numbers": details.number_rows(ordered),
+        "cards": details.card_rows(ordered),
+        "failed": details.failed_rows(ordered),
+        "provenance": details.provenance_rows(ordered),
+        "records": details.record_rows(ordered),
+    }

@@ -1,0 +1,118 @@
+"""Which trials may be averaged: those whose specifications differ in the seed alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Record = Mapping[str, Any]
+Row = dict[str, Any]
+
+# What may tell two rows of one table apart. All else in a specification but the seed is the setting they share.
+VARIANT = ("strategy", "params", "rounds")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trials of one leaderboard row, by seed.
+
+    `setting` says in words what every row of the same table shares, `label` names the row: the strategy and what sets
+    this row apart from the strategy's other rows in the same setting.
+    """
+
+    records: tuple[Record, ...]
+    setting: str
+    label: str
+
+    @property
+    def completed(self) -> tuple[Record, ...]:
+        """The trials that ran to their end."""
+        return tuple(record for record in self.records if record["status"] == "completed")
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The strategy's card; empty where the strategy failed before it had one."""
+        return next((record["card"] for record in self.records if record.get("card")), {})
+
+    @property
+    def identity(self) -> Row:
+        """The columns that name this group in every table."""
+        specification = self.records[0]["specification"]
+        names = {"task": specification["task"], "strategy": specification["strategy"], "track": specification["track"]}
+        return {**names, "label": self.label, "setting": self.setting}
+
+
+def group(records: Iterable[Record]) -> tuple[Group, ...]:
+    """Group records so that different settings are never mixed.
+
+    Ordered by task; within it, the common track without faults first, then the settings with more strategies.
+    """
+    by_key: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda one: (one["specification"]["seed"], one["id"])):
+        code = record["digests"]["code"]
+        by_key.setdefault(canonical([_setting(record), _variant(record), code]), []).append(record)
+    members = [tuple(by_key[key]) for key in sorted(by_key)]
+    settings = [canonical(_setting(trials[0])) for trials in members]
+    order = sorted(range(len(members)), key=lambda i: _precedence(members[i][0], settings[i], settings))
+    labels = _labels(members, settings)
+    return tuple(Group(members[i], describe_setting(members[i][0]), labels[i]) for i in order)
+
+
+def describe_setting(record: Record) -> str:
+    """A setting in words, e.g. `common track · evm (consensus poa) · cohort engine · no faults`."""
+    spec = record["specification"]
+    task = [_words(spec["task_params"])] if spec["task_params"] else []
+    speeds = [f"speeds: {_words(spec['speeds'])}"] if spec.get("speeds") else []
+    faults = f"faults: {_words(spec['faults'])}" if spec["faults"] else "no faults"
+    ledger = f"{spec['ledger']} ({_words(spec['ledger_params'])})" if spec["ledger_params"] else str(spec["ledger"])
+    return " · ".join([*task, f"{spec['track']} track", ledger, f"{spec['engine']} engine", *speeds, faults])
+
+
+def _precedence(record: Record, setting: str, settings: Sequence[str]) -> tuple[Any, ...]:
+    spec = record["specification"]
+    return (spec["task"], spec["track"] != "common", bool(spec["faults"]), -settings.count(setting), setting)
+
+
+def _labels(members: Sequence[Sequence[Record]], settings: Sequence[str]) -> list[str]:
+    """The strategy's name, and what differs where one strategy has several rows in one setting."""
+    facts = [_facts(trials[0]) for trials in members]
+    labels = []
+    for mine, setting in zip(facts, settings, strict=True):
+        same = zip(facts, settings, strict=True)
+        rivals = [other for other, theirs in same if theirs == setting and other["strategy"] == mine["strategy"]]
+        names = sorted({name for other in rivals for name in other})
+        differing = [name for name in names if len({other.get(name, "unset") for other in rivals}) > 1]
+        words = ", ".join(f"{name} {mine.get(name, 'unset')}" for name in differing)
+        labels.append(f"{mine['strategy']} ({words})" if words else mine["strategy"])
+    return labels
+
+
+def _facts(record: Record) -> dict[str, str]:
+    variant = _variant(record)
+    parameters = {name: plain(value) for name, value in variant["params"].items()}
+    code = str(record["digests"]["code"])[:8]
+    return {**parameters, "rounds": plain(variant["rounds"]), "code": code, "strategy": str(variant["strategy"])}
+
+
+def _variant(record: Record) -> dict[str, Any]:
+    return {name: record["specification"][name] for name in VARIANT}
+
+
+def _setting(record: Record) -> dict[str, Any]:
+    return {name: value for name, value in record["specification"].items() if name not in (*VARIANT, "seed")}
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {plain(values[name])}" for name in sorted(values))
+
+
+def plain(value: Any) -> str:
+    """A parameter as a reader would write it: text bare, anything else as JSON."""
+    return value if isinstance(value, str) else canonical(value)
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys, equal for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,105 @@
+"""What a task is: hospitals with patients, an outcome to predict, and how everyone trains on it."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Patients of one party: features [n, d] float32 (float64 where a task is used raw), labels [n] of the same
+    type, 0 or 1, and patients [n] int64, identities that are unique within the task and the same for every seed."""
+
+    features: Floats
+    labels: Floats
+    patients: Integers
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class HospitalRecords:
+    """One hospital's patients for one seed."""
+
+    name: str
+    train: Records
+    validation: Records
+    test: Records
+
+
+@dataclass(frozen=True)
+class Training:
+    """The common track: what every strategy trains with on this task. `hidden` units are the multilayer perceptron's;
+    `local_steps` are gradient steps a hospital takes a round."""
+
+    network: Literal["mlp", "logistic"]
+    hidden: int
+    learning_rate: float
+    batch_size: int
+    local_steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """What a task yields for one seed.
+
+    hospitals: in an order that never changes.
+    feature_names: d names, one a column of every `features`.
+    preprocessing: bytes that each hospital disclosed about its training patients so that all could be prepared alike.
+    digest: SHA-256 over every name, type, shape and array, in order.
+    notes: what a reader of the results must know about these data.
+    """
+
+    hospitals: tuple[HospitalRecords, ...]
+    feature_names: tuple[str, ...]
+    preprocessing: Mapping[str, int]
+    digest: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A source of patients. Subclasses are frozen dataclasses: their fields are the plan's task parameters.
+
+    `key` is the name of the module that defines the task, `rounds` the common track's default.
+    """
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    outcome: ClassVar[str]
+    citation: ClassVar[str]
+    licence: ClassVar[str]
+    training: ClassVar[Training]
+    rounds: ClassVar[int]
+
+    @abstractmethod
+    def cohort(self, seed: int) -> Cohort:
+        """The patients, split for `seed` (see `partition.split`). Equal parameters and seed give equal bytes.
+
+        Raises DataMissing when `requires()` is not None, ChainwardError when a file is not the pinned one.
+        """
+
+    def requires(self) -> str | None:
+        """None when the data are on this machine, else one line that says what to fetch."""
+        return None
+
+
+def digest(hospitals: Iterable[HospitalRecords]) -> str:
+    """SHA-256 over the hospitals' names and arrays: `Cohort.digest`."""
+    total = hashlib.sha256()
+    for hospital in hospitals:
+        total.update(repr(hospital.name).encode())
+        for part in (hospital.train, hospital.validation, hospital.test):
+            for array in (part.features, part.labels, part.patients):
+                total.update(f"{array.dtype.str}{array.shape}".encode())
+                total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()

@@ -1,0 +1,98 @@
+"""How good predicted probabilities are. Labels [n] are 0 or 1, probabilities [n] of label 1, both finite.
+
+A measure that needs both classes is None where one is absent, never a number.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, brier_score_loss, f1_score, roc_auc_score
+
+Array = NDArray[Any]
+Measure = Callable[[Array, Array], float | None]
+
+
+def _both_classes(measure: Callable[[Array, Array], float]) -> Measure:
+    @wraps(measure)
+    def guarded(labels: Array, probabilities: Array) -> float | None:
+        return float(measure(labels, probabilities)) if 0 < np.sum(labels) < len(labels) else None
+
+    return guarded
+
+
+@_both_classes
+def auroc(labels: Array, probabilities: Array) -> float:
+    """The chance that a positive is scored above a negative; a tie counts half."""
+    return float(roc_auc_score(labels, probabilities))
+
+
+@_both_classes
+def auprc(labels: Array, probabilities: Array) -> float:
+    """Average precision: precision at each threshold, weighted by the gain in recall."""
+    return float(average_precision_score(labels, probabilities))
+
+
+@_both_classes
+def balanced_accuracy(labels: Array, probabilities: Array) -> float:
+    """Mean of sensitivity and specificity, positive from 0.5 on."""
+    return float(balanced_accuracy_score(labels, probabilities >= 0.5))
+
+
+@_both_classes
+def f1(labels: Array, probabilities: Array) -> float:
+    """Harmonic mean of precision and recall, positive from 0.5 on; 0 when nobody is called positive."""
+    return float(f1_score(labels, probabilities >= 0.5, zero_division=0.0))
+
+
+def brier(labels: Array, probabilities: Array) -> float | None:
+    """Mean squared difference of probability and label; None without patients."""
+    return float(brier_score_loss(labels, probabilities, pos_label=1)) if len(labels) else None
+
+
+def ece(labels: Array, probabilities: Array, bins: int = 15) -> float | None:
+    """Expected calibration error over bins of equal mass; None without patients.
+
+    Patients with one probability share their mean label, so their order cannot matter where a bin's edge parts them.
+    """
+    if not len(labels):
+        return None
+    values, of, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
+    rates = np.bincount(of, weights=labels) / counts
+    gaps = np.array_split(np.repeat(rates - values, counts), bins)
+    return float(sum(abs(gap.sum()) for gap in gaps) / len(labels))
+
+
+MEASURES: dict[str, Measure] = {
+    "auroc": auroc,
+    "auprc": auprc,
+    "brier": brier,
+    "ece": ece,
+    "balanced_accuracy": balanced_accuracy,
+    "f1": f1,
+}
+
+
+def measures(labels: Array, probabilities: Array) -> dict[str, float | None]:
+    """Every measure by name, AUROC first."""
+    return {name: measure(labels, probabilities) for name, measure in MEASURES.items()}
+
+
+def weighted_aurocs(labels: Array, probabilities: Array, weights: NDArray[np.int64]) -> NDArray[np.float64]:
+    """AUROCs [b] when patient i counts weights[b, i] times, NaN where a class is absent: for bootstraps.
+
+    weights: [b, n]. Equal to `auroc` of the repeated patients.
+    """
+    values, of = np.unique(probabilities, return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    starts = np.searchsorted(of[order], np.arange(len(values)))
+    ordered, positive = weights[:, order], labels[order] > 0
+    positives = np.add.reduceat(ordered * positive, starts, axis=1)
+    negatives = np.add.reduceat(ordered * ~positive, starts, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    won = np.einsum("bv,bv->b", positives, below)
+    aurocs: NDArray[np.float64] = np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    return aurocs

@@ -1,0 +1,65 @@
+"""Reading a strategy's own source for what it must not touch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from chainward.testing.watching import OFF_LIMITS
+
+INTERFACE = ("chainward.strategy", "chainward.world", "chainward.methods")
+"""What of chainward a strategy may import."""
+
+_OF_NAMED_TUPLES = frozenset({"_replace", "_asdict", "_fields", "_make"})
+_UNMETERED = {"World": OFF_LIMITS | {"ledger", "meter"}, "Site": frozenset({"store", "trainer", "cost"})}
+
+
+def private_uses(path: Path) -> list[str]:
+    """Return where a module uses an underscore attribute of anything but itself, or an unmetered part of the world."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [*_underscores(tree), *_unmetered(tree)]
+    return [f"{path.name}:{line}: {text}" for line, text in sorted(found)]
+
+
+def foreign_imports(path: Path) -> list[str]:
+    """Return what a module imports of chainward beyond the interface for strategies."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    ours = [name for name in names if name.split(".")[0] == "chainward"]
+    return [name for name in ours if not any(name == part or name.startswith(f"{part}.") for part in INTERFACE)]
+
+
+def _underscores(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _is_private(node.attr) and not _is_own(node.value):
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "vars", "object.__getattribute__"):
+            yield node.lineno, ast.unparse(node)
+
+
+def _is_private(name: str) -> bool:
+    return name == "__dict__" or (name.startswith("_") and not name.startswith("__") and name not in _OF_NAMED_TUPLES)
+
+
+def _is_own(value: ast.expr) -> bool:
+    return isinstance(value, ast.Name) and value.id in ("self", "cls")
+
+
+def _unmetered(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Attributes of parameters annotated as World or Site that carry no meter, also behind `world.chain`."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.Lambda):
+            arguments = {argument.arg: argument.annotation for argument in function.args.args}
+            kinds = {name: ast.unparse(kind).split(".")[-1] for name, kind in arguments.items() if kind}
+            for node in ast.walk(function):
+                if isinstance(node, ast.Attribute) and node.attr in _UNMETERED.get(kinds.get(_root(node), ""), ()):
+                    yield node.lineno, ast.unparse(node)
+
+
+def _root(node: ast.Attribute) -> str:
+    value = node.value
+    if isinstance(value, ast.Attribute) and value.attr == "chain":
+        value = value.value
+    return value.id if isinstance(value, ast.Name) else ""

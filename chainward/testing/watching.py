@@ -1,0 +1,88 @@
+"""A world that notices when a strategy reaches past its interface, and keeps what went through it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from chainward import codec
+from chainward.testing.small import cohort, small
+from chainward.trials import trial
+from chainward.trials.checkpoint import Checkpoint
+from chainward.world import Kind, Receipt, Replies, Sealed, World
+
+OFF_LIMITS = frozenset({"engine", "ledger", "store", "faults", "meter", "shared", "begin"})
+"""Public parts of a world that belong to the harness."""
+
+_HARNESS = ("chainward.world.", "chainward.trials.", "chainward.testing.", "chainward.codec")
+
+
+class WatchedWorld(World):
+    """Notes every look behind the interface in `trespasses`; `replies` are all sealed values, `opened` counts reads."""
+
+    def __post_init__(self) -> None:
+        self.trespasses: list[str] = []
+        self.replies: list[tuple[str, Any]] = []
+        self.opened = 0
+        super().__post_init__()
+
+    def __getattribute__(self, name: str) -> Any:
+        """Return an attribute; note who read it if it is none of a strategy's business."""
+        private = name.startswith("_") and not name.startswith("__")
+        if private or name in OFF_LIMITS:
+            reader = str(sys._getframe(1).f_globals.get("__name__"))
+            if not reader.startswith(_HARNESS):
+                self.trespasses.append(f"{reader} uses world.{name}")
+        return super().__getattribute__(name)
+
+    def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
+        self.replies.append((f"the {kind} of {party} in round {self.round}", value))
+        return super()._seal(kind, party, value, size, arrival)
+
+    def _open(self, sealed: tuple[Sealed, ...]) -> list[Any]:
+        if sys._getframe(1).f_code is not Replies.open.__code__:
+            self.trespasses.append("a reply was read without open()")
+        self.opened += len(sealed)
+        return super()._open(sealed)
+
+
+@dataclass
+class _KeepingStates(Checkpoint):
+    """Saves nothing but keeps the state after every round."""
+
+    states: list[Any] = field(default_factory=list)
+
+    def save(self, world: World, state: Any, entries: list[dict[str, Any]]) -> None:
+        """Keep the state."""
+        self.states.append(state)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A small trial seen from inside: its result, states, replies, memories, receipts and trespasses."""
+
+    result: Mapping[str, Any]
+    states: tuple[Any, ...]
+    replies: tuple[tuple[str, Any], ...]
+    opened: int
+    memories: Mapping[str, Any]
+    receipts: tuple[Receipt, ...]
+    trespasses: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)
+def observe(key: str, task: str = "synthetic") -> Observation:
+    """Run a small trial of the strategy `key` in a watched world."""
+    specification = small(key, task)
+    prepared = trial.prepare(specification, cohort(specification), "cpu")
+    world = WatchedWorld(**codec.fields(prepared.world))
+    kept = _KeepingStates()
+    result = trial.run(replace(prepared, world=world), kept)
+    memories = world.engine.snapshot()
+    receipts, trespasses = tuple(world.ledger.receipts), tuple(dict.fromkeys(world.trespasses))
+    return Observation(
+        result, tuple(kept.states), tuple(world.replies), world.opened, memories, receipts, trespasses
+    )

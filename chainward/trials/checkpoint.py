@@ -1,0 +1,87 @@
+"""Saving a trial after a round, and going on from there to the same result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chainward import codec
+from chainward.strategy import Strategy
+from chainward.world import World
+
+
+@dataclass
+class Checkpoint:
+    """A file that holds a trial's progress; `None` saves nothing. Written at most every `interval_s` seconds."""
+
+    path: Path | None = None
+    interval_s: float = 10.0
+    _saved: float = field(default_factory=time.monotonic)
+
+    def load(self, strategy: Strategy[Any], world: World) -> tuple[Any, list[dict[str, Any]]]:
+        """Put the world back as it was saved; return the strategy's state and the entries of the rounds done.
+
+        Without a file, or with one that does not decode, the trial starts anew: (None, []).
+        """
+        saved = self._read()
+        if saved is None:
+            return None, []
+        world.store.restore(saved["store"])  # type: ignore[attr-defined]
+        world.ledger.restore(saved["ledger"])
+        world.engine.restore(saved["memories"])
+        world.clock.now = saved["now"]
+        world.shared.update(saved["shared"])
+        return strategy.state_type()(**saved["state"]), [_thawed(entry) for entry in saved["entries"]]
+
+    def save(self, world: World, state: Any, entries: list[dict[str, Any]]) -> None:
+        """Write the progress after a round."""
+        if self.path is None or time.monotonic() - self._saved < self.interval_s:
+            return
+        self._saved = time.monotonic()
+        document = {
+            "state": codec.fields(state),
+            "entries": tuple(entries),
+            "store": world.store.content,  # type: ignore[attr-defined]
+            "ledger": world.ledger.snapshot(),
+            "memories": world.engine.snapshot(),
+            "now": world.clock.now,
+            "shared": tuple(sorted(world.shared)),
+        }
+        replace_file(self.path, codec.encode(document))
+
+    def discard(self) -> None:
+        """Remove the file once the trial is on record."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _read(self) -> Mapping[str, Any] | None:
+        if self.path is None or not self.path.is_file():
+            return None
+        try:
+            saved: Mapping[str, Any] = codec.decode(self.path.read_bytes())
+        except Exception:  # whatever is wrong with it, the trial can be run again
+            return None
+        return saved
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `data` so that `path` holds either the old or the whole new content, even if the machine stops."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_thawed(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _thawed(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,148 @@
+"""Running a plan: skip what is recorded, run the rest in one or more processes, record failures and go on."""
+
+from __future__ import annotations
+
+import multiprocessing
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainward import discovery, tasks
+from chainward.trials import record
+from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.plan import Plan
+from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial to run, with the name of its record."""
+
+    specification: Specification
+    identifier: str
+    data: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a plan comes to: trials to run, and ids of sound records it can skip."""
+
+    jobs: tuple[Job, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """Ids of all trials of the plan."""
+        return (*self.skipped, *(job.identifier for job in self.jobs))
+
+
+def sweep(plan: Plan, out: Path) -> Sweep:
+    """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again."""
+    jobs, skipped = [], []
+    for job in _jobs(plan):
+        done = record.read(record.path_of(out, job.identifier))
+        if done and done["status"] == "completed":
+            skipped.append(job.identifier)
+        else:
+            jobs.append(job)
+    return Sweep(tuple(jobs), tuple(skipped))
+
+
+def _jobs(plan: Plan) -> Iterator[Job]:
+    data: dict[tuple[str, str, int], str] = {}
+    code = {strategy.key: code_digest(strategy.key) for strategy in plan.strategies}
+    for specification in plan.specifications():
+        key = (specification.task, repr(specification.task_params), specification.seed)
+        if key not in data:
+            task = tasks.load(specification.task, **specification.task_params)
+            data[key] = data_digest(task.cohort(specification.seed))
+        digests = data[key], code[specification.strategy]
+        yield Job(specification, trial_id(specification, *digests), *digests)
+
+
+def run(
+    jobs: Sequence[Job], out: Path, processes: int, device: str, done: Callable[[Job, dict[str, Any]], None]
+) -> None:
+    """Run the jobs and write a record for each; `done` is told after each is written."""
+    if processes == 1:
+        for job in jobs:
+            _finish(job, _attempt(job, out, device, contended=False), out, done)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        futures = {pool.submit(_attempt, job, out, device, contended=True): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                _finish(futures[future], future.result(), out, done)
+        except BrokenProcessPool:
+            raise RuntimeError("a worker process was ended from outside; start the same command again") from None
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _finish(job: Job, document: dict[str, Any], out: Path, done: Callable[[Job, dict[str, Any]], None]) -> None:
+    record.write(out, document)
+    checkpoint(out, job.identifier).discard()
+    done(job, document)
+
+
+def checkpoint(out: Path, identifier: str) -> Checkpoint:
+    """Return where a trial saves its progress."""
+    return Checkpoint(out / "checkpoints" / f"{identifier}.cbor")
+
+
+def _attempt(job: Job, out: Path, device: str, *, contended: bool) -> dict[str, Any]:
+    """Run one trial; whatever it raises becomes a failed record. One torch thread, so that sums never depend on it."""
+    import torch
+
+    from chainward.trials import trial
+
+    torch.set_num_threads(1)
+    specification = job.specification
+    document = _frame(job)
+    try:
+        task = tasks.load(specification.task, **specification.task_params)
+        cohort = task.cohort(specification.seed)
+        prepared = trial.prepare(specification, cohort, device)
+        document |= {
+            "provenance": record.provenance(str(prepared.network.device)),
+            "hospitals": [
+                {"name": h.name, "train": len(h.train), "validation": len(h.validation), "test": len(h.test)}
+                for h in cohort.hospitals
+            ],
+            "notes": list(cohort.notes),
+            "preprocessing_bytes": sum(cohort.preprocessing.values()),
+        }
+        document |= trial.run(prepared, checkpoint(out, job.identifier))
+        document["measured"]["contended"] = contended
+    except Exception as error:
+        document |= {"status": "failed", "error": _error(error)}
+    return document
+
+
+def _frame(job: Job) -> dict[str, Any]:
+    strategy = discovery.load(job.specification.strategy)
+    from chainward.trials.trial import card_document
+
+    return {
+        "schema": record.SCHEMA,
+        "id": job.identifier,
+        "specification": job.specification.document(),
+        "digests": {"data": job.data, "code": job.code},
+        "status": "completed",
+        "error": None,
+        "provenance": record.provenance(""),
+        "card": card_document(strategy),
+        "claims": [dict(claim) for claim in discovery.claims(job.specification.strategy)],
+    }
+
+
+def _error(error: Exception) -> dict[str, str]:
+    lines = "".join(traceback.format_exception(error))
+    return {"type": type(error).__name__, "message": str(error), "traceback": lines}

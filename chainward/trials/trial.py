@@ -1,0 +1,215 @@
+"""One trial: wire task, engine, ledger and world together, let the strategy run, write down what the meter saw."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainward import discovery, tasks
+from chainward.engines import build as build_engine
+from chainward.engines import lightning_trainer
+from chainward.engines.networks import TaskNetwork
+from chainward.engines.sites import Sites, cohort_features, device_for, hospital_sizes
+from chainward.ledgers import build as build_ledger
+from chainward.ledgers.store import MemoryStore
+from chainward.strategy import Audience, Strategy
+from chainward.tasks.base import Cohort, Records, Training
+from chainward.tasks.metrics import auroc
+from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.specification import Specification
+from chainward.world import Faults, Held, Receipt, Speeds, World
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything one trial needs, put together from its specification."""
+
+    specification: Specification
+    strategy: Strategy[Any]
+    cohort: Cohort
+    network: TaskNetwork
+    world: World
+
+
+def prepare(specification: Specification, cohort: Cohort, device: str = "auto") -> Trial:
+    """Build a trial's strategy, network, sites, ledger and world."""
+    strategy = discovery.build(specification.strategy, specification.params)
+    training = training_of(specification, strategy)
+    network = TaskNetwork(cohort_features(cohort), training, device_for(device))
+    store = MemoryStore()
+    trainer = partial(lightning_trainer, network, training.learning_rate)
+    sites = Sites(cohort, training, network, specification.seed, store, trainer)
+    folders = discovery.artifact_folders(specification.strategy)
+    world = World(
+        hospitals=tuple(hospital.name for hospital in cohort.hospitals),
+        sizes=hospital_sizes(cohort),
+        network=network,
+        seed=specification.seed,
+        engine=build_engine(specification.engine, sites),
+        ledger=build_ledger(specification.ledger, specification.ledger_params, specification.seed, folders),
+        store=store,
+        speeds=Speeds(**specification.speeds),
+        faults=faults(specification.faults),
+    )
+    return Trial(specification, strategy, cohort, network, world)
+
+
+def training_of(specification: Specification, strategy: Strategy[Any]) -> Training:
+    """Return how everyone trains: the task's own way, or on the track "published" with what the card changes."""
+    common = tasks.load(specification.task, **specification.task_params).training
+    changes = {"common": {}, "published": strategy.card.published.get("training", {})}[specification.track]
+    return replace(common, **changes)
+
+
+def faults(document: Mapping[str, Any]) -> Faults:
+    """Return the faults of a plan."""
+    absent = {name: tuple(rounds) for name, rounds in document.get("absent", {}).items()}
+    return Faults(absent, dict(document.get("delay", {})))
+
+
+def run(trial: Trial, checkpoint: Checkpoint, progress: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+    """Run a trial from its checkpoint or from the start and return the result part of its record."""
+    started = time.perf_counter()
+    strategy, world = trial.strategy, trial.world
+    state, entries = checkpoint.load(strategy, world)
+    if not entries:
+        state = strategy.open(world)
+        entries.append(_entry(trial, state))
+    while len(entries) <= trial.specification.rounds and not strategy.finished(state):
+        world.begin(len(entries))
+        state = strategy.round(state, world)
+        entries.append(_entry(trial, state))
+        checkpoint.save(world, state, entries)
+        progress(len(entries) - 1)
+    return _result(trial, state, entries, time.perf_counter() - started)
+
+
+def _entry(trial: Trial, state: Any) -> dict[str, Any]:
+    world = trial.world
+    world.chain.settle()
+    meter = world.meter
+    return {
+        "round": world.round,
+        "latency_s": world.clock.lap(),
+        "bytes": dict(meter.bytes()),
+        "validation_auroc": _validation_auroc(trial, state),
+        "measured_compute_s": meter.measured_s,
+        "missing": sorted(meter.missing),
+        "audience": meter.audience().value,
+        "disclosures": meter.disclosures(),
+        "raw_records": meter.raw_records,
+        "transactions": len(world.ledger.receipts),
+    }
+
+
+def _result(trial: Trial, state: Any, entries: list[dict[str, Any]], wall_s: float) -> dict[str, Any]:
+    receipts = trial.world.ledger.receipts
+    bounds = [0, *(entry["transactions"] for entry in entries)]
+    spent = [receipts[start:end] for start, end in pairwise(bounds)]
+    setup, *rounds = (
+        entry | {"gas": sum(r.gas for r in part), "gas_eip7623": sum(r.floor for r in part)}
+        for entry, part in zip(entries, spent, strict=True)
+    )
+    return {
+        "setup": setup,
+        "rounds": rounds,
+        "gas_functions": _gas_functions(receipts, len(spent[0])),
+        "disclosures": _disclosures(entries),
+        "facts": _facts(trial, state, entries, receipts),
+        "numbers": dict(trial.strategy.numbers(len(trial.world.hospitals))),
+        "predictions": _predictions(trial, state),
+        "measured": {
+            "compute_s": sum(entry["measured_compute_s"] for entry in entries),
+            "wall_s": wall_s,
+            "apportioned": True,
+            "contended": False,
+        },
+    }
+
+
+def _facts(trial: Trial, state: Any, entries: list[dict[str, Any]], receipts: list[Receipt]) -> dict[str, Any]:
+    audiences = (Audience(entry["audience"]) for entry in entries)
+    return {
+        "sees_individual_updates": max(audiences, key=lambda audience: audience.rank).value,
+        "raw_records_shared": sum(entry["raw_records"] for entry in entries),
+        "spends_gas": any(receipt.gas for receipt in receipts),
+        "ended_by_itself": bool(trial.strategy.finished(state)),
+        "rounds_used": len(entries) - 1,
+    }
+
+
+def _gas_functions(receipts: list[Receipt], setup: int) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str, str], list[Receipt]] = defaultdict(list)
+    for number, receipt in enumerate(receipts):
+        groups[receipt.contract, receipt.function, "setup" if number < setup else "round"].append(receipt)
+    return [
+        {
+            "contract": contract,
+            "function": function,
+            "phase": phase,
+            "calls": len(group),
+            "min": min(r.gas for r in group),
+            "median": float(np.median([r.gas for r in group])),
+            "max": max(r.gas for r in group),
+            "total": sum(r.gas for r in group),
+            "total_eip7623": sum(r.floor for r in group),
+            "reverted": sum(not r.succeeded for r in group),
+        }
+        for (contract, function, phase), group in sorted(groups.items())
+    ]
+
+
+def _disclosures(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    totals: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row in (row for entry in entries for row in entry["disclosures"]):
+        total = totals[row["kind"], row["audience"]]
+        total[0] += row["count"]
+        total[1] += row["bytes"]
+    return [
+        {"kind": kind, "audience": audience, "count": count, "bytes": size}
+        for (kind, audience), (count, size) in sorted(totals.items())
+    ]
+
+
+def _probabilities(trial: Trial, state: Any, parts: Mapping[str, Records]) -> dict[str, Any]:
+    """Probability of each row of each hospital's part, under the one model or the hospital's own."""
+    model = trial.strategy.model(state)
+    if isinstance(model, Mapping) and set(parts) <= set(model):
+        own = {name: _brought(trial, name, model[name]) for name in parts}
+        return {name: trial.strategy.predict(own[name], rows.features, trial.network) for name, rows in parts.items()}
+    joined = np.concatenate([rows.features for rows in parts.values()])
+    cuts = np.cumsum([len(rows) for rows in parts.values()])[:-1]
+    return dict(zip(parts, np.split(trial.strategy.predict(model, joined, trial.network), cuts), strict=True))
+
+
+def _brought(trial: Trial, hospital: str, model: Any) -> Any:
+    return trial.world.engine.held(model.owner or hospital, model.name) if isinstance(model, Held) else model
+
+
+def _validation_auroc(trial: Trial, state: Any) -> float | None:
+    parts = {hospital.name: hospital.validation for hospital in trial.cohort.hospitals}
+    probabilities = np.concatenate(list(_probabilities(trial, state, parts).values()))
+    return auroc(np.concatenate([rows.labels for rows in parts.values()]), probabilities)
+
+
+def _predictions(trial: Trial, state: Any) -> dict[str, list[Any]]:
+    parts = {hospital.name: hospital.test for hospital in trial.cohort.hospitals}
+    probabilities = _probabilities(trial, state, parts)
+    return {
+        "hospital": [name for name, rows in parts.items() for _ in range(len(rows))],
+        "patient": [int(patient) for rows in parts.values() for patient in rows.patients],
+        "label": [int(label) for rows in parts.values() for label in rows.labels],
+        "probability": [float(value) for values in probabilities.values() for value in values],
+    }
+
+
+def card_document(strategy: Strategy[Any] | type[Strategy[Any]]) -> dict[str, Any]:
+    """Return a strategy's card as plain data."""
+    return asdict(strategy.card)

@@ -1,0 +1,151 @@
+"""What a world stands on. Engines run local work, ledgers run contracts, stores keep content; each can be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chainward.errors import ChainwardError
+from chainward.world.query import Kind, Query
+
+
+class HospitalAbsent(ChainwardError):
+    """A strategy that cannot go on without a hospital names it."""
+
+
+class Reverted(ChainwardError):
+    """A contract refused a call; `reason` is the contract's own word."""
+
+    def __init__(self, contract: str, function: str, reason: str) -> None:
+        super().__init__(f"{contract}.{function} reverted: {reason}")
+        self.contract, self.function, self.reason = contract, function, reason
+
+    def __reduce__(self) -> tuple[type[Reverted], tuple[str, str, str]]:
+        return type(self), (self.contract, self.function, self.reason)
+
+
+class Network(Protocol):
+    """A task's network under a flat float32 weight vector [P]."""
+
+    parameters: int
+
+    def initial(self, seed: int) -> npt.NDArray[np.float32]:
+        """Return the first weights [P] for a seed."""
+
+    def predict(self, weights: npt.ArrayLike, features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return probabilities [n] for features [n, d], or [M, n] for stacked weights [M, P]."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One item a party put into the store, and who can read it (`None`: everyone)."""
+
+    kind: Kind
+    readers: tuple[str, ...] | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a local function used: floating-point operations, bytes and round trips to the store, measured seconds."""
+
+    flops: float
+    fetched: int
+    published: tuple[Published, ...]
+    trips: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A party's reply and what it cost."""
+
+    value: Any
+    cost: Cost
+
+
+class Engine(Protocol):
+    """Runs queries at parties that have records and a memory of their own."""
+
+    def enrol(self, party: str, source: str | None) -> int:
+        """Add a party; `source` "validation" gives it all validation patients. Returns how many records it got."""
+
+    def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
+        """Run `query` at every party in `requests` with its payload; `label` names the occasion for random streams."""
+
+    def held(self, party: str, name: str) -> npt.NDArray[np.float32]:
+        """Return the weights [P] that a party holds under `name`, to judge them; the first weights if it has none."""
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return every party's memory, for a checkpoint."""
+
+    def restore(self, memories: Mapping[str, Any]) -> None:
+        """Put back what `snapshot` returned."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One transaction: what it called, what it burned (gas), in which block; `floor` is EIP-7623's modelled minimum."""
+
+    contract: str
+    function: str
+    sender: str
+    address: str
+    gas: int
+    floor: int
+    size: int
+    block: int
+    succeeded: bool
+    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+class Ledger(Protocol):
+    """Runs contracts. Times are seconds on the virtual clock."""
+
+    receipts: list[Receipt]
+
+    def account(self, party: str) -> str:
+        """Return the address of a party's account, opening it on first use."""
+
+    def deploy(self, contract: str, arguments: Sequence[Any], sender: str, value: int, at: float) -> Receipt:
+        """Create a contract from its compiled artifact."""
+
+    def send(
+        self, address: str, function: str, arguments: Sequence[Any], sender: str, value: int, at: float
+    ) -> Receipt:
+        """Send a transaction; raises `Reverted` with the contract's reason."""
+
+    def call(self, address: str, function: str, arguments: Sequence[Any], sender: str | None, at: float) -> Any:
+        """Read from a contract without a transaction."""
+
+    def settled(self, at: float) -> float:
+        """Return when everything sent so far is final, not before `at`."""
+
+    def wait(self, blocks: int, at: float) -> float:
+        """Return when so many further blocks have been made after `at`."""
+
+    def block(self, at: float) -> int:
+        """Return the number of the newest block at `at`."""
+
+    def balance(self, party: str) -> int:
+        """Return a party's balance in wei."""
+
+    def snapshot(self) -> Sequence[Any]:
+        """Return the log of everything sent, for a checkpoint."""
+
+    def restore(self, log: Iterable[Any]) -> None:
+        """Replay a log on a fresh ledger."""
+
+
+class Store(Protocol):
+    """Content-addressed storage."""
+
+    def put(self, data: bytes) -> str:
+        """Keep `data` and return its CIDv1."""
+
+    def get(self, cid: str) -> bytes:
+        """Return what `put` kept under `cid`."""

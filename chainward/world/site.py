@@ -1,0 +1,93 @@
+"""A party seen from inside: its records, its keys, its view of the store, and what its work costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chainward import codec
+from chainward.methods.encryption import KeyPair, seal_for, unseal
+from chainward.world.ports import Cost, Network, Published, Store
+from chainward.world.query import Kind
+
+Trainer = Callable[[Any, Any, Any, int, int, np.random.Generator], Any]
+
+
+class Rows(Protocol):
+    """Patients: features [n, d], labels [n]."""
+
+    @property
+    def features(self) -> npt.NDArray[Any]:
+        """Features [n, d]."""
+
+    @property
+    def labels(self) -> npt.NDArray[Any]:
+        """Labels [n], 0 or 1."""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass
+class Site:
+    """What a local function may use. Everything it spends is added up in `cost`.
+
+    `rng` is seeded by (seed, party, occasion), so every engine draws the same. `keys` are the public keys of all
+    hospitals; `key` is this party's own pair.
+    """
+
+    name: str
+    hospitals: tuple[str, ...]
+    train: Rows
+    network: Network
+    rng: np.random.Generator
+    store: Store
+    key: KeyPair
+    keys: Mapping[str, bytes]
+    trainer: Trainer
+    _flops: float = 0.0
+    _fetched: int = 0
+    _trips: int = 0
+    _published: list[Published] = field(default_factory=list)
+
+    def predict(self, weights: npt.ArrayLike, features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Probabilities of the task's network: [n] for weights [P], [M, n] for [M, P]; 2 FLOPs a weight and row."""
+        models = int(np.prod(np.shape(weights)[:-1]))
+        self.work(2.0 * self.network.parameters * len(features) * models)
+        return self.network.predict(weights, features)
+
+    def train_network(self, features: Any, labels: Any, weights: Any, steps: int, batch_size: int) -> Any:
+        """Train the task's network here by itself for so many gradient steps (6 FLOPs a weight and row)."""
+        self.work(6.0 * self.network.parameters * steps * min(batch_size, len(labels)))
+        return self.trainer(features, labels, weights, steps, batch_size, self.rng)
+
+    def publish(self, value: Any, kind: Kind, readers: tuple[str, ...] | None = None) -> str:
+        """Put `value` into the store, encrypted for `readers` (`None`: in the clear), and return its content id."""
+        data = codec.encode(value)
+        if readers is not None:
+            data = seal_for(data, {reader: self.keys[reader] for reader in readers}, self.key, self.rng)
+        self._published.append(Published(kind, readers, len(data)))
+        self._trips += 1
+        return self.store.put(data)
+
+    def fetch(self, cid: str, publisher: str | None = None) -> Any:
+        """Get what is under `cid`; what `publisher` encrypted for this party is decrypted.
+
+        Raises:
+            PermissionError: it was encrypted for others.
+        """
+        data = self.store.get(cid)
+        self._fetched += len(data)
+        self._trips += 1
+        return codec.decode(data if publisher is None else unseal(data, self.name, self.keys[publisher], self.key))
+
+    def work(self, flops: float) -> None:
+        """Add modelled floating-point operations of a paper's own computation."""
+        self._flops += flops
+
+    def cost(self, seconds: float) -> Cost:
+        """Return what was spent so far, with the measured `seconds`."""
+        return Cost(self._flops, self._fetched, tuple(self._published), self._trips, seconds)

@@ -1,0 +1,196 @@
+"""The world: all that a strategy may touch, metered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainward import codec
+from chainward.methods.randomness import stream
+from chainward.world.chain import Chain, Contract
+from chainward.world.clock import Clock, Speeds
+from chainward.world.faults import Faults
+from chainward.world.meter import COORDINATOR, EVERYONE, Meter
+from chainward.world.ports import Answer, Engine, HospitalAbsent, Ledger, Network, Store
+from chainward.world.query import Kind, Query
+from chainward.world.replies import Each, Replies, Sealed
+
+
+@dataclass
+class World:
+    """Hospitals, other parties, the chain and the store, on one virtual clock.
+
+    `sizes` holds each hospital's number of training patients. `round` is 0 while a strategy opens.
+    """
+
+    hospitals: tuple[str, ...]
+    sizes: Mapping[str, int]
+    network: Network
+    seed: int
+    engine: Engine
+    ledger: Ledger
+    store: Store
+    speeds: Speeds = field(default_factory=Speeds)
+    faults: Faults = field(default_factory=Faults)
+    clock: Clock = field(default_factory=Clock)
+    round: int = 0
+    shared: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.begin(self.round)
+
+    def begin(self, number: int) -> None:
+        """Start round `number` with a fresh meter."""
+        self.round = number
+        self.meter = Meter(self.hospitals)
+        self.chain = Chain(self.ledger, self.clock, self.meter, lambda party: self.faults.is_absent(party, number))
+        self._asked: Counter[str] = Counter()
+        self._vault: dict[int, Any] = {}
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Randomness of the protocol itself in this round."""
+        return stream(self.seed, "protocol", self.round)
+
+    def initial_weights(self) -> Any:
+        """First weights [P] of the task's network for this trial's seed."""
+        return self.network.initial(self.seed)
+
+    def deploy(self, contract: str, *arguments: Any, sender: str, value: int = 0) -> str:
+        """Create a contract and return its address."""
+        return self.chain.deploy(contract, *arguments, sender=sender, value=value)
+
+    def at(self, address: str) -> Contract:
+        """Bind a deployed contract."""
+        return self.chain.at(address)
+
+    def parties(self, role: str, count: int, records: str | None = None) -> tuple[str, ...]:
+        """Return `count` parties that are not hospitals, each with an account.
+
+        With `records="validation"` each holds the validation patients of all hospitals, which then count as shared.
+        """
+        names = tuple(f"{role} {number}" for number in range(1, count + 1))
+        for name in names:
+            rows = self.engine.enrol(name, records)
+            if rows:
+                self.meter.disclose(
+                    Kind.RECORDS, "validation patients", [name], 0, records=self._first_time(records, rows)
+                )
+        return names
+
+    def ask(self, who: str | Iterable[str], what: Query, payload: Any = None, *, first: int | None = None) -> Replies:
+        """Have `who` do `what` with `payload` (or with one each, `Each`) and return their sealed replies.
+
+        `first` keeps the earliest replies by virtual arrival, ties by the order of parties. Those who do not answer
+        within the patience of the time model are in `missing`.
+        """
+        self.chain.settle()
+        parties = (who,) if isinstance(who, str) else tuple(who)
+        start = self.clock.now
+        present = [party for party in parties if not self.faults.is_absent(party, self.round)]
+        requests, sent = {}, {}
+        for party in present:
+            requests[party], sent[party] = self._deliver(payload, party)
+        self._asked[what.name] += 1
+        answers = self.engine.run(what, requests, f"{self.round}/{what.name}/{self._asked[what.name]}")
+        return self._collect(what, parties, answers, sent, start, first)
+
+    def need(self, replies: Replies) -> Replies:
+        """Return `replies`, or refuse by name if anybody is missing."""
+        if replies.missing:
+            raise HospitalAbsent(f"round {self.round} cannot go on without {', '.join(replies.missing)}")
+        return replies
+
+    def fetch(self, cid: str) -> Any:
+        """Read what somebody published for everyone."""
+        data = self.store.get(cid)
+        self.meter.store_bytes += len(data)
+        self.clock.spend("network", self.speeds.transfer(len(data)))
+        return codec.decode(data)
+
+    def _collect(
+        self,
+        what: Query,
+        parties: tuple[str, ...],
+        answers: Mapping[str, Answer],
+        sent: Mapping[str, int],
+        start: float,
+        first: int | None,
+    ) -> Replies:
+        order = {party: number for number, party in enumerate(parties)}
+        sealed, times = [], {}
+        for party, answer in answers.items():
+            size = codec.size(answer.value)
+            compute = self.speeds.compute(answer.cost.flops)
+            network = self.speeds.network(sent[party], size, answer.cost)
+            delay = self.faults.delay_of(party)
+            times[party] = (compute, network, delay)
+            self._meter(party, answer, size)
+            sealed.append(self._seal(what.replies, party, answer.value, size, start + compute + network + delay))
+        deadline = start + self.speeds.patience_s
+        in_time = sorted((s for s in sealed if s.arrival <= deadline), key=lambda s: (s.arrival, order[s.owner]))
+        kept = in_time[:first]
+        enough = len(kept) == (len(parties) if first is None else min(first, len(parties)))
+        self._pass_time(kept, times, None if enough else deadline)
+        missing = tuple(party for party in parties if party not in {s.owner for s in in_time})
+        self.meter.missing.update(missing)
+        return Replies(sorted(kept, key=lambda s: order[s.owner]), missing, self._open)
+
+    def _pass_time(
+        self, kept: list[Sealed], times: Mapping[str, tuple[float, float, float]], deadline: float | None
+    ) -> None:
+        if kept:
+            for part, seconds in zip(("compute", "network", "waiting"), times[kept[-1].owner], strict=True):
+                self.clock.spend(part, seconds)
+        if deadline is not None:
+            self.clock.until("waiting", deadline)
+
+    def _meter(self, party: str, answer: Answer, size: int) -> None:
+        cost = answer.cost
+        self.meter.party_bytes += size
+        self.meter.store_bytes += cost.fetched + sum(item.size for item in cost.published)
+        self.meter.measured_s += cost.seconds
+        for item in cost.published:
+            self.meter.disclose(item.kind, party, (EVERYONE,) if item.readers is None else item.readers, item.size)
+
+    def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
+        handle = len(self._vault)
+        self._vault[handle] = value
+        return Sealed(handle, party, kind, size, arrival)
+
+    def _open(self, sealed: tuple[Sealed, ...]) -> list[Any]:
+        for reply in sealed:
+            self._disclose(reply, COORDINATOR)
+        self.clock.spend("aggregation", self.speeds.compute(sum(reply.size for reply in sealed) / 2))
+        return [self._vault[reply.handle] for reply in sealed]
+
+    def _deliver(self, payload: Any, party: str) -> tuple[Any, int]:
+        own = payload[party] if isinstance(payload, Each) else payload
+        value = self._unsealed(own, party)
+        size = codec.size(value)
+        self.meter.party_bytes += size
+        return value, size
+
+    def _unsealed(self, value: Any, party: str) -> Any:
+        if isinstance(value, Sealed):
+            self._disclose(value, party)
+            return self._vault[value.handle]
+        if isinstance(value, Mapping):
+            return {key: self._unsealed(item, party) for key, item in value.items()}
+        if isinstance(value, tuple) and type(value) is tuple:
+            return tuple(self._unsealed(item, party) for item in value)
+        return value
+
+    def _disclose(self, reply: Sealed, recipient: str) -> None:
+        rows = self.sizes.get(reply.owner, 0) if reply.kind is Kind.RECORDS and recipient != reply.owner else 0
+        self.meter.disclose(reply.kind, reply.owner, (recipient,), reply.size, self._first_time(reply.owner, rows))
+
+    def _first_time(self, whose: str | None, rows: int) -> int:
+        if not rows or whose is None or whose in self.shared:
+            return 0
+        self.shared.add(whose)
+        return rows

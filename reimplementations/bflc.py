@@ -1,0 +1,186 @@
+"""A committee of hospitals scores every update; the best are merged. Li et al. 2021, arXiv 2004.00773."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from chainward.methods.aggregation import weighted_mean
+from chainward.strategy import Audience, Card, Strategy, Vector
+from chainward.world import FIT, PUBLISH, Contract, Kind, Memory, Query, Site, Update, World
+
+SCALE = 1_000_000  # the contract's score of a model that is right about every patient
+
+
+def merged(updates: Iterable[Update]) -> Vector:
+    """Return the global model [P] of the selected updates, weighted by patients.
+
+    The paper sends delta_k = (W - W_k) / lr and merges W - lr * sum n_k delta_k / sum n_k. The learning rate and W
+    cancel, which leaves sum n_k W_k / sum n_k.
+    """
+    weights, samples, _ = zip(*updates, strict=True)
+    return weighted_mean(weights, samples)
+
+
+def _score(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[tuple[int, ...], Memory]:
+    """Accuracy of each published model on the member's own patients; one that is not finite scores 0."""
+    models = np.stack([Update(*site.fetch(cid)).weights for cid in cids])
+    right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
+    accuracy = np.where(np.isfinite(models).all(axis=1), right.mean(axis=1), 0.0)
+    return tuple(int(value) for value in np.rint(SCALE * accuracy)), memory
+
+
+def _merge(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[bytes, Memory]:
+    """SHA-256 of the global model, merged by the member itself."""
+    site.work(2.0 * site.network.parameters * len(cids))
+    model = merged(Update(*site.fetch(cid)) for cid in cids)
+    return hashlib.sha256(model.tobytes()).digest(), memory
+
+
+TRAIN = FIT.then(PUBLISH)
+SCORE = Query("score", Kind.SCORES, _score)
+MERGE = Query("merge", Kind.REFERENCE, _merge)
+
+
+class Counts(NamedTuple):
+    """Seats on the committee, models an epoch takes, models it merges."""
+
+    committee: int
+    wanted: int
+    merged: int
+
+
+@dataclass(frozen=True)
+class State:
+    """The global model [P], the committee in order of election, the contract."""
+
+    weights: Vector
+    committee: tuple[str, ...]
+    contract: str
+
+
+@dataclass(frozen=True)
+class BFLC(Strategy[State]):
+    """Committee consensus as in the authors' demo; a count of 0 follows the rule for the number of hospitals.
+
+    `lower_median` takes the lower of two middle scores instead of their mean. `deadline_blocks` pass before a phase of
+    the contract can be closed without those who are silent.
+    """
+
+    committee_size: int = 0
+    updates_wanted: int = 0
+    updates_merged: int = 0
+    lower_median: bool = False
+    deadline_blocks: int = 120
+
+    card: ClassVar[Card] = Card(
+        key="bflc",
+        title="A Blockchain-Based Decentralized Federated Learning Framework with Committee Consensus",
+        authors="Li, Chen, Liu, Huang, Zheng, Yan",
+        where="IEEE Network 35(1), 2021, arXiv 2004.00773, 10.1109/MNET.011.2000263 (r)",
+        year=2021,
+        family="committee",
+        tier="T1",
+        summary="Trainers publish models, a committee scores each on its own patients, the contract ranks the medians; "
+        "the best are merged and their trainers are the next committee.",
+        consensus="PBFT (FISCO BCOS)",
+        sees_individual_updates=Audience.EVERYONE,
+        raw_records_shared="none",
+        spends_gas=True,
+        tolerates_absence=True,
+        names=("committee consensus mechanism", "CCM"),
+        contracts=("BFLC",),
+        deviations=(
+            "The algorithm is that of the authors' demo code; the paper's own experiment code is not public.",
+            "An EVM contract holds content ids of updates and the SHA-256 of the global model; the paper's holds both "
+            "in full.",
+            "Hospitals publish trained weights instead of (W - W_k) / lr: the learning rate cancels.",
+            "Committee of N / 5 hospitals, 1 to 4; the first 10 updates at most, one a trainer; 6 of 10 merged, "
+            "rounded up. From 20 hospitals on these are the paper's 4, 10 and 6; one hospital alone is refused.",
+            "The contract admits listed hospitals only, wants complete scores between 0 and 1 in millionths, and ranks "
+            "the lower address first among equals.",
+            "After a deadline in blocks it goes on with the updates that came, merging the same share, and with the "
+            "scores of more than half of the committee. Without such a majority the round is lost: the model stays and "
+            "the first to propose take the seats. Every hospital must register at set-up.",
+            "The members who scored confirm the hash of the merged model; nobody waits for them, since anybody can "
+            "merge what the contract ranks best.",
+            "Half of an even committee can decide alone. lower_median keeps it from lifting an update above what an "
+            "honest member gave, not from voting honest ones down; an odd committee withstands both.",
+            "The first model is the task's, not zero. Profit sharing, other elections and the pruning of old blocks "
+            "are left out.",
+        ),
+        published={"training": {"learning_rate": 0.001, "batch_size": 100}},
+    )
+
+    def open(self, world: World) -> State:
+        """Step 1: every hospital registers; the first to do so are the first committee."""
+        hospitals = world.hospitals
+        counts = self._counts(len(hospitals))
+        contract = world.deploy(
+            "BFLC", hospitals, *counts, self.lower_median, self.deadline_blocks, sender=hospitals[0]
+        )
+        chain = world.at(contract)
+        for hospital in hospitals:
+            chain.send("register", sender=hospital)
+        return State(world.initial_weights(), chain.call("committee", chain.call("epoch")), contract)
+
+    def round(self, state: State, world: World) -> State:
+        """Steps 2 to 6; a round that finds no majority of scores changes the committee only."""
+        chain = world.at(state.contract)
+        epoch = chain.call("epoch")
+        self._collect(state, world, chain)
+        self._score(state, world, chain, chain.call("updates", epoch))
+        _, cids = chain.call("best", epoch)  # steps 4 and 5: the contract ranks the medians and selects
+        state = replace(state, committee=chain.call("committee", epoch + 1))  # step 6
+        if not cids:
+            return state
+        for member, digest in world.ask(chain.call("scorers", epoch), MERGE, cids).open().items():
+            chain.send("confirm", epoch, digest, sender=member)
+        return replace(state, weights=merged(Update(*world.fetch(cid)) for cid in cids))
+
+    def _collect(self, state: State, world: World, chain: Contract) -> None:
+        """Step 2: those who are not on the committee train, publish and propose; the first `wanted` are taken."""
+        trainers = [hospital for hospital in world.hospitals if hospital not in state.committee]
+        wanted = self._counts(len(world.hospitals)).wanted
+        updates = world.ask(trainers, TRAIN, state.weights, first=wanted)
+        if not updates:
+            world.need(updates)
+        for trainer, cid in updates.open().items():
+            chain.send("propose", cid, sender=trainer)
+        if len(updates) < wanted:
+            _close(world, chain, next(iter(updates)))
+
+    def _score(
+        self, state: State, world: World, chain: Contract, proposed: tuple[tuple[str, ...], tuple[str, ...]]
+    ) -> None:
+        """Step 3: members read every update and send their scores."""
+        trainers, cids = proposed
+        scores = world.ask(state.committee, SCORE, cids)
+        for member, values in scores.open().items():
+            chain.send("score", values, sender=member)
+        if len(scores) < len(state.committee):
+            _close(world, chain, trainers[0])
+
+    def model(self, state: State) -> Vector:
+        """The global model."""
+        return state.weights
+
+    def numbers(self, hospitals: int) -> Mapping[str, float]:
+        """Seats, models wanted and models merged an epoch."""
+        return self._counts(hospitals)._asdict()
+
+    def _counts(self, hospitals: int) -> Counts:
+        """4, 10 and 6 from 20 hospitals on, as published; below, N / 5 (one at least), one a trainer, 60 %."""
+        committee = self.committee_size or max(1, min(4, hospitals // 5))
+        wanted = self.updates_wanted or min(10, hospitals - committee)
+        return Counts(committee, wanted, self.updates_merged or -(-6 * wanted // 10))
+
+
+def _close(world: World, chain: Contract, sender: str) -> None:
+    """Let the deadline pass, then close the phase that somebody left open."""
+    world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
+    chain.send("close", sender=sender)

@@ -1,0 +1,85 @@
+"""All raw records are brought to one place and trained there: what privacy costs is measured against this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainward.strategy import Audience, Card, Strategy, Vector
+from chainward.world import SHARE_RECORDS, Kind, Memory, Query, Site, World
+
+
+def _receive(_: Site, memory: Memory, records: dict[str, Any]) -> tuple[int, Memory]:
+    features = np.concatenate([part["features"] for part in records.values()])
+    labels = np.concatenate([part["labels"] for part in records.values()])
+    return len(labels), {**memory, "features": features, "labels": labels}
+
+
+def _train(site: Site, memory: Memory, payload: dict[str, Any]) -> tuple[Vector, Memory]:
+    weights = site.train_network(
+        memory["features"], memory["labels"], payload["weights"], payload["steps"], payload["batch_size"]
+    )
+    return weights, memory
+
+
+RECEIVE = Query("receive", Kind.STATISTICS, _receive)
+TRAIN = Query("train", Kind.AGGREGATE, _train)
+
+
+@dataclass(frozen=True)
+class State:
+    """The one place, and the weights [P]."""
+
+    centre: str
+    weights: Vector
+
+
+@dataclass(frozen=True)
+class Pooled(Strategy[State]):
+    """Centralised deep learning by a `pytorch_lightning.Trainer` on the records of all hospitals.
+
+    A round takes as many gradient steps as a hospital of the federation does, on a batch as large as all hospitals'
+    batches together, so that equal rounds touch equal numbers of records.
+    """
+
+    steps: int = 10
+    batch_size_a_hospital: int = 32
+
+    card: ClassVar[Card] = Card(
+        key="pooled",
+        title="Centralised deep learning",
+        authors="reference",
+        where="chainward",
+        year=2026,
+        family="reference",
+        tier="T1",
+        summary="Hospitals hand their raw records to one centre, which trains the task's network on all of them.",
+        consensus="none",
+        sees_individual_updates=Audience.NOBODY,
+        raw_records_shared="all",
+        spends_gas=False,
+        tolerates_absence=True,
+        reference=True,
+        names=("central", "centralised"),
+    )
+
+    def open(self, world: World) -> State:
+        """Collect the records of all hospitals at the centre."""
+        (centre,) = world.parties("centre", 1)
+        world.ask(centre, RECEIVE, world.ask(world.hospitals, SHARE_RECORDS))
+        return State(centre, world.initial_weights())
+
+    def round(self, state: State, world: World) -> State:
+        """Train on from the weights at the centre."""
+        payload = {
+            "weights": state.weights,
+            "steps": self.steps,
+            "batch_size": self.batch_size_a_hospital * len(world.hospitals),
+        }
+        return State(state.centre, world.ask(state.centre, TRAIN, payload).open()[state.centre])
+
+    def model(self, state: State) -> Vector:
+        """The centre's weights."""
+        return state.weights

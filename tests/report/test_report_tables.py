@@ -1,0 +1,215 @@
+"""Arithmetic of the tables, done by hand."""
+
+import random
+
+import pytest
+from report_fixtures import CLAIM, HOSTILE, card, failure, record, records, verdicts
+
+from chainward.report import Assumptions, all_tables, leaderboard_rows
+from chainward.report.details import claim_rows, gas_function_rows, learning_curve_rows, number_rows, provenance_rows
+from chainward.report.figures import mean, percentile
+from chainward.report.groups import group
+from chainward.report.tables import pareto_front
+from chainward.trials.statistics import auroc_interval
+
+
+def row(strategy="bflc", task="heart", track="common"):
+    rows = leaderboard_rows(records())
+    return next(one for one in rows if (one["strategy"], one["task"], one["track"]) == (strategy, task, track))
+
+
+def test_gas():
+    found = row()
+    assert found["gas_per_round"] == 100_000
+    assert found["gas_deploy"] == 500_000
+    assert found["gas_total"] == 500_000 + 2 * 100_000
+    assert found["gas_per_hospital"] == 350_000
+    assert found["gas_eip7623_total"] == 500_000 + 2 * 110_000
+
+
+def test_usd_follows_gas_and_bytes():
+    found = row()
+    assert found["usd_l1_calm"] == pytest.approx(700_000 * 5e-9 * 3000)
+    assert found["usd_l1_busy"] == pytest.approx(700_000 * 50e-9 * 3000)
+    data = (300 + 2 * 200) * 16 * 5e-9 * 3000
+    assert found["usd_rollup"] == pytest.approx(700_000 * 0.01e-9 * 3000 + data)
+    assert found["usd_private"] == 0
+
+
+def test_assumptions_can_be_overridden():
+    rows = leaderboard_rows([record("bflc")], Assumptions(ether_usd=1000, private_gwei=1))
+    assert rows[0]["usd_l1_calm"] == pytest.approx(700_000 * 5e-9 * 1000)
+    assert rows[0]["usd_private"] == pytest.approx(700_000 * 1e-9 * 1000)
+
+
+def test_latency():
+    found = row()
+    first, second = 1 + 0.5 + 0.25 + 5 + 0.25, 2 + 0.5 + 0.25 + 5 + 0.25
+    assert found["latency_per_round_s"] == (first + second) / 2
+    assert found["latency_per_round_p95_s"] == second  # of 7, 7, 8, 8
+    assert found["latency_setup_s"] == 5.5
+    assert found["latency_total_s"] == 5.5 + first + second
+    parts = [found[f"latency_{part}_s"] for part in ("compute", "network", "waiting", "consensus", "aggregation")]
+    assert parts == [3.0, 1.5, 0.5, 15.0, 0.5]
+    assert sum(parts) == found["latency_total_s"]
+
+
+def test_compute_time_is_left_out_when_contended():
+    assert row()["compute_measured_s"] == (0.5 + 1.5) / 2
+    assert row(HOSTILE)["compute_measured_s"] is None
+    mixed = [record("bflc", seed=0), record("bflc", seed=1, contended=True)]
+    assert leaderboard_rows(mixed)[0]["compute_measured_s"] == 0.5
+
+
+def test_bytes_and_privacy():
+    found = row()
+    assert (found["bytes_per_round"], found["bytes_chain_per_round"]) == (1250, 200)
+    assert (found["sees_individual_updates"], found["raw_records_shared"]) == ("everyone", 0)
+    seen = [record("bflc", seed=0, sees="nobody"), record("bflc", seed=1, sees="some hospitals")]
+    found = leaderboard_rows(seen)[0]
+    assert (found["sees_individual_updates"], found["exceeds_card"]) == ("some hospitals", False)
+    strict = card("bflc", sees_individual_updates="nobody")
+    assert leaderboard_rows([record("bflc", card=strict)])[0]["exceeds_card"] is True
+
+
+def test_accuracy_is_the_statistics_module():
+    from chainward.report.accuracy import predictions
+
+    interval = auroc_interval([predictions(record("bflc", seed=seed, small="south")) for seed in (0, 1)])
+    found = row()
+    assert (found["auroc_mean"], found["auroc_low"], found["auroc_high"]) == (
+        interval.estimate,
+        interval.low,
+        interval.high,
+    )
+
+
+def test_hospital_that_cannot_be_judged_is_never_the_worst():
+    found = row()
+    south = next(one for one in found["auroc_hospitals"] if one["hospital"] == "south")
+    # 12 positives and 3 negatives a seed, other patients in the second seed
+    assert (south["auroc"], south["positives"], south["negatives"]) == (None, 24, 6)
+    assert south["told"] == "not estimable (24+, 6−)"
+    assert found["worst_hospital"] == "north"
+    alone = leaderboard_rows([record("bflc", hospitals=("south",), small="south")])[0]
+    assert (alone["auroc_worst_hospital"], alone["worst_hospital"]) == (None, None)
+
+
+def test_failures_are_counted_and_leave_no_figure():
+    half = row(HOSTILE)
+    assert (half["trials"], half["failed"], half["error"]) == (2, 1, f"LedgerError: {HOSTILE}")
+    whole = row("local", "synthetic")
+    assert (whole["trials"], whole["failed"]) == (1, 1)
+    figures = ("auroc_mean", "gas_total", "usd_l1_calm", "latency_total_s", "sees_individual_updates", "rounds")
+    assert [whole[name] for name in figures] == [None] * len(figures)
+
+
+def test_predictions_that_cannot_be_judged_cost_one_row_only():
+    broken = record("bflc")
+    broken["predictions"]["probability"][0] = float("nan")
+    found = leaderboard_rows([broken, record("other")])
+    assert [one["auroc_mean"] is None for one in found] == [False, True]
+    assert found[1]["accuracy_error"] == "a predicted probability is not finite"
+    assert found[1]["gas_total"] == 700_000
+
+
+def test_settings_are_never_mixed():
+    changes = [
+        {},
+        {"track": "published"},
+        {"faults": {"drop": 0.3}},
+        {"params": {"mu": 1}},
+        {"rounds": 3},
+        {"code": "x"},
+    ]
+    rows = leaderboard_rows([record("bflc", **change) for change in changes])
+    assert [one["trials"] for one in rows] == [1] * len(changes)
+    assert len({(one["setting"], one["label"]) for one in rows}) == len(changes)
+
+
+def test_labels_say_what_differs_and_no_more():
+    groups = group([record("bflc", params={"mu": mu, "same": 1}) for mu in (0, 1)] + [record("local")])
+    assert [one.label for one in groups] == ["bflc (mu 0)", "bflc (mu 1)", "local"]
+    assert {one.setting for one in groups} == {"common track · evm (consensus poa) · cohort engine · no faults"}
+
+
+def test_common_track_without_faults_comes_first():
+    rows = [one for one in leaderboard_rows(records()) if one["task"] == "synthetic"]
+    assert [one["track"] for one in rows] == ["common", "common", "published"]
+
+
+def test_front_and_distance_from_the_best():
+    found = {one["strategy"]: one for one in leaderboard_rows(records()) if one["task"] == "heart"}
+    assert {name for name, one in found.items() if one["on_front"]} == {"bflc", HOSTILE}
+    assert found[HOSTILE]["auroc_minus_best"] == 0
+    assert found["bflc"]["auroc_minus_best"] is None  # other seeds than the best
+
+
+@pytest.mark.parametrize(
+    ("places", "front"),
+    [
+        ([(1, 0.7), (2, 0.8), (3, 0.75)], {0, 1}),
+        ([(1, 0.7), (1, 0.7)], {0, 1}),
+        ([(1, 0.7), (1, 0.8)], {1}),
+        ([(0, None), (5, 0.5)], {1}),
+    ],
+)
+def test_pareto_front(places, front):
+    rows = [{"gas_total": gas, "auroc_mean": auroc, "reference": False} for gas, auroc in places]
+    assert pareto_front(rows) == front
+
+
+def test_references_are_not_on_the_front():
+    rows = [
+        {"gas_total": 0, "auroc_mean": 0.9, "reference": True},
+        {"gas_total": 1, "auroc_mean": 0.8, "reference": False},
+    ]
+    assert pareto_front(rows) == {1}
+
+
+def test_gas_functions():
+    found = next(one for one in gas_function_rows([record("bflc")]) if one["function"] == "propose")
+    assert (found["calls"], found["min"], found["median"], found["max"]) == (4, 49_900, 50_000, 50_100)
+    assert (found["total"], found["total_eip7623"], found["reverted"]) == (200_000, 220_000, 0)
+
+
+def test_learning_curve():
+    points = [one for one in learning_curve_rows(records()) if (one["strategy"], one["task"]) == ("bflc", "heart")]
+    assert [(one["round"], one["trials"]) for one in points] == [(1, 2), (2, 2)]
+    assert points[0]["auroc_mean"] == pytest.approx(0.6 + 0.06 + 0.02 + 0.005)
+    assert points[0]["auroc_max"] - points[0]["auroc_min"] == pytest.approx(0.01)
+
+
+def test_claims_are_joined_with_verdicts():
+    rows = claim_rows(records(), verdicts())
+    assert [(one["strategy"], one["verdict"]) for one in rows] == [("bflc", "partly")]
+    assert claim_rows(records(), [])[0]["verdict"] == "not judged"
+    foreign = {**verdicts()[0], "strategy": "gone"}
+    assert [one["strategy"] for one in claim_rows(records(), [foreign])] == ["bflc", "gone"]
+    assert rows[0]["quoted"] == CLAIM["quoted"]
+
+
+def test_numbers_and_provenance():
+    rows = number_rows([record("bflc", params={"merged": 6})])
+    assert [(one["kind"], one["name"], one["value"]) for one in rows] == [
+        ("parameter", "merged", "6"),
+        ("number used", "committee", "2"),
+    ]
+    made = provenance_rows(records())
+    assert [(one["commit"], one["trials"], one["first"]) for one in made] == [("abc123", 9, "2025-01-01T00:00:00Z")]
+
+
+def test_order_of_records_does_not_matter():
+    shuffled = records()
+    random.Random(1).shuffle(shuffled)
+    assert all_tables(shuffled, verdicts()) == all_tables(records(), verdicts())
+
+
+def test_nothing_at_all():
+    assert set(map(len, all_tables([], []).values())) == {0}
+    assert len(leaderboard_rows([failure("bflc", card=None)])) == 1
+
+
+def test_percentile_and_mean():
+    assert percentile([1, 2, 3, 4, 5], 95) == pytest.approx(4.8)
+    assert (percentile([], 95), mean([])) == (None, None)

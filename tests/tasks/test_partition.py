@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from chainward.tasks.partition import FOLDS, split
+
+ROWS = st.integers(0, 120)
+POPULATIONS = ROWS.flatmap(
+    lambda n: st.tuples(
+        arrays(np.int64, n, elements=st.integers(0, 4)), arrays(np.int64, n, elements=st.integers(0, 1))
+    )
+)
+
+
+def strata(hospitals, labels):
+    return [(h, y, np.flatnonzero((hospitals == h) & (labels == y))) for h in range(5) for y in (0, 1)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(POPULATIONS, st.integers(0, 3))
+def test_five_seeds_test_everyone_once(population, partition):
+    hospitals, labels = population
+    splits = [split(hospitals, labels, FOLDS * partition + fold) for fold in range(FOLDS)]
+    tested = np.concatenate([part.test for part in splits])
+    assert sorted(tested) == list(range(len(labels)))
+    for part in splits:
+        rows = np.concatenate([part.train, part.validation, part.test])
+        assert sorted(rows) == list(range(len(labels)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(POPULATIONS, st.integers(0, 20))
+def test_shares_are_as_even_as_counts_allow(population, seed):
+    hospitals, labels = population
+    part = split(hospitals, labels, seed)
+    for hospital, _, members in strata(hospitals, labels):
+        tested = np.isin(members, part.test).sum()
+        assert len(members) // FOLDS <= tested <= -(-len(members) // FOLDS)
+        assert np.isin(members, part.validation).sum() == (len(members) - tested + 5) // 10
+        everyone = np.flatnonzero(hospitals == hospital)
+        assert abs(np.isin(everyone, part.test).sum() - len(everyone) / FOLDS) < 1
+    assert abs(len(part.test) - len(labels) / FOLDS) < 1
+
+
+def test_eight_negatives_reach_every_fold_and_spare_one_for_validation():
+    hospitals, labels = np.zeros(123, dtype=np.int64), np.array([0] * 8 + [1] * 115)
+    for seed in range(10):
+        part = split(hospitals, labels, seed)
+        assert 1 <= (labels[part.test] == 0).sum() <= 2
+        assert (labels[part.validation] == 0).sum() == 1
+
+
+def test_four_of_a_class_all_train_or_are_tested():
+    part = split(np.zeros(44, dtype=np.int64), np.array([1] * 4 + [0] * 40), 0)
+    assert not np.isin(part.validation, range(4)).any()
+
+
+def test_seeds_repeat_and_partitions_differ():
+    hospitals, labels = np.repeat([0, 1], 50), np.tile([0, 1], 50)
+    first, again, later = (split(hospitals, labels, seed) for seed in (2, 2, 7))
+    assert np.array_equal(first.test, again.test)
+    assert np.array_equal(first.validation, again.validation)
+    assert not np.array_equal(first.test, later.test)
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ValueError, match="seed"):
+        split(np.zeros(3, dtype=np.int64), np.zeros(3), -1)
