@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit regressions bench contracts contracts-check clean
+.PHONY: help demo test lint unit regressions bench contracts contracts-check gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -63,6 +63,9 @@ contracts: contracts/node_modules/.package-lock.json ## Compile the Solidity sou
 
 contracts-check: contracts/node_modules/.package-lock.json ## Check that the committed artifacts match their sources
 	@$(with_node); cd contracts && node compile.mjs --check
+
+gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
+	$(BIN)/python contracts/gas_snapshot.py
 
 clean: ## Remove the environment, caches and every report but the reference
 	rm -rf .venv build dist contracts/build contracts/node_modules

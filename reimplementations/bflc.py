@@ -26,6 +26,11 @@ def merged(updates: Iterable[Update]) -> Vector:
     return weighted_mean(weights, samples)
 
 
+def _join(_: Site, memory: Memory, __: None) -> tuple[bool, Memory]:
+    """A hospital that answers takes part."""
+    return True, memory
+
+
 def _score(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[tuple[int, ...], Memory]:
     """Accuracy of each published model on the member's own patients; one that is not finite scores 0."""
     models = np.stack([Update(*site.fetch(cid)).weights for cid in cids])
@@ -41,6 +46,7 @@ def _merge(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[bytes, Me
     return hashlib.sha256(model.tobytes()).digest(), memory
 
 
+JOIN = Query("join", Kind.REFERENCE, _join)
 TRAIN = FIT.then(PUBLISH)
 SCORE = Query("score", Kind.SCORES, _score)
 MERGE = Query("merge", Kind.REFERENCE, _merge)
@@ -56,10 +62,11 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """The global model [P], the committee in order of election, the contract."""
+    """The global model [P], the committee in order of election, who registered, the contract."""
 
     weights: Vector
     committee: tuple[str, ...]
+    registered: tuple[str, ...]
     contract: str
 
 
@@ -85,85 +92,91 @@ class BFLC(Strategy[State]):
         year=2021,
         family="committee",
         tier="T1",
-        summary="Trainers publish models, a committee scores each on its own patients, the contract ranks the medians; "
-        "the best are merged and their trainers are the next committee.",
+        summary="Trainers publish models, a committee scores each on its own patients and the contract ranks the "
+        "medians; the best are merged and their trainers are the next committee.",
         consensus="PBFT (FISCO BCOS)",
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        names=("committee consensus mechanism", "CCM"),
+        names=("committee consensus",),
         contracts=("BFLC",),
         deviations=(
-            "The algorithm is that of the authors' demo code; the paper's own experiment code is not public.",
-            "An EVM contract holds content ids of updates and the SHA-256 of the global model; the paper's holds both "
-            "in full.",
+            "The algorithm is that of the authors' demo code; the code of the paper's experiments is not public.",
+            "An EVM contract holds content ids of updates and the model's SHA-256; the paper's holds both in full.",
             "Hospitals publish trained weights instead of (W - W_k) / lr: the learning rate cancels.",
-            "Committee of N / 5 hospitals, 1 to 4; the first 10 updates at most, one a trainer; 6 of 10 merged, "
-            "rounded up. From 20 hospitals on these are the paper's 4, 10 and 6; one hospital alone is refused.",
-            "The contract admits listed hospitals only, wants complete scores between 0 and 1 in millionths, and ranks "
-            "the lower address first among equals.",
-            "After a deadline in blocks it goes on with the updates that came, merging the same share, and with the "
-            "scores of more than half of the committee. Without such a majority the round is lost: the model stays and "
-            "the first to propose take the seats. Every hospital must register at set-up.",
-            "The members who scored confirm the hash of the merged model; nobody waits for them, since anybody can "
-            "merge what the contract ranks best.",
-            "Half of an even committee can decide alone. lower_median keeps it from lifting an update above what an "
-            "honest member gave, not from voting honest ones down; an odd committee withstands both.",
-            "The first model is the task's, not zero. Profit sharing, other elections and the pruning of old blocks "
-            "are left out.",
+            "Committee of N / 5 hospitals, 1 to 4; the first 10 updates at most, one a trainer; 60 % merged, rounded up.",
+            "From 20 hospitals on these are the demo's 4, 10 and 6. One hospital alone is refused.",
+            "Only listed hospitals register. Scores are complete, in range, in millionths; ties go to the lower address.",
+            "After a deadline in blocks it goes on with the hospitals and updates that came, merging the same share.",
+            "Scores of more than half of the committee then suffice.",
+            "Without such a majority the round is lost: the model stays and the first to propose take the seats.",
+            "The members who scored confirm the model's hash. Nobody waits for it: anybody can merge what ranks best.",
+            "Half of an even committee can decide alone; an odd committee is safe from that.",
+            "lower_median keeps half from lifting a bad update above honest scores, not from voting good ones down.",
+            "The first model is the task's, not zero.",
+            "No profit sharing, no other elections (random, by several factors), no pruning of old blocks.",
         ),
         published={"training": {"learning_rate": 0.001, "batch_size": 100}},
     )
 
     def open(self, world: World) -> State:
-        """Step 1: every hospital registers; the first to do so are the first committee."""
-        hospitals = world.hospitals
-        counts = self._counts(len(hospitals))
-        contract = world.deploy(
-            "BFLC", hospitals, *counts, self.lower_median, self.deadline_blocks, sender=hospitals[0]
-        )
+        """Step 1: the hospitals register; the first to do so are the first committee."""
+        counts = self._counts(len(world.hospitals))
+        present = world.ask(world.hospitals, JOIN)
+        if len(present) <= counts.committee:
+            world.need(present)
+        first = next(iter(present))
+        contract = world.deploy("BFLC", world.hospitals, *counts, self.lower_median, self.deadline_blocks, sender=first)
         chain = world.at(contract)
-        for hospital in hospitals:
+        for hospital in present:
             chain.send("register", sender=hospital)
-        return State(world.initial_weights(), chain.call("committee", chain.call("epoch")), contract)
+        if present.missing:
+            _close(world, chain, first)
+        return State(world.initial_weights(), chain.call("committee", 1), tuple(present), contract)
 
     def round(self, state: State, world: World) -> State:
-        """Steps 2 to 6; a round that finds no majority of scores changes the committee only."""
+        """Steps 2 to 6; a round without a majority of scores changes the committee only."""
         chain = world.at(state.contract)
         epoch = chain.call("epoch")
-        self._collect(state, world, chain)
-        self._score(state, world, chain, chain.call("updates", epoch))
+        state = self._collect(state, world, chain)
+        members = self._score(state, world, chain, epoch)
+        state = replace(state, committee=chain.call("committee", epoch + 1))  # step 6: the best trainers
         _, cids = chain.call("best", epoch)  # steps 4 and 5: the contract ranks the medians and selects
-        state = replace(state, committee=chain.call("committee", epoch + 1))  # step 6
         if not cids:
             return state
-        for member, digest in world.ask(chain.call("scorers", epoch), MERGE, cids).open().items():
+        for member, digest in world.ask(members, MERGE, cids).open().items():
             chain.send("confirm", epoch, digest, sender=member)
         return replace(state, weights=merged(Update(*world.fetch(cid)) for cid in cids))
 
-    def _collect(self, state: State, world: World, chain: Contract) -> None:
-        """Step 2: those who are not on the committee train, publish and propose; the first `wanted` are taken."""
+    def _collect(self, state: State, world: World, chain: Contract) -> State:
+        """Step 2: those who are not on the committee train, publish and propose; the first `wanted` are taken.
+
+        Who was away when the others registered does so now.
+        """
         trainers = [hospital for hospital in world.hospitals if hospital not in state.committee]
         wanted = self._counts(len(world.hospitals)).wanted
         updates = world.ask(trainers, TRAIN, state.weights, first=wanted)
         if not updates:
             world.need(updates)
+        newcomers = tuple(trainer for trainer in updates if trainer not in state.registered)
+        for trainer in newcomers:
+            chain.send("register", sender=trainer)
         for trainer, cid in updates.open().items():
             chain.send("propose", cid, sender=trainer)
         if len(updates) < wanted:
             _close(world, chain, next(iter(updates)))
+        return replace(state, registered=state.registered + newcomers)
 
-    def _score(
-        self, state: State, world: World, chain: Contract, proposed: tuple[tuple[str, ...], tuple[str, ...]]
-    ) -> None:
-        """Step 3: members read every update and send their scores."""
-        trainers, cids = proposed
+    def _score(self, state: State, world: World, chain: Contract, epoch: int) -> tuple[str, ...]:
+        """Step 3: the members read every update and score it; returns those who did."""
+        trainers, cids = chain.call("updates", epoch)
         scores = world.ask(state.committee, SCORE, cids)
         for member, values in scores.open().items():
             chain.send("score", values, sender=member)
         if len(scores) < len(state.committee):
             _close(world, chain, trainers[0])
+        return tuple(scores)
 
     def model(self, state: State) -> Vector:
         """The global model."""

@@ -88,12 +88,14 @@ class CohortEngine:
         }
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return every party's memory."""
-        return dict(self._sites.memories)
+        """Return who was enrolled, and every party's memory."""
+        return {"enrolled": dict(self._sites.enrolled), "memories": dict(self._sites.memories)}
 
-    def restore(self, memories: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Put back what `snapshot` returned."""
-        self._sites.memories.update(memories)
+        for party, source in snapshot["enrolled"].items():
+            self._sites.enrol(party, source)
+        self._sites.memories.update(snapshot["memories"])
 
     def held(self, party: str, name: str) -> npt.NDArray[np.float32]:
         """Return the weights [P] a party holds; see `Sites.held`."""

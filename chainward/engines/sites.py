@@ -25,6 +25,7 @@ class Sites:
         self.training, self.network = training, network
         self.training_rows: dict[str, Records] = {hospital.name: hospital.train for hospital in cohort.hospitals}
         self.memories: dict[str, Memory] = {}
+        self.enrolled: dict[str, str | None] = {}
         self._hospitals = tuple(self.training_rows)
         self._rows: dict[str, Records] = dict(self.training_rows)
         self._validation = tuple(hospital.validation for hospital in cohort.hospitals)
@@ -38,6 +39,7 @@ class Sites:
             KeyError: there is no such source.
         """
         rows = {None: (), "validation": self._validation}[source]
+        self.enrolled[party] = source
         template = self._validation[0]
         self._rows[party] = Records(
             np.concatenate([template.features[:0], *(part.features for part in rows)]),

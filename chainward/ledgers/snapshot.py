@@ -32,7 +32,7 @@ def read() -> list[dict[str, Any]]:
 def text(rows: list[dict[str, Any]]) -> str:
     """Return the snapshot file for rows as `read` gives them."""
     lines = [
-        f"{row['contract']} {row['function']} {row['calls']} {row['min']} {row['median']:g} {row['max']}"
+        f"{row['contract']} {row['function']} {row['calls']} {row['min']} {row['median']:.0f} {row['max']}"
         for row in sorted(rows, key=lambda row: (row["contract"], row["function"]))
     ]
     return "\n".join([HEADER, *lines]) + "\n"

@@ -54,18 +54,23 @@ def geometric_median(
 ) -> Floats:
     """Return the point with the least weighted sum of distances to updates [K, P], by Weiszfeld's iteration.
 
-    Starts at the weighted mean and stops when a step moves less than `tolerance`. Distances below 1e-12 are taken as
-    1e-12, which keeps an update that coincides with the estimate from dividing by zero.
+    Starts at the weighted mean and stops when a step moves less than `tolerance`. An estimate closer than 1e-12 to an
+    update is taken to lie on it, and is left by the rule of Vardi and Zhang (2000), since Weiszfeld's own stays there.
     """
     stacked = np.asarray(updates, dtype=np.float64)
     shares = np.ones(len(stacked)) if weights is None else np.asarray(weights, dtype=np.float64)
     centre: Floats = shares @ stacked / shares.sum()
     for _ in range(iterations):
-        pull = shares / np.maximum(np.linalg.norm(stacked - centre, axis=1), 1e-12)
-        moved: Floats = pull @ stacked / pull.sum()
-        step = float(np.linalg.norm(moved - centre))
-        centre = moved
-        if step < tolerance:
+        distances = np.linalg.norm(stacked - centre, axis=1)
+        apart = distances >= 1e-12
+        pull = np.where(apart, shares / np.maximum(distances, 1e-12), 0.0)
+        force: Floats = pull @ (stacked - centre)
+        strength, held = float(np.linalg.norm(force)), float(shares[~apart].sum())
+        if strength <= held:
+            break
+        step: Floats = (1 - held / strength) * force / pull.sum()
+        centre = centre + step
+        if np.linalg.norm(step) < tolerance:
             break
     return centre
 

@@ -54,14 +54,12 @@ def fit(
     signed = _signed(features, labels)
     mean, covariance = before.mean.astype(np.float64), before.covariance.astype(np.float64)
     widths, places = np.full(len(signed), np.inf), np.ones(len(signed))
-    converged = False
-    for passes in range(1, max_passes + 1):
-        last_pass, old = converged, mean
+    passes, converged, last = 0, False, False
+    while passes < max_passes and not last:
+        passes, last, old = passes + 1, converged, mean
         for i, row in enumerate(signed):
             mean, covariance, widths[i], places[i] = _include(row, mean, covariance, float(widths[i]), float(places[i]))
         converged = bool(np.abs(mean - old).max() < tolerance)
-        if last_pass:
-            break
     return Fit(Gaussian(mean, covariance), passes)
 
 
@@ -77,7 +75,7 @@ def predict(model: Gaussian, features: npt.NDArray[Any], exponent: float = 0.5) 
 
 
 def auc(labels: npt.NDArray[Any], scores: npt.ArrayLike) -> float:
-    """Return (sum of the positives' ranks - P (P + 1) / 2) / (P N), ties ranked by their mean; NaN without both classes."""
+    """Return (sum of the positives' ranks - P (P + 1) / 2) / (P N), ties having their mean rank; NaN without both."""
     positive = np.asarray(labels) > 0.5
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
@@ -91,9 +89,10 @@ def with_bias(features: npt.NDArray[Any]) -> Floats:
     return np.column_stack([np.ones(len(features)), features.astype(np.float64)])
 
 
-def flops(rows: int, features: int, passes: int) -> float:
-    """Floating-point operations of `passes` over so many rows: V a and two rank-one updates, 2 D^2 each."""
-    return 6.0 * (features + 1) ** 2 * rows * passes
+def flops(features: npt.NDArray[Any], passes: int) -> float:
+    """Floating-point operations of `passes` over features [n, d]: 6 D^2 a patient for V a and two rank-one updates."""
+    rows, columns = features.shape
+    return float(6 * passes * rows * (columns + 1) ** 2)
 
 
 def _signed(features: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Floats:
@@ -105,7 +104,7 @@ def _signed(features: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Floats:
 def _include(
     row: Floats, mean: Floats, covariance: Floats, width: float, place: float
 ) -> tuple[Floats, Floats, float, float]:
-    """Replace one patient's message (variance `width` v_i, mean `place` m_i) by what the rest of the belief makes of it."""
+    """Replace one patient's message, of variance `width` v_i and mean `place` m_i, in the light of the others."""
     # 1. V a_i and q = a_i'V a_i
     vx = covariance @ row
     q = float(row @ vx)

@@ -14,9 +14,9 @@ Label = Literal["measured", "modelled", "quoted", ""]
 class Column:
     """One column: the row's field, its heading, its label, how a cell is written.
 
-    `style` is a name of `formats.STYLES`, or text, strategy, interval, difference, worst, hospital, record, anchor,
-    digest, status, audience, long: the page writes those in a way of its own. No label means that the column says what
-    was run rather than what came out.
+    `style` is a name of `formats.STYLES`, or one that the page writes in a way of its own: text, strategy, interval,
+    difference, compute, worst, hospital, record, anchor, digest, status, audience, long. No label means that the
+    column says what was run rather than what came out.
     """
 
     key: str
@@ -105,9 +105,7 @@ TIME = (
     Column("latency_waiting_s", "waiting", "modelled", "significant"),
     Column("latency_consensus_s", "consensus", "modelled", "significant"),
     Column("latency_aggregation_s", "aggregation", "modelled", "significant"),
-    Column(
-        "compute_measured_s", "Compute here, s", "measured", "significant", "None where other workers ran beside it."
-    ),
+    Column("compute_measured_s", "Compute here, s", "measured", "compute", "None where other workers ran beside it."),
 )
 FEES = (
     STRATEGY,

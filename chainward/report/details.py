@@ -130,9 +130,15 @@ def claim_rows(records: Sequence[Record], verdicts: Iterable[Verdict]) -> list[R
     for record in ordered:
         for claim in record["claims"] or []:
             strategy = record["specification"]["strategy"]
-            told = {name: claim[name] for name in ("key", "claim", "tier", "quoted", "rule")}
-            known[strategy, claim["key"]] = {"strategy": strategy, **told, **unjudged}
+            told = {name: claim.get(name, "") for name in ("key", "claim", "tier", "quoted")}
+            known[strategy, claim["key"]] = {"strategy": strategy, **told, "rule": _rule(claim), **unjudged}
     return [known.get(key, {}) | judged.get(key, {}) for key in sorted(known.keys() | judged.keys())]
+
+
+def _rule(claim: Mapping[str, Any]) -> dict[str, str]:
+    """A claim's rule as verdicts carry it; a paper's own file writes the two parts side by side."""
+    parts = claim.get("rule", claim)
+    return {name: parts.get(name, "") for name in ("reproduced", "partly")}
 
 
 def _by(one: Group, field: str, names: tuple[str, ...]) -> list[tuple[tuple[Any, ...], list[Row]]]:

@@ -34,7 +34,8 @@ def significant(value: float) -> str:
     """Three significant digits, never an exponent."""
     if value == 0:
         return "0"
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    # Rounded first, or 9.996 would be taken for a number below ten.
+    decimals = max(0, 2 - math.floor(math.log10(abs(float(f"{value:.3g}")))))
     return f"{value:,.{min(decimals, 9)}f}".replace("-", "−")
 
 

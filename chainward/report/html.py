@@ -91,9 +91,11 @@ def _lists(tables: Tables) -> dict[str, Table]:
 
 
 def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A manifest's single facts; its long list of records is the index of trials already."""
-    return [
-        (name, ", ".join(f"{key} {value[key]}" for key in sorted(value)) if isinstance(value, Mapping) else str(value))
-        for name, value in sorted(manifest.items())
-        if name != "records" and not isinstance(value, list)
-    ]
+    """A manifest's facts in words; its long list of records is the index of trials already."""
+    facts: list[tuple[str, str]] = []
+    for name, value in sorted(manifest.items()):
+        if isinstance(value, Mapping):
+            facts += [(f"{name}: {inner}", words) for inner, words in _facts(value)] if name != "records" else []
+        else:
+            facts.append((name.replace("_", " "), str(value)))
+    return facts

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chainward.data import Source
+
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
@@ -70,7 +72,8 @@ class Cohort:
 class Task(ABC):
     """A source of patients. Subclasses are frozen dataclasses: their fields are the plan's task parameters.
 
-    `key` is the name of the module that defines the task, `rounds` the common track's default.
+    `key` is the name of the module that defines the task, `rounds` the common track's default, `source` what
+    `chainward data get` fetches for it.
     """
 
     key: ClassVar[str]
@@ -80,6 +83,7 @@ class Task(ABC):
     licence: ClassVar[str]
     training: ClassVar[Training]
     rounds: ClassVar[int]
+    source: ClassVar[Source | None] = None
 
     @abstractmethod
     def cohort(self, seed: int) -> Cohort:

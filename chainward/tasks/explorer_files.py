@@ -27,6 +27,7 @@ class ExplorerTask(Task):
         "blockCHAIN (ExplorerChain). J Am Med Inform Assoc 2020;27(5):747-756. doi:10.1093/jamia/ocaa023"
     )
     licence = data.EXPLORER.licence
+    source = data.EXPLORER
     prefix: ClassVar[str]
     feature_names: ClassVar[tuple[str, ...]]
 

@@ -16,10 +16,10 @@ try:
     import pytest
 except ModuleNotFoundError:
     raise ImportError("chainward.testing needs pytest: pip install pytest") from None
+else:
+    pytest.register_assert_rewrite(*(f"chainward.testing.{part}" for part in ("card", "facts", "runs")))
 
-pytest.register_assert_rewrite("chainward.testing")
-
-from chainward.testing.conformance import StrategyConformance  # noqa: E402
-from chainward.testing.small import completed, run_small, small, without_times  # noqa: E402
+from chainward.testing.conformance import StrategyConformance
+from chainward.testing.small import completed, run_small, small, without_times
 
 __all__ = ["StrategyConformance", "completed", "run_small", "small", "without_times"]

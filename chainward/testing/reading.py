@@ -33,18 +33,16 @@ def foreign_imports(path: Path) -> list[str]:
 
 def _underscores(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _is_private(node.attr) and not _is_own(node.value):
-            yield node.lineno, ast.unparse(node)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "vars", "object.__getattribute__"):
+        if isinstance(node, ast.Attribute | ast.Call) and _is_private(node):
             yield node.lineno, ast.unparse(node)
 
 
-def _is_private(name: str) -> bool:
-    return name == "__dict__" or (name.startswith("_") and not name.startswith("__") and name not in _OF_NAMED_TUPLES)
-
-
-def _is_own(value: ast.expr) -> bool:
-    return isinstance(value, ast.Name) and value.id in ("self", "cls")
+def _is_private(node: ast.Attribute | ast.Call) -> bool:
+    """Whether this reads an underscore attribute of anything but itself, or an attribute that is not in the text."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in ("getattr", "vars")
+    hidden = node.attr == "__dict__" or (node.attr.startswith("_") and not node.attr.startswith("__"))
+    return hidden and node.attr not in _OF_NAMED_TUPLES and ast.unparse(node.value) not in ("self", "cls")
 
 
 def _unmetered(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -42,13 +42,14 @@ def run_small(key: str, task: str = "synthetic", **overrides: Any) -> Record:
 
 
 def run(specification: Specification) -> Record:
-    """Run any trial on the CPU and return its record."""
+    """Run any trial on the CPU and return its record as it would be read from its file."""
     digests = data_digest(cohort(specification)), code_digest(specification.strategy)
     job = runner.Job(specification, trial_id(specification, *digests), *digests)
     records: list[Record] = []
     with TemporaryDirectory() as folder:
         runner.run([job], Path(folder), 1, "cpu", lambda _, record: records.append(record))
-    return records[0]
+    document: Record = json.loads(json.dumps(records[0]))
+    return document
 
 
 def recorded(specification: Specification) -> Record:

@@ -83,6 +83,4 @@ def observe(key: str, task: str = "synthetic") -> Observation:
     result = trial.run(replace(prepared, world=world), kept)
     memories = world.engine.snapshot()
     receipts, trespasses = tuple(world.ledger.receipts), tuple(dict.fromkeys(world.trespasses))
-    return Observation(
-        result, tuple(kept.states), tuple(world.replies), world.opened, memories, receipts, trespasses
-    )
+    return Observation(result, tuple(kept.states), tuple(world.replies), world.opened, memories, receipts, trespasses)

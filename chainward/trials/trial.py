@@ -120,7 +120,7 @@ def _result(trial: Trial, state: Any, entries: list[dict[str, Any]], wall_s: flo
     return {
         "setup": setup,
         "rounds": rounds,
-        "gas_functions": _gas_functions(receipts, len(spent[0])),
+        "gas_functions": _gas_by_phase(receipts, len(spent[0])),
         "disclosures": _disclosures(entries),
         "facts": _facts(trial, state, entries, receipts),
         "numbers": dict(trial.strategy.numbers(len(trial.world.hospitals))),
@@ -145,15 +145,21 @@ def _facts(trial: Trial, state: Any, entries: list[dict[str, Any]], receipts: li
     }
 
 
-def _gas_functions(receipts: list[Receipt], setup: int) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str, str], list[Receipt]] = defaultdict(list)
-    for number, receipt in enumerate(receipts):
-        groups[receipt.contract, receipt.function, "setup" if number < setup else "round"].append(receipt)
+def _gas_by_phase(receipts: list[Receipt], setup: int) -> list[dict[str, Any]]:
+    phases = {"setup": receipts[:setup], "round": receipts[setup:]}
+    rows = [{**row, "phase": phase} for phase, part in phases.items() for row in gas_functions(part)]
+    return sorted(rows, key=lambda row: (row["contract"], row["function"], row["phase"]))
+
+
+def gas_functions(receipts: list[Receipt]) -> list[dict[str, Any]]:
+    """Return what each contract function cost over some receipts: calls, least, median, most and total gas."""
+    groups: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
+    for receipt in receipts:
+        groups[receipt.contract, receipt.function].append(receipt)
     return [
         {
             "contract": contract,
             "function": function,
-            "phase": phase,
             "calls": len(group),
             "min": min(r.gas for r in group),
             "median": float(np.median([r.gas for r in group])),
@@ -162,7 +168,7 @@ def _gas_functions(receipts: list[Receipt], setup: int) -> list[dict[str, Any]]:
             "total_eip7623": sum(r.floor for r in group),
             "reverted": sum(not r.succeeded for r in group),
         }
-        for (contract, function, phase), group in sorted(groups.items())
+        for (contract, function), group in sorted(groups.items())
     ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +43,8 @@ class Chain:
 
     def deploy(self, contract: str, *arguments: Any, sender: str, value: int = 0) -> str:
         """Create a contract and return its address."""
-        receipt = self.ledger.deploy(contract, arguments, sender, value, self.clock.now)
-        self.meter.chain_bytes += receipt.size
-        return receipt.address
+        with self._metered():
+            return self.ledger.deploy(contract, arguments, sender, value, self.clock.now).address
 
     def at(self, address: str) -> Contract:
         """Bind a deployed contract."""
@@ -54,9 +54,8 @@ class Chain:
         """Send a transaction; see `Contract.send`. Who is absent in this round cannot send."""
         if self.absent(sender):
             raise HospitalAbsent(f"{sender} is absent and cannot send {function}")
-        receipt = self.ledger.send(address, function, arguments, sender, value, self.clock.now)
-        self.meter.chain_bytes += receipt.size
-        return receipt
+        with self._metered():
+            return self.ledger.send(address, function, arguments, sender, value, self.clock.now)
 
     def call(self, address: str, function: str, arguments: tuple[Any, ...], sender: str | None) -> Any:
         """Read from a contract; see `Contract.call`."""
@@ -81,3 +80,12 @@ class Chain:
         """A party's balance in wei."""
         self.settle()
         return self.ledger.balance(party)
+
+    @contextmanager
+    def _metered(self) -> Iterator[None]:
+        """Count the bytes of what is sent meanwhile, refused or not."""
+        before = len(self.ledger.receipts)
+        try:
+            yield
+        finally:
+            self.meter.chain_bytes += sum(receipt.size for receipt in self.ledger.receipts[before:])

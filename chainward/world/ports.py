@@ -81,9 +81,9 @@ class Engine(Protocol):
         """Return the weights [P] that a party holds under `name`, to judge them; the first weights if it has none."""
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return every party's memory, for a checkpoint."""
+        """Return who was enrolled and every party's memory, for a checkpoint."""
 
-    def restore(self, memories: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Put back what `snapshot` returned."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class World:
     shared: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._handles = count()
         self.begin(self.round)
 
     def begin(self, number: int) -> None:
@@ -155,18 +157,25 @@ class World:
         self.meter.store_bytes += cost.fetched + sum(item.size for item in cost.published)
         self.meter.measured_s += cost.seconds
         for item in cost.published:
-            self.meter.disclose(item.kind, party, (EVERYONE,) if item.readers is None else item.readers, item.size)
+            readers = (EVERYONE,) if item.readers is None else item.readers
+            records = self._records(item.kind, party, readers)
+            self.meter.disclose(item.kind, party, readers, item.size, records)
 
     def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
-        handle = len(self._vault)
+        handle = next(self._handles)
         self._vault[handle] = value
         return Sealed(handle, party, kind, size, arrival)
+
+    def _value(self, reply: Sealed) -> Any:
+        if reply.handle not in self._vault:
+            raise LookupError(f"the {reply.kind} of {reply.owner} was sealed in a round that is over")
+        return self._vault[reply.handle]
 
     def _open(self, sealed: tuple[Sealed, ...]) -> list[Any]:
         for reply in sealed:
             self._disclose(reply, COORDINATOR)
         self.clock.spend("aggregation", self.speeds.compute(sum(reply.size for reply in sealed) / 2))
-        return [self._vault[reply.handle] for reply in sealed]
+        return [self._value(reply) for reply in sealed]
 
     def _deliver(self, payload: Any, party: str) -> tuple[Any, int]:
         own = payload[party] if isinstance(payload, Each) else payload
@@ -178,7 +187,7 @@ class World:
     def _unsealed(self, value: Any, party: str) -> Any:
         if isinstance(value, Sealed):
             self._disclose(value, party)
-            return self._vault[value.handle]
+            return self._value(value)
         if isinstance(value, Mapping):
             return {key: self._unsealed(item, party) for key, item in value.items()}
         if isinstance(value, tuple) and type(value) is tuple:
@@ -186,8 +195,13 @@ class World:
         return value
 
     def _disclose(self, reply: Sealed, recipient: str) -> None:
-        rows = self.sizes.get(reply.owner, 0) if reply.kind is Kind.RECORDS and recipient != reply.owner else 0
-        self.meter.disclose(reply.kind, reply.owner, (recipient,), reply.size, self._first_time(reply.owner, rows))
+        records = self._records(reply.kind, reply.owner, (recipient,))
+        self.meter.disclose(reply.kind, reply.owner, (recipient,), reply.size, records)
+
+    def _records(self, kind: Kind, owner: str, recipients: Iterable[str]) -> int:
+        """How many raw records this shows to somebody else for the first time."""
+        shown = kind is Kind.RECORDS and any(recipient != owner for recipient in recipients)
+        return self._first_time(owner, self.sizes.get(owner, 0)) if shown else 0
 
     def _first_time(self, whose: str | None, rows: int) -> int:
         if not rows or whose is None or whose in self.shared:

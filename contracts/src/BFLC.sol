@@ -65,7 +65,7 @@ contract BFLC {
 
     /// @notice What the contract waits for now.
     Phase public phase;
-    /// @notice The present epoch, from 1; 0 while hospitals register.
+    /// @notice The present epoch, from 1; 0 while the first hospitals register.
     uint256 public epoch;
     /// @notice The last block in which the present phase cannot be closed.
     uint256 public deadline;
@@ -108,20 +108,23 @@ contract BFLC {
         updatesMerged = updatesMerged_;
         lowerMedian = lowerMedian_;
         patience = patience_;
+        deadline = block.number + patience_;
     }
 
     /*//////////////////////////////////////////////////////////////
                                  LOGIC
     //////////////////////////////////////////////////////////////*/
 
-    /// @notice Step 1: take one's place. The first to come are the first committee; with the last, epoch 1 begins.
+    /// @notice Step 1: take one's place. The first to come are the first committee; when all have come, epoch 1 begins.
+    /// A hospital that comes later trains from then on.
     function register() external {
         require(standing[msg.sender] != Standing.Outsider, "not in the consortium");
         require(standing[msg.sender] == Standing.Listed, "already registered");
         standing[msg.sender] = Standing.Registered;
         if (registered < committeeSize) _seat(1, msg.sender);
+        ++registered;
         emit Registered(msg.sender);
-        if (++registered == hospitals) _begin(1);
+        if (phase == Phase.Registering && registered == hospitals) _begin(1);
     }
 
     /// @notice Step 2: a trainer proposes the model it trained. The first `updatesWanted` are taken, one a trainer.
@@ -155,13 +158,15 @@ contract BFLC {
         if (current.scores.length == current.committee.length) _decide(current);
     }
 
-    /// @notice After the deadline anybody ends the phase: with the models that came, or the scores of a majority.
-    /// Without a majority of scores the epoch is abandoned, and those who proposed first take the seats.
+    /// @notice After the deadline anybody ends the phase: with the hospitals or the models that came, or the scores of
+    /// a majority. Without a majority of scores the epoch is abandoned, and those who proposed first take the seats.
     function close() external {
-        require(phase != Phase.Registering, "still registering");
         require(block.number > deadline, "before the deadline");
         Epoch storage current = epochs[epoch];
-        if (phase == Phase.Collecting) {
+        if (phase == Phase.Registering) {
+            require(registered > committeeSize, "no trainer registered");
+            _begin(1);
+        } else if (phase == Phase.Collecting) {
             require(current.trainers.length > 0, "nothing to score");
             _enter(Phase.Scoring);
         } else if (2 * current.scores.length > current.committee.length) {

@@ -2,17 +2,16 @@
 pragma solidity 0.8.30;
 
 /// @title ExplorerChain: proof of information decides which site learns next
-/// @notice Kuo et al. 2020 (10.1093/jamia/ocaa023). Sites post the errors that a model makes on their own patients; the
-/// model starts where its error is lowest, then goes wherever it errs most, until nobody errs more than its holder.
+/// @notice Kuo et al. 2020 (10.1093/jamia/ocaa023). Sites post how much a model errs on their own patients; the model
+/// starts where the error is lowest, then goes to whoever errs most, until nobody errs more than its holder.
 /// Errors are 1 - AUC in millionths. Models lie in a content-addressed store; their SHA-256 digests stand here.
-/// @dev A phase that somebody is missing from can be closed from `waiting` blocks after it began; until it is closed,
-/// late posts still count.
+/// @dev A phase that somebody is missing from can be closed once `waiting` blocks have passed; posts count until then.
 contract ExplorerChain {
     /*//////////////////////////////////////////////////////////////
                                  EVENTS
     //////////////////////////////////////////////////////////////*/
 
-    /// @notice What a message says. As a phase: what the sites may post now.
+    /// @notice What a message says. As a phase: what is to be posted next.
     enum Flag {
         Clear,
         Initialize,
@@ -22,7 +21,7 @@ contract ExplorerChain {
         Consensus
     }
 
-    /// @notice One message of the paper: who tells whom, about which model, with which error.
+    /// @notice One message: who tells whom (the zero address: everybody), about which model with which error.
     event Posted(
         Flag indexed flag, address indexed from, address indexed to, uint32 iteration, uint32 errorE6, bytes32 model
     );
@@ -41,44 +40,47 @@ contract ExplorerChain {
         bytes32 model; // the model it initialised with
     }
 
-    /// @notice Omega: the iteration whose update is the consensus without further evaluation.
+    /// @notice Omega: the update of this iteration is the consensus; 0 leaves every site with its own model.
     uint32 public immutable maxIterations;
 
-    /// @notice How many blocks a phase waits for those who are missing.
+    /// @notice Blocks a phase waits for those who are missing.
     uint32 public immutable waiting;
 
-    /// @notice The consortium; ties go to whom it names first.
+    /// @notice The consortium; the first named wins ties.
     address[] public sites;
 
     /// @notice What each site has posted.
-    mapping(address site => Report) public reports;
+    mapping(address site => Report report) public reports;
 
-    /// @notice What may be posted now: Clear, Initialize, Update, Evaluate, or with Consensus only to rejoin.
+    /// @notice What is to be posted next: Clear, Initialize, Update or Evaluate; with Consensus, nothing.
     Flag public phase;
 
-    /// @notice Whether the holder's own patients already made the model that arrived, so that it stays as it is.
+    /// @notice Whether the holder's own patients already made the model that arrived, which then stays as it is.
     bool public ready;
 
     /// @notice The paper's iteration t.
     uint32 public iteration;
 
-    /// @notice Counts the rounds of errors, so that an old error never passes for a new one.
+    /// @notice Counts the collections of errors, so that no error of an earlier one is taken for new.
     uint32 public turn;
 
     /// @notice How many have posted in this phase.
     uint32 public posted;
 
-    /// @notice How many the phase waits for.
+    /// @notice How many posts the phase waits for.
     uint32 public expected;
 
-    /// @notice The error of the newest model at the site that made it.
+    /// @notice How many sites take part.
+    uint32 public memberCount;
+
+    /// @notice Error of the newest model on the patients of the site that made it.
     uint32 public errorE6;
 
-    /// @notice The last block in which the phase waits for everybody.
-    uint64 public deadline;
-
-    /// @notice Who has the model.
+    /// @notice The site that has the model.
     address public holder;
+
+    /// @notice The last block in which the phase waits for those who are missing.
+    uint64 public deadline;
 
     /// @notice SHA-256 of the newest model.
     bytes32 public model;
@@ -97,12 +99,17 @@ contract ExplorerChain {
         _;
     }
 
+    modifier possible(uint32 errorE6_) {
+        require(errorE6_ <= 1e6, "error above one");
+        _;
+    }
+
     /*//////////////////////////////////////////////////////////////
                               CONSTRUCTOR
     //////////////////////////////////////////////////////////////*/
 
     /// @param sites_ The consortium, in the order that decides ties.
-    /// @param maxIterations_ Omega; 0 leaves every site with its own model.
+    /// @param maxIterations_ Omega.
     /// @param waiting_ Blocks a phase waits for those who are missing.
     constructor(address[] memory sites_, uint32 maxIterations_, uint32 waiting_) {
         require(sites_.length > 0, "no sites");
@@ -110,21 +117,18 @@ contract ExplorerChain {
             require(!reports[sites_[i]].registered, "site named twice");
             reports[sites_[i]].registered = true;
         }
-        sites = sites_;
-        maxIterations = maxIterations_;
-        waiting = waiting_;
-        _begin(Flag.Clear, sites_.length);
+        (sites, maxIterations, waiting) = (sites_, maxIterations_, waiting_);
+        _begin(Flag.Clear, uint32(sites_.length));
     }
 
     /*//////////////////////////////////////////////////////////////
-                                 LOGIC
+                           MESSAGES OF THE SITES
     //////////////////////////////////////////////////////////////*/
 
-    /// @notice Step 1: a site is there and has nothing left from before.
+    /// @notice Step 1: a site is there, with nothing left from before.
     function clear() external onlySites during(Flag.Clear) {
-        Report storage report = reports[msg.sender];
-        require(!report.cleared, "already posted");
-        report.cleared = true;
+        require(!reports[msg.sender].cleared, "already posted");
+        reports[msg.sender].cleared = true;
         ++posted;
         emit Posted(Flag.Clear, msg.sender, address(0), 0, 0, 0);
     }
@@ -133,78 +137,145 @@ contract ExplorerChain {
     function initialize(uint32 errorE6_, bytes32 model_) external during(Flag.Initialize) {
         require(reports[msg.sender].cleared, "not cleared");
         _report(errorE6_);
-        reports[msg.sender].member = true;
+        _join();
         reports[msg.sender].model = model_;
         emit Posted(Flag.Initialize, msg.sender, address(0), 0, errorE6_, model_);
     }
 
-    /// @notice Step 4: the holder has taken its own patients into the model. The last iteration's is the consensus.
-    function update(uint32 iteration_, uint32 errorE6_, bytes32 model_) external during(Flag.Update) {
+    /// @notice Step 4: the holder has taken its own patients into the model, or kept the one they already made.
+    function update(uint32 iteration_, uint32 errorE6_, bytes32 model_)
+        external
+        during(Flag.Update)
+        possible(errorE6_)
+    {
         require(msg.sender == holder, "not the holder");
         require(iteration_ == iteration, "wrong iteration");
-        require(errorE6_ <= 1e6, "error above one");
-        require(!ready || (model_ == model && errorE6_ == errorE6), "own model stays as it is");
-        _updated(errorE6_, model_);
+        require(!ready || (errorE6_ == errorE6 && model_ == model), "own model stays as it is");
+        (errorE6, model) = (errorE6_, model_);
+        _updated();
     }
 
     /// @notice Step 5: a site other than the holder tells how much the model errs on its own patients.
     function evaluate(uint32 iteration_, uint32 errorE6_) external during(Flag.Evaluate) {
         require(reports[msg.sender].member, "not a member");
-        require(msg.sender != holder, "the holder has the model");
+        require(msg.sender != holder, "the holder made the model");
         require(iteration_ == iteration, "wrong iteration");
         _report(errorE6_);
         emit Posted(Flag.Evaluate, msg.sender, holder, iteration_, errorE6_, model);
     }
 
-    /// @notice Steps 3, 6 and 7: close the phase, once all have posted or the waiting is over, and do what follows.
+    /// @notice A site that was missing, or has new patients, takes the consensus up again if it errs as much or more.
+    function rejoin(uint32 errorE6_) external onlySites during(Flag.Consensus) possible(errorE6_) {
+        require(maxIterations > 0, "sites keep their own models");
+        require(errorE6_ >= errorE6, "the consensus is good enough");
+        if (!reports[msg.sender].member) _join();
+        ready = false;
+        ++turn;
+        _transfer(msg.sender, 1);
+    }
+
+    /*//////////////////////////////////////////////////////////////
+                          PROOF OF INFORMATION
+    //////////////////////////////////////////////////////////////*/
+
+    /// @notice Steps 3, 6 and 7: end the phase, once everybody has posted or the wait is over, and do what follows.
     function advance() external onlySites {
         require(phase != Flag.Consensus, "consensus stands");
         require(posted == expected || block.number > deadline, "still waiting");
-        if (phase == Flag.Update) return _missed();
-        if (phase == Flag.Evaluate) return _pass(iteration + 1);
-        require(posted > 0, "nobody posted");
+        require(posted > 0 || phase > Flag.Initialize, "nobody posted");
         if (phase == Flag.Clear) {
             turn = 1;
             _begin(Flag.Initialize, posted);
-        } else if (maxIterations == 0) {
-            _agree();
+        } else if (phase == Flag.Initialize) {
+            _start();
+        } else if (phase == Flag.Evaluate) {
+            _pass(iteration + 1);
+        } else if (ready) {
+            _updated(); // the missing holder's model and error are known already
         } else {
-            ready = true;
-            _pass(1);
+            reports[holder].turn = 0; // the missing holder is passed over
+            _pass(iteration);
         }
     }
 
-    /// @notice A site that was not there, or has new patients, takes up the consensus if it errs on them as much or more.
-    function rejoin(uint32 errorE6_) external onlySites during(Flag.Consensus) {
-        require(maxIterations > 0, "sites keep their own models");
-        require(errorE6_ <= 1e6, "error above one");
-        require(errorE6_ >= errorE6, "the consensus is good enough");
-        reports[msg.sender].member = true;
-        ready = false;
-        ++turn;
-        _transfer(msg.sender, 1, errorE6_);
-    }
-
-    /// @notice Who the posted errors make the next holder: at first the lowest error, then the largest strictly above the
-    /// holder's; the first site wins ties, and nobody is the zero address.
+    /// @notice Who comes next by the errors of this turn: at first the lowest, then the largest of those strictly above
+    /// the holder's. The first named site wins ties; the zero address is nobody.
     function next() public view returns (address site) {
-        bool lowest = iteration == 0;
-        uint256 best = lowest ? type(uint32).max : errorE6;
+        bool lowest = phase == Flag.Initialize;
+        uint256 best = lowest ? type(uint256).max : errorE6;
         for (uint256 i; i < sites.length; ++i) {
             Report storage report = reports[sites[i]];
-            if (report.turn != turn || turn == 0) continue;
-            if (lowest ? report.errorE6 < best : report.errorE6 > best) {
+            if (report.turn == turn && (lowest ? report.errorE6 < best : report.errorE6 > best)) {
                 (site, best) = (sites[i], report.errorE6);
             }
         }
     }
 
-    /// @notice The sites that take part, in order.
+    /// @notice The sites that take part, in the consortium's order.
     function members() external view returns (address[] memory found) {
-        found = new address[](_members());
+        found = new address[](memberCount);
         uint256 count;
         for (uint256 i; i < sites.length; ++i) {
             if (reports[sites[i]].member) found[count++] = sites[i];
         }
+    }
+
+    /*//////////////////////////////////////////////////////////////
+                                INTERNAL
+    //////////////////////////////////////////////////////////////*/
+
+    /// @dev Wait for `expected_` posts.
+    function _begin(Flag phase_, uint32 expected_) private {
+        (phase, posted, expected) = (phase_, 0, expected_);
+        deadline = uint64(block.number + waiting);
+    }
+
+    /// @dev Keep the sender's error of this turn.
+    function _report(uint32 errorE6_) private possible(errorE6_) {
+        Report storage report = reports[msg.sender];
+        require(report.turn != turn, "already posted");
+        (report.turn, report.errorE6) = (turn, errorE6_);
+        ++posted;
+    }
+
+    /// @dev The sender takes part from now on.
+    function _join() private {
+        reports[msg.sender].member = true;
+        ++memberCount;
+    }
+
+    /// @dev Step 3: the model of the lowest error starts, as iteration 1, where it was made.
+    function _start() private {
+        if (maxIterations == 0) return _agree();
+        address first = next();
+        (ready, errorE6, model) = (true, reports[first].errorE6, reports[first].model);
+        _transfer(first, 1);
+    }
+
+    /// @dev Step 6: transfer to whom the errors name, or agree when they name nobody.
+    function _pass(uint32 iteration_) private {
+        address to = next();
+        if (to == address(0)) return _agree();
+        ready = false;
+        _transfer(to, iteration_);
+    }
+
+    function _transfer(address to, uint32 iteration_) private {
+        (holder, iteration) = (to, iteration_);
+        _begin(Flag.Update, 1);
+        emit Posted(Flag.Transfer, msg.sender, to, iteration_, errorE6, model);
+    }
+
+    /// @dev Step 7: the update of iteration Omega is the consensus; every other one is evaluated.
+    function _updated() private {
+        if (iteration == maxIterations) return _agree();
+        ++turn;
+        _begin(Flag.Evaluate, memberCount - 1);
+        emit Posted(Flag.Update, holder, address(0), iteration, errorE6, model);
+    }
+
+    function _agree() private {
+        _begin(Flag.Consensus, 0);
+        emit Posted(Flag.Consensus, msg.sender, address(0), iteration, errorE6, model);
     }
 }

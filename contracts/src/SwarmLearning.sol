@@ -156,7 +156,7 @@ contract SwarmLearning {
         }
     }
 
-    /// @dev The seat is a hash of the block's randomness and the round: nobody knows it before the check-in closes.
+    /// @dev The seat is a hash of the round and of the randomness of the block that closes the check-in.
     function _draw() private {
         leaderSeat = uint32(uint256(keccak256(abi.encode(block.prevrandao, round))) % readyCount);
         deadline = uint64(block.number) + patience;

@@ -155,6 +155,7 @@ def test_empty_report(tmp_path):
         (significant(0.012345), "0.0123"),
         (significant(12345.6), "12,346"),
         (significant(0), "0"),
+        (significant(9.996), "10.0"),
         (count(2.5), "2.5"),
         (count(3.0), "3"),
         (usd(0.001), "<0.01"),

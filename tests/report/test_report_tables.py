@@ -213,3 +213,9 @@ def test_nothing_at_all():
 def test_percentile_and_mean():
     assert percentile([1, 2, 3, 4, 5], 95) == pytest.approx(4.8)
     assert (percentile([], 95), mean([])) == (None, None)
+
+
+def test_claims_as_the_papers_files_write_them():
+    flat = {"key": "k", "claim": "c", "tier": "T1", "reproduced": "x < 1", "plan": "p"}
+    found = claim_rows([record("bflc", claims=[flat])], [])[0]
+    assert (found["rule"], found["quoted"]) == ({"reproduced": "x < 1", "partly": ""}, "")

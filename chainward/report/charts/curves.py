@@ -19,7 +19,12 @@ def learning_curves(points: Sequence[Row], key: str) -> Chart | None:
     if not points:
         return None
     values = _values(points)
-    x = alt.X("round:Q", title=None, axis=alt.Axis(tickCount=3, format="d", grid=False))
+    x = alt.X(
+        "round:Q",
+        title=None,
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(tickCount=3, format="d", grid=False),
+    )
     y = alt.Y("auroc_mean:Q", title=None, scale=_scale(points), axis=alt.Axis(tickCount=3, format=".2f", domain=False))
     base = alt.Chart().encode(x=x)
     layers = alt.layer(

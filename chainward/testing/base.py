@@ -1,0 +1,38 @@
+"""What all groups of checks share: the strategy under test, and small trials of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from chainward import discovery
+from chainward.strategy import Card, Strategy
+from chainward.testing.small import Record, recorded, small
+
+
+class Checks:
+    """Checks of the strategy called `key`, with its default hyper-parameters."""
+
+    key: ClassVar[str]
+
+    @property
+    def kind(self) -> type[Strategy[Any]]:
+        """The strategy's class."""
+        return discovery.load(self.key)
+
+    @property
+    def card(self) -> Card:
+        """The strategy's card."""
+        return self.kind.card
+
+    def record(self, task: str = "synthetic", **overrides: Any) -> Record:
+        """Return the record of a small trial, run once a process; see `chainward.testing.run_small`."""
+        return recorded(small(self.key, task, **overrides))
+
+    def hospitals(self) -> list[str]:
+        """Return the names of the hospitals of the synthetic set-up."""
+        return [hospital["name"] for hospital in self.record()["hospitals"]]
+
+    def faulty(self, faults: Mapping[str, Any], rounds: int = 2) -> Record:
+        """Return the record of a synthetic trial with these faults."""
+        return self.record(faults=faults, rounds=rounds)

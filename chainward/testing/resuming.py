@@ -1,0 +1,36 @@
+"""Running a trial that is abandoned after every round and continued in a world of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chainward.testing.small import cohort
+from chainward.trials import trial
+from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.specification import Specification
+from chainward.world import Receipt
+
+
+class _Abandoned(Exception):
+    """The process is gone."""
+
+
+def _abandon(_: int) -> None:
+    raise _Abandoned
+
+
+def run_with_interruptions(
+    specification: Specification, path: Path
+) -> tuple[dict[str, Any], tuple[Receipt, ...], Mapping[str, Any]]:
+    """Return the result, all receipts and the hospitals' memories of a trial that never ran two rounds in a row."""
+    patients = cohort(specification)
+    for _ in range(specification.rounds + 1):
+        prepared = trial.prepare(specification, patients, "cpu")
+        try:
+            result = trial.run(prepared, Checkpoint(path, interval_s=0.0), _abandon)
+        except _Abandoned:
+            continue
+        return result, tuple(prepared.world.ledger.receipts), prepared.world.engine.snapshot()
+    raise AssertionError("no checkpoint was written: the trial starts anew each time")
