@@ -120,9 +120,9 @@ def _import(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except Exception as error:
         del sys.modules[name]
-        raise
+        raise ChainwardError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
 

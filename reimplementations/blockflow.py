@@ -1,4 +1,4 @@
-"""Hospitals audit one another's models blindly and merge them by contribution. Mugunthan et al. 2020, arXiv 2007.03856."""
+"""Hospitals audit one another's models blindly, merged by contribution. Mugunthan et al. 2020, arXiv 2007.03856."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class BlockFLow(Strategy[State]):
         year=2020,
         family="federated, contribution",
         tier="T1",
-        summary="Every hospital scores every model blindly; a contract weighs models and refunds bonds by contribution.",
+        summary="Every hospital scores every model blindly; a contract weighs them and refunds bonds by contribution.",
         consensus="public Ethereum, proof of work",
         sees_individual_updates=Audience.EVERY_HOSPITAL,
         raw_records_shared="none",
@@ -73,20 +73,21 @@ class BlockFLow(Strategy[State]):
         contracts=("BlockFlow",),
         deviations=(
             "Solidity in place of Vyper; a list of admitted hospitals in place of the authoriser contract.",
-            "All pairs of one auditor go in one transaction; pairs_a_transaction = 1 sends one each, as published.",
+            "All pairs of an auditor go in one transaction; pairs_a_transaction = 1 sends each alone, as published.",
             "Models are encrypted for all other hospitals at once; no decryption keys are asked for on chain.",
-            "A stage also ends early, once every agent has acted, and all stages have the same length.",
+            "Agents publish no validation data, which would be raw records.",
+            "All stages have the same length, and one also ends once every agent has acted.",
             "A median's scores are counted in one call, not by a call an auditor.",
-            "Refunds follow the authors' simulator (p over the sum of p); what flooring leaves goes to the first agent.",
+            "Refunds follow the authors' simulator (by p over the sum of p), not their contract (by head-count).",
+            "What flooring leaves at the end goes to the first agent.",
             "Where every p is 0 all count as 1, which the paper leaves undefined.",
-            "Agents publish no validation data.",
-            "On the common track there is no noise, the network is the task's and the last local weights are kept.",
-            "With noise, R rounds spend R x epsilon in all. That epsilon is nominal: it is proved for the exact minimiser "
-            "of a regularised logistic model on rows of norm 1, and Laplace noise a weight is weaker than the cited "
-            "mechanism. An MLP has no guarantee.",
-            "Booting is for the rest of the experiment. Its rounds are fixed when it is deployed (experiment_rounds): a "
-            "trial that stops before leaves the pool locked, one that goes on opens a new experiment for all, whose gas "
-            "counts as the round's.",
+            "Booting is for the rest of the experiment, and the booter is that round's keeper, a part that rotates.",
+            "R is fixed at deployment (experiment_rounds): a trial that stops earlier leaves the pool locked.",
+            "A trial that goes on after R rounds opens a new experiment for all; its gas counts as the round's.",
+            "The common track has no noise, the task's network and the last local weights, not the best snapshot's.",
+            "With noise, R rounds spend R x epsilon in all.",
+            "That epsilon is nominal: proved for the exact minimiser of a logistic model on rows of norm 1.",
+            "Laplace noise on each weight is weaker than the mechanism the paper cites; an MLP has no guarantee.",
         ),
         published={
             "params": {"epsilon": 1.0, "experiment_rounds": 3, "pairs_a_transaction": 1},
@@ -99,7 +100,7 @@ class BlockFLow(Strategy[State]):
         return State(world.initial_weights(), self._experiment(world), {})
 
     def round(self, state: State, world: World) -> State:
-        """One round, steps 1 to 7."""
+        """Algorithm 2; who may do what anybody may, the keeper, rotates."""
         contract = world.at(state.contract)
         if contract.call("stage") == Stage.OVER or not contract.call("members"):
             contract = world.at(self._experiment(world))
@@ -110,29 +111,18 @@ class BlockFLow(Strategy[State]):
         order = tuple(models)[world.round % len(models) :] + tuple(models)[: world.round % len(models)]
         if world.chain.block >= contract.call("deadline"):  # nobody came in time: the stage starts again
             contract.send("advance", sender=order[0])
-
         for agent, content in models.items():  # step 1
             contract.send("submitData", content, sender=agent)
         members = self._close(Stage.TRAINING, contract, world, order)
-
-        models = {agent: models[agent] for agent in members}
-        for agent, read in world.ask(members, RETRIEVE, models).open().items():  # step 2
+        present = {agent: models[agent] for agent in members}
+        for agent, read in world.ask(members, RETRIEVE, present).open().items():  # step 2
             self._send(contract, "markRetrieved", agent, read)
         members = self._close(Stage.RETRIEVING, contract, world, order)
-
-        score = Query("score", Kind.REFERENCE, self.commit)
-        for agent, committed in world.ask(members, score, members).open().items():  # step 3
-            self._send(contract, "commitScores", agent, tuple(committed), tuple(committed.values()))
-        members = self._close(Stage.SCORING, contract, world, order)
-
-        revealed = world.ask(members, REVEAL, members).open()
-        for agent, opened in revealed.items():  # step 4
-            self._send(contract, "revealScores", agent, tuple(opened), *zip(*opened.values(), strict=True))
-        members = self._close(Stage.REVEALING, contract, world, order)
-
-        shares = self._tally(contract, members, revealed, _keeper(order, members))  # steps 5 and 6
-        weights = world.ask(_keeper(order, members), MERGE, shares).open()  # step 7, which all agents can do
-        return State(*weights.values(), contract.address, shares)
+        members, scores = self._audit(contract, world, members, order)
+        shares = self._tally(contract, members, scores, _keeper(order, members))
+        merged = world.ask(_keeper(order, members), MERGE, shares).open()  # step 7: all compute the same, one is asked
+        (weights,) = merged.values()
+        return State(weights, contract.address, shares)
 
     def model(self, state: State) -> Vector:
         return state.weights
@@ -146,7 +136,8 @@ class BlockFLow(Strategy[State]):
         weights, kind = update.weights, Kind.UPDATE
         if self.epsilon is not None:
             scale = laplace_scale(update.samples, self.regularisation, self.epsilon)
-            weights, kind = np.float32(weights + site.rng.laplace(0, scale, weights.shape)), Kind.NOISED_UPDATE
+            noise = site.rng.laplace(0, scale, weights.shape)
+            weights, kind = (weights + noise).astype(np.float32), Kind.NOISED_UPDATE
         others = tuple(hospital for hospital in site.hospitals if hospital != site.name)
         return site.publish(weights, kind, readers=others), {"models": {site.name: weights}}
 
@@ -192,13 +183,27 @@ class BlockFLow(Strategy[State]):
         members: tuple[str, ...] = contract.call("members")
         return members
 
+    def _audit(
+        self, contract: Contract, world: World, members: tuple[str, ...], order: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
+        """Steps 3 and 4: commit, then reveal; return who is left and s_{a,k} by auditor and model."""
+        score = Query("score", Kind.REFERENCE, self.commit)
+        for agent, committed in world.ask(members, score, members).open().items():
+            self._send(contract, "commitScores", agent, tuple(committed), tuple(committed.values()))
+        members = self._close(Stage.SCORING, contract, world, order)
+        revealed = world.ask(members, REVEAL, members).open()
+        for agent, opened in revealed.items():
+            self._send(contract, "revealScores", agent, tuple(opened), *zip(*opened.values(), strict=True))
+        members = self._close(Stage.REVEALING, contract, world, order)
+        return members, {a: {k: score for k, (_, score) in revealed[a].items() if k in members} for a in members}
+
     def _tally(
-        self, contract: Contract, members: tuple[str, ...], revealed: Mapping[str, Any], keeper: str
+        self, contract: Contract, members: tuple[str, ...], scores: Mapping[str, Mapping[str, int]], keeper: str
     ) -> dict[str, int]:
-        """Steps 5 and 6: each agent proposes its model's median and tallies its own scores; p of each agent."""
+        """Steps 5 and 6: each agent proposes its model's median and tallies its own scores; return every p_k."""
         for model in members:
-            scores = [revealed[auditor][model][1] for auditor in members if model in revealed[auditor]]
-            contract.send("commitMedian", model, lower_median(scores), sender=model)
+            median = lower_median([own[model] for own in scores.values() if model in own])
+            contract.send("commitMedian", model, median, sender=model)
         for auditor in members:
             contract.send("tallyDataset", auditor, sender=auditor)
         events = contract.send("closeRound", sender=keeper).events

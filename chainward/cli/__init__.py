@@ -17,7 +17,7 @@ _COMMANDS = {
     "new": "Start a strategy of your own: file, claims, contract and test.",
     "report": "Render the report of a folder again, from its records alone.",
     "run": "Run a plan and write its report.",
-    "show": "Show a strategy's card, claims and contract costs, or a task.",
+    "show": "Show a strategy's card, claims and contract costs.",
     "verify": "Check that the records of a report are the ones its manifest names.",
 }
 
@@ -27,7 +27,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""
-        return list(_COMMANDS)
+        return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command."""
@@ -39,7 +39,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([*_COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, ...]:
         """Offer the closest command for a misspelled one."""

@@ -102,10 +102,10 @@ def fork() -> str:
 
 def _strategies() -> Iterator[Check]:
     """One line for all that can be used, one for each that cannot."""
-    from chainward import discovery
+    from chainward.discovery import keys
 
     good = []
-    for key in discovery.keys():
+    for key in keys():
         try:
             _usable(key)
         except Exception as error:
@@ -178,10 +178,12 @@ def _wanted(extra: str) -> dict[str, tuple[str, str | None, bool]]:
     """Packages that an extra asks for ("": chainward itself): the range, the version here, whether that is in it."""
     from packaging.requirements import Requirement
 
+    def applies(one: Requirement, extra: str) -> bool:
+        return one.marker is None or one.marker.evaluate({"extra": extra})
+
     wanted = {}
     for one in map(Requirement, _required()):
-        always = one.marker is None or one.marker.evaluate({"extra": ""})
-        if always if not extra else not always and one.marker is not None and one.marker.evaluate({"extra": extra}):
+        if applies(one, extra) and not (extra and applies(one, "")):
             found = _version(one.name)
             fits = found is not None and one.specifier.contains(found, prereleases=True)
             wanted[one.name] = str(one.specifier), found, fits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,19 @@ def run_with_progress(plan: Plan, out: Path, processes: int, json_output: bool) 
         sys.exit(1)
 
 
-def render(records: list[dict[str, Any]], manifest: dict[str, Any], out: Path, json_output: bool) -> None:
-    """Write the report of records into a folder and print its leaderboard."""
-    from chainward.report.tables import leaderboard_rows
-    from chainward.report.write import write_report
+def render(
+    records: list[dict[str, Any]],
+    manifest: dict[str, Any],
+    out: Path,
+    json_output: bool,
+    prices: Mapping[str, float] | None = None,
+) -> None:
+    """Write the report of records into a folder, under `prices` where given, and print its leaderboard."""
+    from chainward.report import Assumptions, leaderboard_rows, write_report
 
-    judged = verdicts(records)
-    write_report(records, judged, out, manifest)
-    rows = leaderboard_rows(records)
+    judged, assumptions = verdicts(records), Assumptions(**(prices or {}))
+    write_report(records, judged, out, manifest, assumptions)
+    rows = leaderboard_rows(records, assumptions)
     if json_output:
         as_json(rows)
         return

@@ -9,23 +9,49 @@ import click
 
 @click.command("report")
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--assume", multiple=True, metavar="NAME=VALUE", help="A price, e.g. ether_usd=2500; repeatable.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
-def command(folder: Path, json_output: bool) -> None:
+def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
     """Render the report in FOLDER again, from the records its manifest names, and print its leaderboard.
 
     \b
     Examples:
       chainward report reports/demo
       chainward report reports/demo --json
+      chainward report reports/demo --assume ether_usd=2500 --assume l1_busy_gwei=30
     """
     from chainward.cli.progress import render
     from chainward.cli.run import writable
     from chainward.errors import ChainwardError
     from chainward.trials import record
 
+    prices = read_prices(assume)
     manifest = record.read_manifest(folder)
     records = [found for name in manifest["records"] if (found := record.read(record.path_of(folder, name)))]
     if not records:
         raise ChainwardError(f"{folder}: no sound record; run the plan again")
     writable(folder)
-    render(sorted(records, key=record.order), manifest, folder, json_output)
+    render(sorted(records, key=record.order), manifest, folder, json_output, prices)
+
+
+def read_prices(values: tuple[str, ...]) -> dict[str, float]:
+    """Read NAME=VALUE prices.
+
+    Raises:
+        ChainwardError: a name is unknown or a value is no number from zero up.
+    """
+    from dataclasses import fields
+
+    from chainward.errors import ChainwardError
+    from chainward.report import Assumptions
+
+    known = [field.name for field in fields(Assumptions)]
+    prices = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        if name not in known:
+            raise ChainwardError(f"--assume {value!r}: no price {name!r}; there is {', '.join(known)}")
+        if not number.replace(".", "", 1).isdigit():
+            raise ChainwardError(f"--assume {value!r}: write {name}=NUMBER, zero or more")
+        prices[name] = float(number)
+    return prices

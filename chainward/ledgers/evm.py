@@ -149,6 +149,10 @@ class EvmLedger:
         if result is None:
             self._evm.revert(checkpoint)
             raise Reverted(artifact.contract, function, _reason(failure))
+        if self._is_full(number, result.gas_used):
+            self._evm.revert(checkpoint)
+            self._pending = _Pending(number + 1)
+            return self._transact(artifact, to, function, data, sender, value, at)
         if failure is None:
             self._keep(checkpoint, caller)
         else:
@@ -164,21 +168,22 @@ class EvmLedger:
             result.gas_used,
             max(result.gas_used, floor_gas(data)),
             len(data),
-            self._include(number, result.gas_used),
+            number,
             failure is None,
             tuple(self._events(result.logs)) if failure is None else (),
         )
+        self._pending = _Pending(number, self._filled(number) + result.gas_used)
         self.receipts.append(receipt)
         if failure is not None:
             raise Reverted(artifact.contract, function, _reason(failure))
         return receipt
 
-    def _include(self, number: int, gas: int) -> int:
-        filled = self._pending.gas if number == self._pending.number else 0
-        if filled and filled + gas > self._gas_limit:
-            number, filled = number + 1, 0
-        self._pending = _Pending(number, filled + gas)
-        return number
+    def _filled(self, number: int) -> int:
+        return self._pending.gas if number == self._pending.number else 0
+
+    def _is_full(self, number: int, gas: int) -> bool:
+        """Whether a block has no room left for so much gas; a transaction too large for any has a block of its own."""
+        return 0 < self._filled(number) and self._filled(number) + gas > self._gas_limit
 
     def _set_block(self, number: int) -> None:
         randao = keccak(number.to_bytes(32, "big"))

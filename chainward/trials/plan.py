@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from chainward import discovery, tasks
+from chainward import discovery, ledgers, tasks
 from chainward.engines import ENGINES
 from chainward.errors import ChainwardError
 from chainward.ledgers import LEDGERS
@@ -138,8 +139,21 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
 def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(document)
     for name, value in overrides.items():
-        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, Mapping) else value
+        under = merged.get(name, {})
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            merged[name] = {**under, **value}
+        elif not isinstance(value, Mapping):
+            merged[name] = value
     return merged
+
+
+def _infinite(value: Any, where: str = "") -> Iterator[str]:
+    """Yield the place of every number that is infinite or none: no record could hold it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield where.removeprefix(".")
+    elif isinstance(value, Mapping | list):
+        for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _infinite(item, f"{where}.{name}")
 
 
 def _check(plan: Plan) -> None:
@@ -148,6 +162,10 @@ def _check(plan: Plan) -> None:
         raise ChainwardError(f"engine: no engine is called {plan.engine!r}; there is {', '.join(ENGINES)}")
     if plan.ledger.name not in LEDGERS:
         raise ChainwardError(f"ledger.name: no ledger is called {plan.ledger.name!r}; there is {', '.join(LEDGERS)}")
+    _check_ledger(plan.ledger)
+    for where in _infinite(plan.model_dump()):
+        raise ChainwardError(f"{where}: must be a finite number")
+    _check_device(plan.device)
     for strategy in plan.strategies:
         discovery.build(strategy.key, strategy.params)
     for entry in plan.tasks:
@@ -161,3 +179,18 @@ def _check(plan: Plan) -> None:
             unknown = sorted(faulty - set(names))
             if unknown:
                 raise ChainwardError(f"faults: {entry.key} has no hospital {unknown[0]!r}; it has {', '.join(names)}")
+
+
+def _check_ledger(ledger: LedgerPlan) -> None:
+    try:
+        ledgers.build(ledger.name, ledger.params, 0, ())
+    except (ChainwardError, ValueError, TypeError) as error:
+        raise ChainwardError(f"ledger: {error}") from None
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ChainwardError("device: no cuda here; use auto or cpu")

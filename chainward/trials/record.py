@@ -40,10 +40,19 @@ def write(out: Path, record: Mapping[str, Any]) -> Path:
     """
     path = path_of(out, record["id"])
     try:
-        replace_file(path, json.dumps(record, sort_keys=True, allow_nan=False).encode())
+        replace_file(path, encode(record))
     except OSError as error:
         raise ChainwardError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from None
     return path
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Return the JSON of a record or of a part of one.
+
+    Raises:
+        TypeError, ValueError: it holds what JSON cannot, such as a number that is not finite.
+    """
+    return json.dumps(document, sort_keys=True, allow_nan=False).encode()
 
 
 def read(path: Path) -> dict[str, Any] | None:
@@ -133,12 +142,14 @@ def read_manifest(out: Path) -> dict[str, Any]:
         ChainwardError: there is none, or it does not parse.
     """
     try:
-        document: dict[str, Any] = json.loads((out / MANIFEST).read_bytes())
+        document = json.loads((out / MANIFEST).read_bytes())
     except OSError:
         raise ChainwardError(f"{out}: no {MANIFEST}; `chainward run` writes it at the end of a plan") from None
     except ValueError as error:
         raise ChainwardError(f"{out / MANIFEST}: not valid JSON: {error}") from None
-    return document
+    if isinstance(document, dict) and isinstance(document.get("records"), dict) and "merkle_root" in document:
+        return document
+    raise ChainwardError(f"{out / MANIFEST}: names no records; run the plan again")
 
 
 def verify(out: Path) -> list[str]:
@@ -152,6 +163,10 @@ def verify(out: Path) -> list[str]:
             problems.append(f"record {name} is missing")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             problems.append(f"record {name} was changed")
-    if merkle_root([expected[name] for name in sorted(expected)]) != document["merkle_root"]:
+    try:
+        root = merkle_root([expected[name] for name in sorted(expected)])
+    except (TypeError, ValueError):  # a digest that is none
+        root = None
+    if root != document["merkle_root"]:
         problems.append("the manifest's Merkle root does not belong to its records")
     return problems

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainward import discovery, tasks
+from chainward.errors import ChainwardError
 from chainward.trials import record
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.plan import Plan
@@ -44,7 +45,7 @@ class Sweep:
 def sweep(plan: Plan, out: Path) -> Sweep:
     """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again."""
     jobs, skipped = [], []
-    for job in _jobs(plan):
+    for job in {job.identifier: job for job in _jobs(plan)}.values():
         done = record.read(record.path_of(out, job.identifier))
         if done and done["status"] == "completed":
             skipped.append(job.identifier)
@@ -80,7 +81,7 @@ def run(
             for future in as_completed(futures):
                 _finish(futures[future], future.result(), out, done)
         except BrokenProcessPool:
-            raise RuntimeError("a worker process was ended from outside; start the same command again") from None
+            raise ChainwardError("a worker process was ended from outside; start the same command again") from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -119,8 +120,10 @@ def _attempt(job: Job, out: Path, device: str, *, contended: bool) -> dict[str, 
             "notes": list(cohort.notes),
             "preprocessing_bytes": sum(cohort.preprocessing.values()),
         }
-        document |= trial.run(prepared, checkpoint(out, job.identifier))
-        document["measured"]["contended"] = contended
+        result = trial.run(prepared, checkpoint(out, job.identifier))
+        result["measured"]["contended"] = contended
+        record.encode(result)  # what no record can hold fails this trial, not the run
+        document |= result
     except Exception as error:
         document |= {"status": "failed", "error": _error(error)}
     return document
@@ -138,6 +141,9 @@ def _frame(job: Job) -> dict[str, Any]:
         "status": "completed",
         "error": None,
         "provenance": record.provenance(""),
+        "hospitals": [],
+        "notes": [],
+        "preprocessing_bytes": 0,
         "card": card_document(strategy),
         "claims": [dict(claim) for claim in discovery.claims(job.specification.strategy)],
     }

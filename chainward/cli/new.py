@@ -1,0 +1,163 @@
+"""`chainward new`."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+# Template -> file, inside a checkout of chainward and in a package of one's own.
+CHECKOUT_FILES = {
+    "strategy.py": "reimplementations/{key}.py",
+    "claims.toml": "reimplementations/{key}.toml",
+    "contract.sol": "contracts/src/{name}.sol",
+    "test.py": "tests/reimplementations/test_{key}.py",
+}
+PACKAGE_FILES = {
+    "pyproject.toml": "pyproject.toml",
+    "package.py": "chainward_{key}/__init__.py",
+    "strategy.py": "chainward_{key}/{key}.py",
+    "claims.toml": "chainward_{key}/{key}.toml",
+    "contract.sol": "chainward_{key}/src/{name}.sol",
+    "test.py": "tests/test_{key}.py",
+}
+COMPILER_FILES = ("compile.mjs", "package.json")
+CHECKOUT_STEPS = (
+    "cd {folder}",
+    "make contracts gas-snapshot",
+    "python -m pytest tests/reimplementations/test_{key}.py",
+    "chainward run benchmarks/demo.toml --strategy fedavg --strategy {key}",
+)
+PACKAGE_STEPS = (
+    "cd {folder}",
+    "(cd chainward_{key} && npm install && node compile.mjs)",
+    "pip install -e '.[dev]'",
+    "python -m pytest tests",
+    "chainward show {key}",
+)
+
+
+@click.group("new")
+def command() -> None:
+    """Start something of your own.
+
+    \b
+    Example:
+      chainward new strategy my_paper
+    """
+
+
+@command.command("strategy")
+@click.argument("name")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else here].")
+@click.option("--json", "json_output", is_flag=True, help="Print the files and next steps as JSON.")
+def strategy(name: str, folder: Path | None, json_output: bool) -> None:
+    """Write a working strategy called NAME with its claims, contract and test.
+
+    In a checkout of chainward the files go where the line-up finds them; anywhere else they are a package of their own,
+    which chainward finds once it is installed. Nothing is overwritten.
+
+    \b
+    Examples:
+      chainward new strategy my_paper
+      chainward new strategy my_paper --folder ../my_paper --json
+    """
+    from chainward.cli.output import as_json
+
+    check(name)
+    root = folder or _checkout(Path.cwd()) or Path.cwd()
+    inside = _is_checkout(root)
+    texts = _filled(name, CHECKOUT_FILES) if inside else _filled(name, PACKAGE_FILES) | _compiler(name)
+    written = write(root, texts)
+    steps = CHECKOUT_STEPS if inside else PACKAGE_STEPS
+    following = [step.format(key=name, folder=shlex.quote(str(root))) for step in steps]
+    if json_output:
+        as_json({"files": [str(path) for path in written], "next": following})
+    else:
+        click.echo("\n  ".join(["written:", *map(str, written)]))
+        click.echo("\n  ".join(["next:", *following]))
+
+
+def check(name: str) -> None:
+    """Refuse a name that cannot be a strategy's key.
+
+    Raises:
+        ChainwardError: it is no identifier in lower case, its class would hide a name of the template, or it is taken.
+    """
+    from chainward.discovery import keys
+    from chainward.errors import ChainwardError
+
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise ChainwardError(f"name {name!r}: write an identifier in lower case, such as my_paper")
+    texts = [(TEMPLATES / f"{file}.jinja").read_text(encoding="utf-8") for file in ("strategy.py", "contract.sol")]
+    if re.search(rf"\b{camel(name)}\b", "".join(texts)):
+        raise ChainwardError(f"name {name!r}: its files need {camel(name)} for something else; choose another")
+    if name in keys():
+        raise ChainwardError(
+            f"name {name!r}: there is such a strategy, see `chainward list strategies`; choose another"
+        )
+
+
+def write(root: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write new files below `root`, given by path and text, and return their paths.
+
+    Raises:
+        ChainwardError: one of them exists, then none is written; or one cannot be written.
+    """
+    from chainward.errors import ChainwardError
+
+    paths = [root / path for path in texts]
+    for path in paths:
+        if path.exists():
+            raise ChainwardError(f"{path}: exists and is left as it is; choose another name or --folder")
+    for path, text in zip(paths, texts.values(), strict=True):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise ChainwardError(f"{path}: cannot be written ({error.strerror}); choose another --folder") from None
+    return paths
+
+
+def camel(key: str) -> str:
+    """Return the name of the class and the contract: my_paper becomes MyPaper."""
+    return "".join(part[:1].upper() + part[1:] for part in key.split("_"))
+
+
+def _filled(key: str, files: Mapping[str, str]) -> dict[str, str]:
+    """Path -> text of every template in `files`."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    names = {"key": key, "name": camel(key)}
+    inside = files is CHECKOUT_FILES
+    return {
+        path.format(**names): environment.get_template(f"{template}.jinja").render(names, inside=inside)
+        for template, path in files.items()
+    }
+
+
+def _compiler(key: str) -> dict[str, str]:
+    """Path -> text of what compiles contracts: a wheel has it among the templates, a checkout with its contracts."""
+    from chainward.folders import CHECKOUT
+
+    places = [folder / name for name in COMPILER_FILES for folder in (TEMPLATES, CHECKOUT / "contracts")]
+    found = {path.name: path.read_text(encoding="utf-8") for path in places if path.is_file()}
+    return {f"chainward_{key}/{name}": text for name, text in found.items()}
+
+
+def _checkout(here: Path) -> Path | None:
+    return next((path for path in (here, *here.parents) if _is_checkout(path)), None)
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "reimplementations").is_dir() and (folder / "contracts" / "src").is_dir()

@@ -1,0 +1,90 @@
+"""Hospitals of very different sizes, one of them smaller than a batch, and a plain way to train them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from chainward.engines import lightning_trainer
+from chainward.engines.batches import batches
+from chainward.engines.cohort import CohortEngine
+from chainward.engines.networks import TaskNetwork
+from chainward.engines.sites import Sites
+from chainward.ledgers.store import MemoryStore
+from chainward.tasks.base import Cohort, HospitalRecords, Records, Training
+
+CPU = torch.device("cpu")
+SIZES = {"large": 70, "small": 5, "one batch": 16, "odd": 33, "single": 1}
+FEATURES = 4
+Trainer = Callable[..., Any]
+
+
+def training(network: Any = "mlp", batch_size: int = 16, local_steps: int = 12) -> Training:
+    return Training(network=network, hidden=8, learning_rate=0.3, batch_size=batch_size, local_steps=local_steps)
+
+
+def rows(size: int, seed: int) -> Records:
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((size, FEATURES)).astype(np.float32)
+    labels = (features[:, 0] + rng.standard_normal(size) > 0).astype(np.float32)
+    return Records(features, labels, np.arange(size))
+
+
+def cohort(sizes: dict[str, int] | None = None) -> Cohort:
+    found = SIZES if sizes is None else sizes
+    hospitals = tuple(
+        HospitalRecords(name, rows(size, number), rows(3, 100 + number), rows(3, 200 + number))
+        for number, (name, size) in enumerate(found.items())
+    )
+    return Cohort(hospitals, tuple("abcd"), {}, "", ())
+
+
+def engine(how: Training, patients: Cohort, seed: int = 7) -> CohortEngine:
+    network = TaskNetwork(FEATURES, how, CPU)
+
+    def train(*arguments: Any) -> Any:
+        return lightning_trainer(network, how.learning_rate, *arguments)
+
+    return CohortEngine(Sites(patients, how, network, seed, MemoryStore(), train))
+
+
+def plain(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
+    """The task's network as anyone would write it, with these flat weights: layer by layer, matrix then bias."""
+    widths = [FEATURES, how.hidden, 1] if how.network == "mlp" else [FEATURES, 1]
+    layers: list[nn.Module] = []
+    rest = torch.tensor(weights)
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        layer = nn.Linear(inputs, outputs)
+        matrix, bias, rest = rest[: inputs * outputs], rest[inputs * outputs :][:outputs], rest[(inputs + 1) * outputs :]
+        with torch.no_grad():
+            layer.weight.copy_(matrix.reshape(inputs, outputs).T)
+            layer.bias.copy_(bias)
+        layers += [layer, nn.ReLU()]
+    assert rest.numel() == 0
+    return nn.Sequential(*layers[:-1])
+
+
+def flattened(module: nn.Sequential) -> npt.NDArray[np.float32]:
+    parts = [part.detach() for layer in module if isinstance(layer, nn.Linear) for part in (layer.weight.T, layer.bias)]
+    return torch.cat([part.flatten() for part in parts]).numpy()
+
+
+def serial(
+    how: Training, weights: npt.NDArray[np.float32], patients: Records, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Train one hospital by `torch.optim.SGD`, one batch after another; weights [P] and the mean loss."""
+    module, losses = plain(how, weights), []
+    optimizer = torch.optim.SGD(module.parameters(), lr=how.learning_rate)
+    features, labels = torch.tensor(patients.features), torch.tensor(patients.labels)
+    for batch in batches(rng, len(patients), how.local_steps, how.batch_size):
+        optimizer.zero_grad()
+        loss = nn.functional.binary_cross_entropy_with_logits(module(features[batch]).squeeze(-1), labels[batch])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return flattened(module), float(np.mean(losses))

@@ -1,0 +1,152 @@
+"""When a transaction is in a block, on the virtual clock, and how many blocks a crowd of them needs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hand_assembled import FIXTURES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainward.errors import ChainwardError, UnknownName
+from chainward.ledgers import build
+from chainward.ledgers.consensus import BlockTimes, Periodic, Poisson, block_times
+from chainward.ledgers.evm import EvmLedger
+from chainward.world.chain import Chain
+from chainward.world.clock import Clock
+from chainward.world.meter import Meter
+
+
+def ledger(gas_limit: int = 30_000_000, blocks: BlockTimes | None = None) -> EvmLedger:
+    return EvmLedger(blocks or Periodic(), (FIXTURES,), gas_limit)
+
+
+def deployed(chain: EvmLedger) -> str:
+    return chain.deploy("Tally", (1,), "owner", 0, 0.0).address
+
+
+@pytest.mark.parametrize(("at", "block"), [(0.0, 1), (4.9, 1), (5.0, 2), (12.0, 3), (10.0, 3)])
+def test_a_transaction_is_in_the_next_block(at: float, block: int) -> None:
+    chain = ledger()
+    receipt = chain.deploy("Tally", (1,), "owner", 0, at)
+    assert receipt.block == block
+    assert chain.settled(at) == 5.0 * block
+    assert chain.settled(100.0) == 100.0
+
+
+def test_a_contract_sees_the_number_and_the_time_of_its_block() -> None:
+    chain = ledger()
+    tally = deployed(chain)
+    chain.send(tally, "stamp", (), "owner", 0, 12.0)
+    seen = [chain.call(tally, name, (), None, 15.0) for name in ("number", "timestamp")]
+    assert seen == [3, 15]
+    assert chain.block(12.0) == 3
+    assert chain.block(26.0) == 5
+
+
+def test_time_only_goes_on() -> None:
+    """What is sent after something in a later block cannot be in an earlier one."""
+    chain = ledger()
+    tally = deployed(chain)
+    assert chain.send(tally, "set", (2,), "owner", 0, 33.0).block == 7
+    assert chain.send(tally, "set", (3,), "owner", 0, 1.0).block == 7
+
+
+def test_blocks_fill_at_the_gas_limit() -> None:
+    chain = ledger(gas_limit=100_000)
+    tally = deployed(chain)  # alone more than a block takes: a block of its own
+    receipts = [chain.send(tally, "set", (value,), "owner", 0, 0.0) for value in range(2, 12)]
+    assert {receipt.gas for receipt in receipts} == {receipts[0].gas}
+    a_block = 100_000 // receipts[0].gas
+    assert 1 < a_block < 10
+    assert [receipt.block for receipt in receipts] == [2 + number // a_block for number in range(10)]
+    assert chain.settled(0.0) == 5.0 * receipts[-1].block
+
+
+def test_a_contract_that_did_not_fit_sees_the_block_it_got_into() -> None:
+    chain = ledger(gas_limit=90_000)
+    tally = deployed(chain)
+    chain.send(tally, "set", (2,), "owner", 0, 0.0)
+    assert chain.send(tally, "stamp", (), "owner", 0, 0.0).block == 3  # 26,000 are gone, two new slots take 65,000
+    assert chain.call(tally, "number", (), None, 0.0) == 3
+    assert chain.call(tally, "timestamp", (), None, 0.0) == 15
+
+
+def test_waiting_counts_from_the_newest_block() -> None:
+    chain = ledger()
+    assert chain.wait(3, 12.0) == 25.0  # blocks 3, 4, 5
+    assert chain.wait(1, 10.0) == 15.0
+    assert chain.wait(0, 10.0) == 10.0
+    deployed(chain)
+    assert chain.wait(2, 0.0) == 15.0  # block 1 holds the deployment
+
+
+def test_the_world_waits_for_inclusion_once_for_all_that_was_sent() -> None:
+    chain = Chain(ledger(), Clock(), Meter(("A",)), lambda _: False)
+    tally = chain.at(chain.deploy("Tally", 1, sender="A"))
+    for value in range(3):
+        tally.send("set", value, sender="A")
+    assert chain.clock.now == 0.0
+    assert tally.call("value") == 2
+    assert chain.clock.now == 5.0
+    assert tally.call("value") == 2
+    assert chain.clock.now == 5.0
+    chain.wait(4)
+    assert (chain.clock.now, chain.block) == (25.0, 5)
+    tally.send("set", 9, sender="A")
+    assert chain.balance("A") == 10**24
+    assert chain.clock.now == 30.0
+    assert chain.clock.parts["consensus"] == 30.0
+
+
+def test_refused_transactions_are_bytes_on_chain_too() -> None:
+    chain = Chain(ledger(), Clock(), Meter(("A",)), lambda _: False)
+    tally = chain.at(chain.deploy("Tally", 1, sender="A"))
+    before = chain.meter.chain_bytes
+    tally.send("set", 1, sender="A")
+    assert chain.meter.chain_bytes - before == 36
+    with pytest.raises(Exception, match="no"):
+        tally.send("refuse", "no", sender="A")
+    assert chain.meter.chain_bytes - before == 36 + 100
+
+
+@given(st.floats(0, 1e7), st.sampled_from([0.1, 1.0, 5.0, 0.3]))
+def test_periodic_newest_is_the_last_block_made(at: float, period: float) -> None:
+    blocks = Periodic(period)
+    newest = blocks.newest(at)
+    assert blocks.time(newest) <= at < blocks.time(newest + 1)
+
+
+@given(st.floats(0, 500), st.integers(0, 20))
+def test_poisson_newest_is_the_last_block_made(at: float, seed: int) -> None:
+    blocks = Poisson(seed=seed)
+    newest = blocks.newest(at)
+    assert blocks.time(newest) <= at < blocks.time(newest + 1)
+
+
+def test_poisson_gaps_are_exponential_and_drawn_for_the_seed() -> None:
+    blocks = Poisson(13.0, seed=1)
+    gaps = np.diff([blocks.time(number) for number in range(4001)])
+    assert np.mean(gaps) == pytest.approx(13.0, rel=0.05)
+    assert np.std(gaps) == pytest.approx(13.0, rel=0.08)
+    assert Poisson(13.0, seed=1).time(100) == blocks.time(100) != Poisson(13.0, seed=2).time(100)
+
+
+@pytest.mark.parametrize("model", ["poa", "pow"])
+def test_blocks_come_one_after_another(model: str) -> None:
+    blocks = block_times(model, 0)
+    assert blocks.time(0) == 0.0
+    assert all(blocks.time(one) < blocks.time(other) for one, other in pairwise(range(50)))
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(UnknownName, match=r"'pos'; there is poa, pow"):
+        build("evm", {"consensus": "pos"}, 0, ())
+    with pytest.raises(UnknownName, match=r"'evn'; there is evm"):
+        build("evn", {}, 0, ())
+    with pytest.raises(ChainwardError, match="no parameter 'gas'"):
+        build("evm", {"gas": 1}, 0, ())
+    limited = build("evm", {"consensus": "poa", "gas_limit": 200_000}, 0, (FIXTURES,))
+    assert isinstance(limited, EvmLedger)

@@ -1,0 +1,198 @@
+"""Who is asked, who answers in time, and what the virtual clock says; all seconds worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from small_world import ASK, COUNT, HOSPITALS, cost, replying, world
+
+from chainward.world import Answer, Each, Faults, HospitalAbsent, Kind, Published
+
+# An empty payload and an empty reply are one byte each: a bare question costs a trip and two bytes, 3 s.
+BARE = 3.0
+
+
+def parts(of: Any) -> dict[str, float]:
+    return {name: seconds for name, seconds in of.clock.parts.items() if seconds}
+
+
+def test_an_answer_takes_its_compute_its_bytes_and_its_trip() -> None:
+    # 50 FLOPs: 5 s. Nine bytes are encoded as 10, three as 4; with one trip that is 15 s.
+    one = world(replying(b"abc", A=50))
+    replies = one.ask("A", ASK, b"123456789")
+    assert parts(one) == {"compute": 5.0, "network": 15.0}
+    assert one.clock.now == 20.0
+    assert (replies["A"].arrival, replies["A"].size, replies["A"].owner) == (20.0, 4, "A")
+    assert one.meter.party_bytes == 14
+    assert one.meter.measured_s == 0.25
+
+
+def test_store_traffic_of_a_party_is_on_its_clock() -> None:
+    published = (Published(Kind.REFERENCE, None, 20),)
+    one = world(lambda *_: Answer(None, cost(fetched=10, published=published, trips=2)))
+    one.ask("A", ASK)
+    assert parts(one) == {"network": BARE + 2 + 10 + 20}
+    assert one.meter.store_bytes == 30
+    assert one.meter.party_bytes == 2
+
+
+def test_parts_are_those_of_the_slowest_party() -> None:
+    slow_wire = {"A": b"", "B": b"123456789"}
+    one = world(lambda party, _: Answer(slow_wire[party], cost({"A": 60.0, "B": 10.0}[party])))
+    one.ask(("A", "B"), ASK)
+    assert parts(one) == {"compute": 1.0, "network": 12.0}  # B: 1 + 12, A: 6 + 3
+    other = world(lambda party, _: Answer(slow_wire[party], cost({"A": 160.0, "B": 10.0}[party])))
+    other.ask(("A", "B"), ASK)
+    assert parts(other) == {"compute": 16.0, "network": 3.0}
+
+
+def test_first_takes_the_earliest_and_waits_no_longer() -> None:
+    one = world(replying(A=300, B=100, C=200, D=400))
+    replies = one.ask(HOSPITALS, ASK, first=2)
+    assert list(replies) == ["B", "C"]
+    assert replies.missing == ()
+    assert parts(one) == {"compute": 20.0, "network": BARE}
+
+
+def test_replies_keep_the_order_of_the_parties_whoever_was_first() -> None:
+    one = world(replying(A=300, B=100))
+    assert list(one.ask(("A", "B"), ASK)) == ["A", "B"]
+    assert list(one.ask(("B", "A"), ASK)) == ["B", "A"]
+
+
+@pytest.mark.parametrize("order", [("A", "B", "C"), ("C", "A", "B")])
+def test_ties_go_to_those_asked_first(order: tuple[str, ...]) -> None:
+    assert tuple(world(replying()).ask(order, ASK, first=2)) == order[:2]
+
+
+def test_first_does_not_wait_for_who_is_missing() -> None:
+    one = world(replying(), Faults(absent={"A": ()}))
+    assert list(one.ask(HOSPITALS, ASK, first=3)) == ["B", "C", "D"]
+    assert one.clock.now == BARE
+
+
+def test_too_few_for_first_waits_out_the_patience() -> None:
+    one = world(replying(), Faults(absent={"A": (), "B": ()}))
+    replies = one.ask(HOSPITALS, ASK, first=3)
+    assert (list(replies), replies.missing) == (["C", "D"], ("A", "B"))
+    assert parts(one) == {"network": BARE, "waiting": 97.0}
+
+
+def test_first_of_more_than_were_asked_is_everyone() -> None:
+    one = world(replying())
+    assert list(one.ask(("A", "B"), ASK, first=5)) == ["A", "B"]
+    assert one.clock.now == BARE
+
+
+def test_a_delay_is_waiting() -> None:
+    one = world(replying(A=10), Faults(delay={"A": 7.0}))
+    one.ask(("A", "B"), ASK)
+    assert parts(one) == {"compute": 1.0, "network": BARE, "waiting": 7.0}
+
+
+@pytest.mark.parametrize(("delay", "missing"), [(97.0, ()), (97.001, ("A",))])
+def test_patience_ends_on_the_second(delay: float, missing: tuple[str, ...]) -> None:
+    one = world(replying(), Faults(delay={"A": delay}))
+    replies = one.ask(("A", "B"), ASK)
+    assert replies.missing == missing
+    assert "B" in replies
+    assert one.clock.now == 100.0
+    assert one.meter.missing == set(missing)
+
+
+def test_patience_starts_when_asked() -> None:
+    one = world(replying(), Faults(delay={"A": 50.0}))
+    for asked in (1, 2, 3):
+        assert one.ask("A", ASK).missing == ()
+        assert one.clock.now == asked * 53.0
+
+
+def test_nobody_answering_costs_the_patience() -> None:
+    one = world(replying(), Faults(absent={"A": ()}))
+    assert len(one.ask("A", ASK)) == 0
+    assert parts(one) == {"waiting": 100.0}
+
+
+def test_nobody_asked_costs_nothing() -> None:
+    one = world(replying())
+    assert len(one.ask((), ASK)) == 0
+    assert one.clock.now == 0.0
+
+
+def test_absent_party_is_not_asked_at_all() -> None:
+    one = world(replying(), Faults(absent={"B": (1,)}))
+    replies = one.ask(("A", "B"), ASK, b"123")
+    assert replies.missing == ("B",)
+    assert one.engine.asked == [("ask", {"A": b"123"}, "1/ask/1")]  # type: ignore[attr-defined]
+    assert one.meter.party_bytes == 5
+
+
+def test_absence_is_of_its_rounds_only() -> None:
+    one = world(replying(), Faults(absent={"A": (0, 2), "B": ()}))
+    missing = []
+    for number in range(4):
+        one.begin(number)
+        missing.append(one.ask(("A", "B"), ASK).missing)
+    assert missing == [("A", "B"), ("B",), ("A", "B"), ("B",)]
+
+
+def test_need_refuses_by_every_missing_name() -> None:
+    one = world(replying(), Faults(absent={"B": (), "D": ()}))
+    with pytest.raises(HospitalAbsent, match="round 1 cannot go on without B, D"):
+        one.need(one.ask(HOSPITALS, ASK))
+    complete = one.ask(("A", "C"), ASK)
+    assert one.need(complete) is complete
+
+
+def test_each_party_gets_its_own_payload() -> None:
+    one = world(lambda _, payload: Answer(payload, cost()))
+    replies = one.ask(("A", "B"), COUNT, Each(A=b"for A", B=b"for B", C=b"nobody's"))
+    assert replies.open() == {"A": b"for A", "B": b"for B"}
+    assert one.meter.party_bytes == 4 * 6
+
+
+def test_each_occasion_has_its_own_label() -> None:
+    one = world(replying())
+    for query in (ASK, ASK, COUNT):
+        one.ask("A", query)
+    one.begin(2)
+    one.ask("A", ASK)
+    labels = [label for *_, label in one.engine.asked]  # type: ignore[attr-defined]
+    assert labels == ["1/ask/1", "1/ask/2", "1/count/1", "2/ask/1"]
+
+
+def test_opening_takes_aggregation_time() -> None:
+    one = world(replying(b"123456789"))  # 10 bytes: 5 FLOPs at 10 a second
+    replies = one.ask(("A", "B"), ASK)
+    before = one.clock.now
+    assert replies.open() == {"A": b"123456789", "B": b"123456789"}
+    assert one.clock.now - before == pytest.approx(1.0)
+    assert one.clock.parts["aggregation"] == pytest.approx(1.0)
+
+
+def test_asking_first_waits_for_what_was_sent_to_the_chain() -> None:
+    one = world(replying())
+    one.at("0x0").send("f", sender="A")
+    one.at("0x0").send("f", sender="B")
+    assert one.clock.now == 0.0  # both wait in the same block
+    one.ask("A", ASK)
+    assert parts(one) == {"consensus": 50.0, "network": BARE}
+
+
+def test_a_lap_starts_the_parts_anew_and_keeps_the_time() -> None:
+    one = world(replying())
+    one.ask("A", ASK)
+    assert one.clock.lap()["network"] == BARE
+    assert parts(one) == {}
+    assert one.clock.now == BARE
+
+
+def test_absent_hospital_cannot_send() -> None:
+    one = world(replying(), Faults(absent={"B": (1,)}))
+    with pytest.raises(HospitalAbsent, match="B is absent and cannot send vote"):
+        one.at("0x0").send("vote", sender="B")
+    assert one.ledger.receipts == []
+    one.begin(2)
+    one.at("0x0").send("vote", sender="B")
+    assert [receipt.sender for receipt in one.ledger.receipts] == ["B"]
