@@ -208,9 +208,8 @@ class BlockFLow(Strategy[State]):
             contract.send("tallyDataset", auditor, sender=auditor)
         events = contract.send("closeRound", sender=keeper).events
         if contract.call("stage") == Stage.OVER:
-            for agent in members:
-                if contract.call("collectable", agent):
-                    contract.send("collect", sender=agent)
+            for agent in [agent for agent in members if contract.call("collectable", agent)]:
+                contract.send("collect", sender=agent)
         return {event["agent"]: event["contribution"] for name, event in events if name == "AgentRefunded"}
 
 

@@ -200,7 +200,7 @@ class ExplorerChain(Strategy[State]):
         chain.send("advance", sender=sender)
 
     def _welcome(self, world: World, chain: Contract) -> None:
-        """Let a site from outside that errs on the consensus as much as its maker or more take it up, as iteration 1."""
+        """Let a site from outside that errs on the consensus at least as much as its maker take it up again."""
         members, stored = chain.call("members"), chain.call("errorE6")
         errors = self._errors(world, chain, tuple(site for site in world.hospitals if site not in members))
         taker = next((site for site, error in errors.items() if error >= stored), None)

@@ -16,7 +16,7 @@ from chainward.errors import ChainwardError, UnknownName
 from chainward.folders import REIMPLEMENTATIONS
 from chainward.strategy import Strategy
 
-STRATEGY = '''
+STRATEGY = """
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -43,7 +43,7 @@ class {name}(Strategy[State]):
     def open(self, world): return State(())
     def round(self, state, world): return state
     def model(self, state): return state.weights
-'''
+"""
 
 
 @pytest.fixture

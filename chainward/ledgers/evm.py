@@ -183,7 +183,8 @@ class EvmLedger:
 
     def _is_full(self, number: int, gas: int) -> bool:
         """Whether a block has no room left for so much gas; a transaction too large for any has a block of its own."""
-        return 0 < self._filled(number) and self._filled(number) + gas > self._gas_limit
+        filled = self._filled(number)
+        return filled > 0 and filled + gas > self._gas_limit
 
     def _set_block(self, number: int) -> None:
         randao = keccak(number.to_bytes(32, "big"))

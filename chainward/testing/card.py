@@ -46,8 +46,9 @@ class CardChecks(Checks):
         claims = discovery.claims(self.key)
         assert len({claim["key"] for claim in claims}) == len(claims)
         for claim in claims:
-            for field in ("key", "claim", "tier", "reproduced", "partly", "plan"):
+            for field in ("key", "claim", "tier", "reproduced", "plan"):
                 assert str(claim.get(field, "")).strip(), f"claim {claim['key']}: {field} is missing"
+            assert "partly" in claim, f"claim {claim['key']}: partly is missing; empty says there is no such verdict"
             assert claim["tier"] in TIERS
 
     def test_judges_of_claims_exist(self) -> None:
@@ -61,7 +62,7 @@ class CardChecks(Checks):
     def test_is_a_frozen_dataclass_with_a_frozen_state(self) -> None:
         """Nothing can be kept on the strategy, and a state is never changed in place."""
         for kind in (self.kind, self.kind.state_type()):
-            parameters = getattr(kind, "__dataclass_params__", None)
+            parameters = vars(kind).get("__dataclass_params__")
             assert parameters is not None, f"{kind.__name__} is no dataclass"
             assert parameters.frozen, f"{kind.__name__} is not frozen"
 

@@ -13,6 +13,7 @@ from chainward.trials.statistics import Predictions, auroc_difference
 
 Record = Mapping[str, Any]
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "partly", "not reproduced", "not testable here"
+ONE_CLASS = "a seed tests patients of one class only"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def paired_within(evidence: Evidence, *, task: str, other: str, reproduced: floa
         return _missing(task, f"{evidence.strategy} and {other}")
     interval = auroc_difference([predictions(a) for a, _ in pairs], [predictions(b) for _, b in pairs])
     if interval is None:
-        return Finding(NOT_TESTABLE, "a seed tests patients of one class only")
+        return Finding(NOT_TESTABLE, ONE_CLASS)
     widest = max(abs(interval.low), abs(interval.high))
     found = f"{evidence.strategy} - {other}: {interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
     return _graded(widest, reproduced, partly, found, [record for pair in pairs for record in pair])
@@ -98,7 +99,7 @@ def spread_within(evidence: Evidence, *, task: str, parameter: str, reproduced: 
     means = {name: float(np.mean([_auroc(record) for record in group])) for name, group in sorted(groups.items())}
     found = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     records = [record for group in groups.values() for record in group]
-    return _graded(max(means.values()) - min(means.values()), reproduced, partly, found, records)
+    return _graded(float(np.ptp(list(means.values()))), reproduced, partly, found, records)
 
 
 def verdicts(records: Iterable[Record]) -> list[dict[str, Any]]:
@@ -175,6 +176,8 @@ JUDGES: Mapping[str, Callable[..., Finding]] = {
 
 
 def _graded(distance: float, reproduced: float, partly: float, found: str, records: Sequence[Record]) -> Finding:
+    if np.isnan(distance):
+        return Finding(NOT_TESTABLE, ONE_CLASS)
     verdict = REPRODUCED if distance <= reproduced else PARTLY if distance <= partly else NOT_REPRODUCED
     return Finding(verdict, found, _ids(records))
 

@@ -162,9 +162,9 @@ def _check(plan: Plan) -> None:
         raise ChainwardError(f"engine: no engine is called {plan.engine!r}; there is {', '.join(ENGINES)}")
     if plan.ledger.name not in LEDGERS:
         raise ChainwardError(f"ledger.name: no ledger is called {plan.ledger.name!r}; there is {', '.join(LEDGERS)}")
-    _check_ledger(plan.ledger)
     for where in _infinite(plan.model_dump()):
         raise ChainwardError(f"{where}: must be a finite number")
+    _check_ledger(plan.ledger)
     _check_device(plan.device)
     for strategy in plan.strategies:
         discovery.build(strategy.key, strategy.params)

@@ -31,7 +31,11 @@ EDITS = {
     "unknown ledger parameter": ("seeds", "ledger = {gas = 1}\nseeds", ["ledger", "'gas'", "gas_limit"]),
     "unknown consensus": ("seeds", 'ledger = {consensus = "luck"}\nseeds', ["ledger", "'luck'", "poa, pow"]),
     "hospital of another task": ("seeds", 'faults.absent = {"Bern" = []}\nseeds', ["faults", "'Bern'", "hospital 1"]),
-    "negative round of absence": ("seeds", 'faults.absent = {"hospital 1" = [-1]}\nseeds', ["faults.absent.hospital 1"]),
+    "negative round of absence": (
+        "seeds",
+        'faults.absent = {"hospital 1" = [-1]}\nseeds',
+        ["faults.absent.hospital 1"],
+    ),
     "unknown fault": ("seeds", "faults.lost = {}\nseeds", ["faults.lost", "not permitted"]),
     "endless delay": ("seeds", 'faults.delay = {"hospital 1" = inf}\nseeds', ["faults.delay.hospital 1", "finite"]),
     "no speed": ("seeds", "speeds.bits_per_s = 0\nseeds", ["speeds.bits_per_s", "greater than 0"]),

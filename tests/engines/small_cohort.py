@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,13 @@ def plain(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
     widths = [FEATURES, how.hidden, 1] if how.network == "mlp" else [FEATURES, 1]
     layers: list[nn.Module] = []
     rest = torch.tensor(weights)
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         layer = nn.Linear(inputs, outputs)
-        matrix, bias, rest = rest[: inputs * outputs], rest[inputs * outputs :][:outputs], rest[(inputs + 1) * outputs :]
+        matrix, bias, rest = (
+            rest[: inputs * outputs],
+            rest[inputs * outputs :][:outputs],
+            rest[(inputs + 1) * outputs :],
+        )
         with torch.no_grad():
             layer.weight.copy_(matrix.reshape(inputs, outputs).T)
             layer.bias.copy_(bias)

@@ -28,7 +28,9 @@ def deployed(ledger: EvmLedger, first: int = 1, value: int = 0) -> str:
     return ledger.deploy("Tally", (first,), "owner", value, 0.0).address
 
 
-def send(ledger: EvmLedger, address: str, function: str, *arguments: Any, sender: str = "owner", **more: Any) -> Receipt:
+def send(
+    ledger: EvmLedger, address: str, function: str, *arguments: Any, sender: str = "owner", **more: Any
+) -> Receipt:
     return ledger.send(address, function, arguments, sender, more.get("value", 0), more.get("at", 0.0))
 
 
@@ -216,5 +218,5 @@ def test_wrong_number_of_arguments_names_the_types(ledger: EvmLedger) -> None:
 
 
 def test_unknown_contract_says_what_to_do(ledger: EvmLedger) -> None:
-    with pytest.raises(ChainwardError, match="no compiled contract Missing.json"):
+    with pytest.raises(ChainwardError, match=r"no compiled contract Missing\.json"):
         ledger.deploy("Missing", (), "owner", 0, 0.0)

@@ -23,7 +23,9 @@ def test_an_infinite_epsilon_needs_no_noise() -> None:
     assert laplace_scale(100, 1.0, math.inf) == 0
 
 
-@pytest.mark.parametrize("arguments", [(0, 1.0, 1.0), (100, 0.0, 1.0), (100, 1.0, 0.0), (100, 1.0, math.nan), (100, -1.0, 1.0)])
+@pytest.mark.parametrize(
+    "arguments", [(0, 1.0, 1.0), (100, 0.0, 1.0), (100, 1.0, 0.0), (100, 1.0, math.nan), (100, -1.0, 1.0)]
+)
 def test_refuses_what_is_not_positive(arguments: tuple[int, float, float]) -> None:
     with pytest.raises(ValueError, match="positive"):
         laplace_scale(*arguments)

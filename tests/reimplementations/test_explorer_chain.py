@@ -352,7 +352,7 @@ def test_nobody_there_at_the_start_is_refused():
 
 
 class Board:
-    """The contract of sites A, B and C with Omega = 3 and a wait of two blocks; a step is (sender, function, *arguments)."""
+    """The contract of sites A, B and C, Omega = 3, waiting two blocks; a step is (sender, function, *arguments)."""
 
     def __init__(self, sites=(A, B, C), omega=3, waiting=2):
         self.ledger, self.now = EvmLedger(Periodic()), 0.0

@@ -54,7 +54,9 @@ class QuietLedger:
         self.receipts: list[Receipt] = []
         self.sent_at: float | None = None
 
-    def send(self, address: str, function: str, arguments: Sequence[Any], sender: str, value: int, at: float) -> Receipt:
+    def send(
+        self, address: str, function: str, arguments: Sequence[Any], sender: str, value: int, at: float
+    ) -> Receipt:
         self.sent_at = at
         self.receipts.append(Receipt("Quiet", function, sender, address, 1, 1, 10, 1, True))
         return self.receipts[-1]

@@ -1,0 +1,187 @@
+"""What `chainward new` writes is a strategy that works: compiled, imported, linted, run and tested."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from chainward import discovery
+from chainward.cli.new import camel
+from chainward.folders import CHECKOUT
+from chainward.ledgers import artifacts
+from chainward.trials import record, specification
+
+SOLC = CHECKOUT / "contracts" / "node_modules" / "solc"
+NODE = shutil.which("node")
+compiled = pytest.mark.skipif(
+    NODE is None or not SOLC.is_dir(), reason="needs node, and solc in contracts/node_modules: run `make contracts`"
+)
+
+IN_A_CHECKOUT = [
+    "reimplementations/my_paper.py",
+    "reimplementations/my_paper.toml",
+    "contracts/src/MyPaper.sol",
+    "tests/reimplementations/test_my_paper.py",
+]
+OF_ITS_OWN = [
+    "pyproject.toml",
+    "chainward_my_paper/__init__.py",
+    "chainward_my_paper/my_paper.py",
+    "chainward_my_paper/my_paper.toml",
+    "chainward_my_paper/src/MyPaper.sol",
+    "tests/test_my_paper.py",
+    "chainward_my_paper/compile.mjs",
+    "chainward_my_paper/package.json",
+]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that looks like a checkout of chainward."""
+    root = tmp_path / "checkout"
+    for folder in ("reimplementations", "contracts/src"):
+        (root / folder).mkdir(parents=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory, chainward) -> Path:
+    """The contract of a package as written, compiled by the script that is written beside it."""
+    root = tmp_path_factory.mktemp("compiled")
+    assert chainward("new", "strategy", "my_paper", "--folder", root).code == 0
+    package = root / "chainward_my_paper"
+    (package / "node_modules").symlink_to(SOLC.parent)
+    subprocess.run([str(NODE), "compile.mjs"], cwd=package, check=True, capture_output=True, timeout=60)
+    return package / "artifacts" / "MyPaper.json"
+
+
+def lint(folder: Path, *options: str) -> None:
+    """Check and format-check `folder` with the settings of this checkout."""
+    ruff = [sys.executable, "-m", "ruff"]
+    settings = ["--no-cache", "--config", str(CHECKOUT / "pyproject.toml")]
+    for command in ([*ruff, "check", *options, *settings, "."], [*ruff, "format", "--check", *settings, "."]):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_in_a_checkout_files_go_where_they_are_found(checkout: Path, chainward, monkeypatch) -> None:
+    monkeypatch.chdir(checkout / "contracts" / "src")
+    told = json.loads(chainward("new", "strategy", "my_paper", "--json").out)
+    assert told["files"] == [str(checkout / path) for path in IN_A_CHECKOUT]
+    assert files_below(checkout) == set(IN_A_CHECKOUT)
+    assert any("make contracts" in step for step in told["next"])
+    assert any("pytest tests/reimplementations/test_my_paper.py" in step for step in told["next"])
+
+
+def test_elsewhere_they_are_a_package(tmp_path: Path, chainward, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = chainward("new", "strategy", "my_paper")
+    assert told.code == 0
+    assert files_below(tmp_path) == set(OF_ITS_OWN)
+    assert all(str(tmp_path / path) in told.out for path in OF_ITS_OWN)
+    assert "node compile.mjs" in told.out
+    assert 'my_paper = "chainward_my_paper.my_paper:MyPaper"' in (tmp_path / "pyproject.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("my-paper", "identifier"),
+        ("MyPaper", "identifier"),
+        ("2021_paper", "identifier"),
+        ("../up", "identifier"),
+        ("lambda", "identifier"),
+        ("fedavg", "there is such a strategy"),
+        ("world", "World"),
+        ("posted", "Posted"),
+    ],
+)
+def test_names_that_cannot_be(name: str, told: str, tmp_path: Path, chainward) -> None:
+    complaint = chainward("new", "strategy", name, "--folder", tmp_path).complaint
+    assert repr(name) in complaint
+    assert told in complaint
+    assert not files_below(tmp_path)
+
+
+@pytest.mark.parametrize("path", IN_A_CHECKOUT)
+def test_nothing_is_overwritten(path: str, checkout: Path, chainward) -> None:
+    (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+    (checkout / path).write_text("mine", encoding="utf-8")
+    assert str(checkout / path) in chainward("new", "strategy", "my_paper", "--folder", checkout).complaint
+    assert files_below(checkout) == {path}
+    assert (checkout / path).read_text(encoding="utf-8") == "mine"
+
+
+def test_folder_below_a_file(tmp_path: Path, chainward) -> None:
+    (tmp_path / "file").touch()
+    complaint = chainward("new", "strategy", "my_paper", "--folder", tmp_path / "file" / "deeper").complaint
+    assert "--folder" in complaint
+
+
+def test_names_of_classes() -> None:
+    assert [camel(key) for key in ("bflc", "my_paper", "paper_2021_b")] == ["Bflc", "MyPaper", "Paper2021B"]
+
+
+@pytest.mark.skipif(find_spec("ruff") is None, reason="needs ruff")
+def test_what_is_written_passes_the_linter(checkout: Path, tmp_path: Path, chainward) -> None:
+    for root in (checkout, tmp_path / "package"):
+        assert chainward("new", "strategy", "my_paper", "--folder", root).code == 0
+    lint(checkout, "--config", 'lint.isort.known-first-party = ["chainward"]')
+    lint(tmp_path / "package")
+
+
+@compiled
+def test_in_a_checkout_it_runs_beside_the_others(
+    checkout: Path, plan: Path, artifact: Path, chainward, monkeypatch
+) -> None:
+    assert chainward("new", "strategy", "my_paper", "--folder", checkout).code == 0
+    source = checkout / "contracts" / "src" / "MyPaper.sol"
+    assert source.read_bytes() == (artifact.parents[1] / "src" / "MyPaper.sol").read_bytes()
+    for key in ("fedavg", "local_only"):
+        shutil.copy(discovery.source(key), checkout / "reimplementations")
+    monkeypatch.setattr(discovery, "REIMPLEMENTATIONS", checkout / "reimplementations")
+    for module in (artifacts, specification):
+        monkeypatch.setattr(module, "ARTIFACTS", artifact.parent)
+    out = checkout / "reports"
+    options = ("--out", out, "--strategy", "my_paper", "--strategy", "fedavg", "--json")
+    told = chainward("run", plan, *options)
+    assert told.code == 0
+    ours, plain = (
+        {one["specification"]["seed"]: one for one in record.read_all(out) if one["specification"]["strategy"] == key}
+        for key in ("my_paper", "fedavg")
+    )
+    assert [one["predictions"] for one in ours.values()] == [one["predictions"] for one in plain.values()]
+    posted = [row["calls"] for one in ours.values() for row in one["gas_functions"] if row["function"] == "post"]
+    assert posted == [2, 2]
+    assert chainward("show", "my_paper").code == 0
+
+
+@compiled
+def test_as_a_package_it_holds_the_conformance_suite(artifact: Path, tmp_path: Path) -> None:
+    """The generated tests, negative twins among them, run as they would at a third party's."""
+    root = artifact.parents[2]
+    information = root / "chainward_my_paper-0.1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: chainward-my-paper\nVersion: 0.1.0\n")
+    entry = "[chainward.strategies]\nmy_paper = chainward_my_paper.my_paper:MyPaper\n"
+    (information / "entry_points.txt").write_text(entry)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:pytest-brownie", "-p", "no:cacheprovider", "tests"]
+    environment = {
+        "PYTHONPATH": f"{CHECKOUT}:{root}",
+        "PATH": str(Path(sys.executable).parent),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout
+    assert "skipped" not in done.stdout

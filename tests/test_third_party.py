@@ -1,0 +1,109 @@
+"""A paper in a package of its own: installed, found, run, checked and reported without a change in chainward."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from chainward.folders import CHECKOUT
+
+pytest.importorskip("hatchling", reason="builds a package offline: pip install hatchling")
+
+PACKAGE = Path(__file__).parent / "fixtures" / "third_party"
+
+# What the authors of the package write to have it checked.
+THEIR_TEST = """\
+from chainward.testing import StrategyConformance
+
+
+class TestMedian(StrategyConformance):
+    key = "median"
+"""
+
+PLAN = """\
+strategies = ["fedavg", { key = "median", quorum = 2 }]
+seeds = 1
+rounds = 2
+
+[[tasks]]
+key = "synthetic"
+hospitals = 4
+patients = 40
+"""
+
+LINE_UP = """\
+from chainward import discovery
+from chainward.errors import ChainwardError
+
+assert "median" in discovery.keys() and "broken" in discovery.keys() and "fedavg" in discovery.keys()
+assert discovery.build("median", {"quorum": 3}).quorum == 3
+assert discovery.load("fedavg").card.key == "fedavg"
+assert [claim["key"] for claim in discovery.claims("median")] == ["like-the-mean"]
+try:
+    discovery.load("broken")
+except ChainwardError as error:
+    assert "'broken' of no_such_package:Strategy cannot be imported" in str(error), error
+else:
+    raise AssertionError("a broken package was loaded")
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package installed by pip from its sources, and beside it a package that cannot be imported."""
+    place = tmp_path_factory.mktemp("third_party")
+    sources, target = copytree(PACKAGE, place / "sources"), place / "site"
+    offline = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
+    finished("-m", "pip", "install", *offline, "--target", target, sources, site=None, folder=place)
+    broken = target / "broken-1.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n", encoding="utf-8")
+    entry = "[chainward.strategies]\nbroken = no_such_package:Strategy\n"
+    (broken / "entry_points.txt").write_text(entry, encoding="utf-8")
+    return target
+
+
+def finished(*arguments: str | Path, site: Path | None, folder: Path) -> str:
+    """Run Python there, with the packages of `site`, and return what it printed; fail with its output if it fails."""
+    places = [str(CHECKOUT), *([str(site)] if site else [])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PIP_ROOT_USER_ACTION": "ignore"}
+    command = [sys.executable, *map(str, arguments)]
+    found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def test_is_found_and_a_broken_one_breaks_its_own_name_only(site: Path, tmp_path: Path) -> None:
+    finished("-W", "error", "-c", LINE_UP, site=site, folder=tmp_path)
+
+
+def test_holds_the_conformance_suite(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_median.py").write_text(THEIR_TEST, encoding="utf-8")
+    options = ("-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:pytest-brownie")
+    printed = finished("-m", "pytest", *options, site=site, folder=tmp_path)
+    passed = int(printed.split(" passed")[0].split()[-1])
+    assert passed >= 25, printed
+
+
+def test_runs_beside_ours_and_is_in_the_report(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
+    chainward = "from chainward.cli import main; main()"
+    finished("-c", chainward, "run", "plan.toml", "--out", "report", site=site, folder=tmp_path)
+    rows = json.loads((tmp_path / "report" / "leaderboard.json").read_text(encoding="utf-8"))
+    assert {row["strategy"]: row["failed"] for row in rows} == {"fedavg": 0, "median": 0}
+    (median,) = (row for row in rows if row["strategy"] == "median")
+    assert median["gas_total"] > 0
+    assert median["sees_individual_updates"] == "coordinator"
+    assert "RoundBook" in (tmp_path / "report" / "gas_functions.csv").read_text(encoding="utf-8")
+    assert "Byzantine-Robust Distributed Learning" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_its_contract_is_found_beside_it_only(site: Path) -> None:
+    assert (site / "chainward_example" / "artifacts" / "RoundBook.json").is_file()
+    assert not (CHECKOUT / "contracts" / "artifacts" / "RoundBook.json").exists()
