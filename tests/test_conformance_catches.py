@@ -195,6 +195,12 @@ def test_fedavg_itself_passes_each_of_these_checks(folder: Path, tmp_path: Path)
         getattr(checked, f"test_{check}")(*arguments)
 
 
+def test_records_shared_again_after_a_resumption_count_once(folder: Path, tmp_path: Path) -> None:
+    flaw = FLAWS["records in secret"]
+    checked: Any = write(folder, "flawed_but_resumable", flaw.old, flaw.new)()
+    checked.test_resumes_to_the_same_result(tmp_path / "checkpoint")
+
+
 CLAIM = {"key": "k", "claim": "c", "tier": "T1", "reproduced": "r", "partly": "p", "plan": "benchmarks/claims.toml"}
 
 

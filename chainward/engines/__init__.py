@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from chainward.engines.sites import Sites
     from chainward.world import Engine
 
-ENGINES = {"cohort": "all hospitals at once along one leading axis, in process"}
+ENGINES = {
+    "cohort": "all hospitals at once along one leading axis, in process",
+    "lightning": "each hospital by a pytorch_lightning.Trainer, one after another",
+}
 
 
 def build(name: str, sites: Sites) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from typing import Any
 
@@ -14,8 +15,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from chainward.engines.batches import batches
+from chainward.engines.batches import Indices, batches
+from chainward.engines.in_process import Fitted, InProcessEngine, Job
 from chainward.engines.networks import Perceptrons, TaskNetwork, flat, load_flat
+from chainward.engines.sites import Sites
 
 
 class Classifier(lightning.LightningModule):
@@ -25,6 +28,7 @@ class Classifier(lightning.LightningModule):
         super().__init__()
         self.network = network
         self.learning_rate = learning_rate
+        self.losses: list[Tensor] = []
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits [n] for features [n, d]."""
@@ -34,7 +38,9 @@ class Classifier(lightning.LightningModule):
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         """Return the mean loss of a batch."""
         features, labels = batch
-        return binary_cross_entropy_with_logits(self(features), labels)
+        loss = binary_cross_entropy_with_logits(self(features), labels)
+        self.losses.append(loss.detach())
+        return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return plain stochastic gradient descent."""
@@ -52,15 +58,48 @@ def train(
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
     """Train one network from weights [P] for so many steps on features [n, d] and return its weights [P]."""
+    schedule = batches(rng, len(labels), steps, batch_size)
+    return fit(network, learning_rate, features, labels, weights, schedule)[0]
+
+
+def fit(
+    network: TaskNetwork,
+    learning_rate: float,
+    features: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    weights: npt.NDArray[np.float32],
+    schedule: list[Indices],
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Train one network from weights [P] on the given batches; return its weights [P] and the mean loss."""
     module = network.build(1)
     load_flat(module, torch.as_tensor(np.array(weights)[None], device=network.device))
     rows = TensorDataset(torch.as_tensor(features.astype(np.float32)), torch.as_tensor(labels.astype(np.float32)))
-    order = batches(rng, len(rows), steps, batch_size)
-    loader = DataLoader(rows, batch_sampler=[batch.tolist() for batch in order])
+    loader = DataLoader(rows, batch_sampler=[batch.tolist() for batch in schedule])
+    classifier = Classifier(module, learning_rate)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on loaders and log intervals, and deprecations inside the library
-        _trainer(network.device, steps).fit(Classifier(module, learning_rate), loader)
-    return flat(list(module.to(network.device).parameters()))[0].cpu().numpy()
+        _trainer(network.device, len(schedule)).fit(classifier, loader)
+    trained = flat(list(module.to(network.device).parameters()))[0].cpu().numpy()
+    return trained, float(torch.stack(classifier.losses).mean())
+
+
+class LightningEngine(InProcessEngine):
+    """Each hospital trains by a `pytorch_lightning.Trainer`, one after another."""
+
+    def fit(self, jobs: list[Job]) -> list[Fitted]:
+        """Train every job's network."""
+        return [self._fit(job) for job in jobs]
+
+    def _fit(self, job: Job) -> Fitted:
+        started = time.perf_counter()
+        rows, rate = self.sites.training_rows[job.party], self.sites.training.learning_rate
+        weights, loss = fit(self.sites.network, rate, rows.features, rows.labels, job.weights, job.schedule)
+        return Fitted(weights, loss, time.perf_counter() - started)
+
+
+def build(sites: Sites) -> LightningEngine:
+    """Return the engine over these sites."""
+    return LightningEngine(sites)
 
 
 def _trainer(device: torch.device, steps: int) -> lightning.Trainer:

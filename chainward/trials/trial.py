@@ -128,7 +128,7 @@ def _result(trial: Trial, state: Any, entries: list[dict[str, Any]], wall_s: flo
         "measured": {
             "compute_s": sum(entry["measured_compute_s"] for entry in entries),
             "wall_s": wall_s,
-            "apportioned": True,
+            "apportioned": trial.world.engine.apportioned,
             "contended": False,
         },
     }

@@ -69,7 +69,12 @@ class Answer:
 
 
 class Engine(Protocol):
-    """Runs queries at parties that have records and a memory of their own."""
+    """Runs queries at parties that have records and a memory of their own.
+
+    `apportioned` says that a party's measured seconds are its share of a batch, not its own.
+    """
+
+    apportioned: bool
 
     def enrol(self, party: str, source: str | None) -> int:
         """Add a party; `source` "validation" gives it all validation patients. Returns how many records it got."""

@@ -119,6 +119,12 @@ def test_periodic_newest_is_the_last_block_made(at: float, period: float) -> Non
     assert blocks.time(newest) <= at < blocks.time(newest + 1)
 
 
+@given(st.integers(0, 100_000), st.sampled_from([0.1, 0.3, 0.7, 5.0, 12.1]))
+def test_a_block_is_made_at_its_time_however_that_is_rounded(number: int, period: float) -> None:
+    blocks = Periodic(period)
+    assert blocks.newest(blocks.time(number)) == number
+
+
 @given(st.floats(0, 500), st.integers(0, 20))
 def test_poisson_newest_is_the_last_block_made(at: float, seed: int) -> None:
     blocks = Poisson(seed=seed)

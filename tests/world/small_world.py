@@ -31,7 +31,7 @@ def replying(value: Any = None, **flops: float) -> Script:
 
 
 class ScriptedEngine:
-    """Answers by script and remembers what it was asked."""
+    """Answers by script, the last asked first, and remembers what it was asked."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -44,7 +44,7 @@ class ScriptedEngine:
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         self.asked.append((query.name, dict(requests), label))
-        return {party: self.script(party, payload) for party, payload in requests.items()}
+        return {party: self.script(party, requests[party]) for party in reversed(requests)}
 
 
 class QuietLedger:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_world import ASK, COUNT, HOSPITALS, cost, replying, world
 
-from chainward.world import Answer, Each, Faults, HospitalAbsent, Kind, Published
+from chainward.world import Answer, Clock, Each, Faults, HospitalAbsent, Kind, Published
 
 # An empty payload and an empty reply are one byte each: a bare question costs a trip and two bytes, 3 s.
 BARE = 3.0
@@ -186,6 +186,14 @@ def test_a_lap_starts_the_parts_anew_and_keeps_the_time() -> None:
     assert one.clock.lap()["network"] == BARE
     assert parts(one) == {}
     assert one.clock.now == BARE
+
+
+def test_time_does_not_run_backwards() -> None:
+    clock = Clock(now=20.0)
+    clock.until("waiting", 5.0)
+    assert (clock.now, clock.parts["waiting"]) == (20.0, 0.0)
+    clock.until("waiting", 21.5)
+    assert (clock.now, clock.parts["waiting"]) == (21.5, 1.5)
 
 
 def test_absent_hospital_cannot_send() -> None:

@@ -87,6 +87,12 @@ def test_audience_is_the_widest_of_any_hospital_and_adds_up_over_a_round() -> No
     assert one.meter.audience() is Audience.NOBODY
 
 
+def test_a_lone_hospital_is_seen_by_no_other() -> None:
+    one = world(replying(b"abc"), hospitals=("A",))
+    one.ask("A", ASK).open()
+    assert one.meter.audience() is Audience.COORDINATOR
+
+
 def test_one_of_two_hospitals_sees_what_every_hospital_sees() -> None:
     one = world(replying(b"abc"), hospitals=("A", "B"))
     one.ask("B", COUNT, one.ask("A", ASK)["A"])
