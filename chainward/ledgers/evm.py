@@ -9,18 +9,18 @@ underneath; so every transaction starts cold and is billed as on a node.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyrevm
-from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from chainward.errors import ChainwardError
+from chainward.ledgers import outcomes
 from chainward.ledgers.accounts import Accounts
 from chainward.ledgers.artifacts import Artifact, find
 from chainward.ledgers.consensus import BlockTimes, block_times
@@ -33,7 +33,6 @@ _COINBASE = "0x" + 40 * "0"
 _ACCOUNT = re.compile(r"(0x[0-9a-f]{40}): Account \{ info.*?storage: \{(.*?)\}, status: AccountStatus\(")
 _SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: (\d+), present_value: (\d+) \}")
 _REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*)")
-_ERROR_STRING, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,7 @@ class EvmLedger:
             raise Reverted(artifact.contract, function, _reason(error)) from None
         finally:
             self._evm.revert(checkpoint)
-        results = tuple(
-            self._accounts.named(kind, value)
-            for kind, value in zip(called.outputs, called.decode(returned), strict=True)
-        )
-        return results[0] if len(results) == 1 else results
+        return outcomes.results(called, returned, self._accounts)
 
     def settled(self, at: float) -> float:
         """Return when the block with the last transaction is made."""
@@ -129,6 +124,9 @@ class EvmLedger:
                 getattr(self, operation)(*arguments)
             except Reverted:
                 continue
+
+    def close(self) -> None:
+        """Nothing to end: the chain lives in this process."""
 
     def _transact(
         self, artifact: Artifact, to: str | None, function: str, data: bytes, sender: str, value: int, at: float
@@ -187,10 +185,9 @@ class EvmLedger:
         return filled > 0 and filled + gas > self._gas_limit
 
     def _set_block(self, number: int) -> None:
-        randao = keccak(number.to_bytes(32, "big"))
-        time = int(self._blocks.time(number))
+        time, mixed = int(self._blocks.time(number)), randao(number)
         self._evm.set_block_env(
-            pyrevm.BlockEnv(number=number, timestamp=time, prevrandao=randao, gas_limit=self._gas_limit, basefee=0)
+            pyrevm.BlockEnv(number=number, timestamp=time, prevrandao=mixed, gas_limit=self._gas_limit, basefee=0)
         )
 
     def _keep(self, checkpoint: pyrevm.JournalCheckpoint, caller: str) -> None:
@@ -211,7 +208,7 @@ class EvmLedger:
         self._count_nonce(caller)
 
     def _open_account(self, party: str) -> str:
-        address = to_checksum_address(keccak(text=f"chainward account {party}")[-20:])
+        address = account_address(party)
         self._write(address, ENDOWMENT_WEI, 0, None)
         return address
 
@@ -236,13 +233,18 @@ class EvmLedger:
         self._nonces[key] = self._nonces.get(key, 0) + 1
         self._write(caller, self._read(caller).balance, 0, None)
 
-    def _events(self, logs: Iterable[pyrevm.Log]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for log in logs:
-            topics, data = log.data
-            event = self._contracts[log.address.lower()].events[topics[0]]
-            kinds = {name: kind for name, kind, _ in event.arguments}
-            values = event.decode(topics, data)
-            yield event.name, {name: self._accounts.named(kinds[name], value) for name, value in values.items()}
+    def _events(self, logs: Iterable[pyrevm.Log]) -> Iterable[tuple[str, dict[str, Any]]]:
+        return outcomes.events(((log.address, *log.data) for log in logs), self._contracts, self._accounts)
+
+
+def account_address(party: str) -> str:
+    """Return the address of a party on a chain of one's own, the same on each."""
+    return to_checksum_address(keccak(text=f"chainward account {party}")[-20:])
+
+
+def randao(number: int) -> bytes:
+    """Return the randomness that contracts see in a block."""
+    return keccak(number.to_bytes(32, "big"))
 
 
 def _reason(error: Exception | None) -> str:
@@ -250,12 +252,7 @@ def _reason(error: Exception | None) -> str:
     found = _REVERT.search(str(error))
     if not found:
         return str(error)
-    output = bytes.fromhex(found[1])
-    if output[:4] == _ERROR_STRING:
-        return str(abi_decode(["string"], output[4:])[0])
-    if output[:4] == _PANIC:
-        return f"panic {abi_decode(['uint256'], output[4:])[0]:#x}"
-    return f"0x{output.hex()}" if output else "without a reason"
+    return outcomes.reason(bytes.fromhex(found[1]))
 
 
 def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> EvmLedger:

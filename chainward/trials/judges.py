@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,17 +41,14 @@ class Evidence:
         return [record for record in found if record["specification"]["params"] == (params or {})]
 
     def undisturbed(self, task: str) -> list[Record]:
-        """Return all trials on a task without faults, in order of seed."""
-        return sorted(
-            (
-                record
-                for record in self.records
-                if record["specification"]["task"] == task
-                and record["specification"]["track"] == "common"
-                and not any(record["specification"]["faults"].values())
-            ),
-            key=lambda record: record["specification"]["seed"],
-        )
+        """Return all trials on a task without faults in the setting most of them share, in order of seed.
+
+        A report may hold a task in several settings (sizes, rounds, engines, speeds); figures of two are never mixed.
+        """
+        found = [record for record in self.records if _is_common(record, task)]
+        settings = Counter(map(_setting, found))
+        main = max(settings, key=lambda setting: (settings[setting], setting), default="")
+        return sorted((record for record in found if _setting(record) == main), key=_seed)
 
 
 def close_to(
@@ -173,6 +172,22 @@ JUDGES: Mapping[str, Callable[..., Finding]] = {
     "paired_within": paired_within,
     "spread_within": spread_within,
 }
+
+
+def _is_common(record: Record, task: str) -> bool:
+    specification = record["specification"]
+    undisturbed = specification["track"] == "common" and not any(specification["faults"].values())
+    return specification["task"] == task and undisturbed
+
+
+def _setting(record: Record) -> str:
+    specification = record["specification"]
+    names = ("task_params", "rounds", "engine", "ledger", "ledger_params", "speeds")
+    return json.dumps([specification.get(name) for name in names], sort_keys=True)
+
+
+def _seed(record: Record) -> int:
+    return int(record["specification"]["seed"])
 
 
 def _graded(distance: float, reproduced: float, partly: float, found: str, records: Sequence[Record]) -> Finding:

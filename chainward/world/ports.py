@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -94,7 +94,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Receipt:
-    """One transaction: what it called, what it burned (gas), in which block; `floor` is EIP-7623's modelled minimum."""
+    """One transaction: what it called, what it burned (gas), in which block; `floor` is EIP-7623's modelled minimum.
+
+    `inclusion_s` are measured seconds from sending to inclusion, from a ledger that has a node; never compared.
+    """
 
     contract: str
     function: str
@@ -106,6 +109,7 @@ class Receipt:
     block: int
     succeeded: bool
     events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    inclusion_s: float | None = field(default=None, compare=False)
 
 
 class Ledger(Protocol):
@@ -144,6 +148,9 @@ class Ledger(Protocol):
 
     def restore(self, log: Iterable[Any]) -> None:
         """Replay a log on a fresh ledger."""
+
+    def close(self) -> None:
+        """End whatever the ledger started or holds open."""
 
 
 class Store(Protocol):
