@@ -1,4 +1,4 @@
-"""How much faster training all hospitals at once is than one after another: a ratio on the same work in the same run."""
+"""How much faster training all hospitals at once is than one after another: a ratio on the same work, in one run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the gas snapshot, or with `--check` compare it with what the contracts cost now and exit with 1 if they differ."""
+"""Write the gas snapshot, or with `--check` compare it with what the contracts cost now; exit with 1 if they differ."""
 
 from __future__ import annotations
 

@@ -104,6 +104,14 @@ def test_runs_beside_ours_and_is_in_the_report(site: Path, tmp_path: Path) -> No
     assert "Byzantine-Robust Distributed Learning" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 
 
+def test_the_suite_says_that_it_needs_pytest(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['pytest'] = None; import chainward.testing"
+    command = [sys.executable, "-c", without]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert found.stderr.splitlines()[-1] == "ImportError: chainward.testing needs pytest: pip install pytest"
+
+
 def test_its_contract_is_found_beside_it_only(site: Path) -> None:
     assert (site / "chainward_example" / "artifacts" / "RoundBook.json").is_file()
     assert not (CHECKOUT / "contracts" / "artifacts" / "RoundBook.json").exists()

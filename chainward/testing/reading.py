@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from chainward.testing.watching import OFF_LIMITS
@@ -12,7 +12,8 @@ INTERFACE = ("chainward.strategy", "chainward.world", "chainward.methods")
 """What of chainward a strategy may import."""
 
 _OF_NAMED_TUPLES = frozenset({"_replace", "_asdict", "_fields", "_make"})
-_UNMETERED = {"World": OFF_LIMITS | {"ledger", "meter"}, "Site": frozenset({"store", "trainer", "cost"})}
+_UNMETERED = {"World": OFF_LIMITS, "Site": frozenset({"store", "trainer", "cost"})}
+_BEHIND_THE_CHAIN = frozenset({"ledger", "meter", "clock", "absent"})
 
 
 def private_uses(path: Path) -> list[str]:
@@ -46,18 +47,17 @@ def _is_private(node: ast.Attribute | ast.Call) -> bool:
 
 
 def _unmetered(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Attributes of parameters annotated as World or Site that carry no meter, also behind `world.chain`."""
+    """Attributes that carry no meter: of parameters annotated as World or Site, and of anything's `chain`."""
     for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.Lambda):
+        if isinstance(function, ast.FunctionDef):
             arguments = {argument.arg: argument.annotation for argument in function.args.args}
             kinds = {name: ast.unparse(kind).split(".")[-1] for name, kind in arguments.items() if kind}
             for node in ast.walk(function):
-                if isinstance(node, ast.Attribute) and node.attr in _UNMETERED.get(kinds.get(_root(node), ""), ()):
+                if isinstance(node, ast.Attribute) and node.attr in _forbidden(node.value, kinds):
                     yield node.lineno, ast.unparse(node)
 
 
-def _root(node: ast.Attribute) -> str:
-    value = node.value
-    if isinstance(value, ast.Attribute) and value.attr == "chain":
-        value = value.value
-    return value.id if isinstance(value, ast.Name) else ""
+def _forbidden(owner: ast.expr, kinds: Mapping[str, str]) -> frozenset[str]:
+    if isinstance(owner, ast.Attribute) and owner.attr == "chain":
+        return _BEHIND_THE_CHAIN
+    return _UNMETERED.get(kinds.get(owner.id, ""), frozenset()) if isinstance(owner, ast.Name) else frozenset()

@@ -37,7 +37,7 @@ class RunChecks(Checks):
         assert without_times(again) == without_times(completed(self.record(task)))
 
     def test_differs_between_seeds(self) -> None:
-        """Another seed tests other patients, and the model is another."""
+        """Another seed is another trial."""
         first, second = (completed(self.record(seed=seed)) for seed in (0, 1))
         assert first["predictions"]["probability"] != second["predictions"]["probability"]
 

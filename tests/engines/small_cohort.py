@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from chainward.engines import lightning_trainer
+from chainward.engines import build, lightning_trainer
 from chainward.engines.batches import batches
-from chainward.engines.cohort import CohortEngine
+from chainward.engines.in_process import InProcessEngine
 from chainward.engines.networks import TaskNetwork
 from chainward.engines.sites import Sites
 from chainward.ledgers.store import MemoryStore
@@ -22,7 +21,6 @@ from chainward.tasks.base import Cohort, HospitalRecords, Records, Training
 CPU = torch.device("cpu")
 SIZES = {"large": 70, "small": 5, "one batch": 16, "odd": 33, "single": 1}
 FEATURES = 4
-Trainer = Callable[..., Any]
 
 
 def training(network: Any = "mlp", batch_size: int = 16, local_steps: int = 12) -> Training:
@@ -45,13 +43,15 @@ def cohort(sizes: dict[str, int] | None = None) -> Cohort:
     return Cohort(hospitals, tuple("abcd"), {}, "", ())
 
 
-def engine(how: Training, patients: Cohort, seed: int = 7) -> CohortEngine:
+def engine(how: Training, patients: Cohort, seed: int = 7, name: str = "cohort") -> InProcessEngine:
     network = TaskNetwork(FEATURES, how, CPU)
 
     def train(*arguments: Any) -> Any:
         return lightning_trainer(network, how.learning_rate, *arguments)
 
-    return CohortEngine(Sites(patients, how, network, seed, MemoryStore(), train))
+    built = build(name, Sites(patients, how, network, seed, MemoryStore(), train))
+    assert isinstance(built, InProcessEngine)
+    return built
 
 
 def plain(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""The batched engine does what a plain loop over hospitals does, and nothing leaks from one into another."""
+"""Every engine does what a plain loop over hospitals does, and nothing leaks from one hospital into another."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from chainward.methods.randomness import stream
 from chainward.world import FIT, Held, Kind, Memory, Query, Site, Update
 
 TOLERANCE = 1e-6
+IN_PROCESS = ("cohort", "lightning")
 
 
 def keep(_: Site, memory: Memory, update: Update) -> tuple[int, Memory]:
@@ -30,11 +31,12 @@ KEEP = FIT.then(Query("keep", Kind.STATISTICS, keep))
 DRAW = Query("draw", Kind.STATISTICS, draw)
 
 
+@pytest.mark.parametrize("name", IN_PROCESS)
 @pytest.mark.parametrize("network", ["mlp", "logistic"])
 @pytest.mark.parametrize("batch_size", [16, 1, 100])
-def test_equals_a_serial_loop_hospital_by_hospital(network: str, batch_size: int) -> None:
+def test_equals_a_serial_loop_hospital_by_hospital(name: str, network: str, batch_size: int) -> None:
     how, patients = training(network, batch_size), cohort()
-    whole = engine(how, patients)
+    whole = engine(how, patients, name=name)
     first = TaskNetwork(FEATURES, how, CPU).initial(3)
     answers = whole.run(FIT, dict.fromkeys(SIZES, first), "1/fit/1")
     for hospital in patients.hospitals:
@@ -89,28 +91,30 @@ def test_training_is_the_same_again_and_another_on_another_occasion() -> None:
     assert not np.array_equal(runs[0], runs[3])
 
 
-def test_cost_is_six_flops_a_weight_and_sample() -> None:
+@pytest.mark.parametrize("name", IN_PROCESS)
+def test_cost_is_six_flops_a_weight_and_sample(name: str) -> None:
     how = training(batch_size=16, local_steps=12)
-    whole = engine(how, cohort())
+    whole = engine(how, cohort(), name=name)
     network = TaskNetwork(FEATURES, how, CPU)
     assert network.parameters == 4 * 8 + 8 + 8 + 1
     answers = whole.run(FIT, dict.fromkeys(SIZES, network.initial(0)), "1/fit/1")
     # 12 steps: 70 patients are 16, 16, 16, 16, 6; 33 are 16, 16, 1; who has one batch sees all of it each time.
     samples = {"large": 2 * 70 + 32, "small": 60, "one batch": 192, "odd": 4 * 33, "single": 12}
-    assert {name: answer.cost.flops for name, answer in answers.items()} == {
-        name: 6.0 * network.parameters * seen for name, seen in samples.items()
+    assert {party: answer.cost.flops for party, answer in answers.items()} == {
+        party: 6.0 * network.parameters * seen for party, seen in samples.items()
     }
 
 
-def test_tail_runs_on_the_update_and_keeps_memory_inside() -> None:
+@pytest.mark.parametrize("name", IN_PROCESS)
+def test_tail_runs_on_the_update_and_keeps_memory_inside(name: str) -> None:
     how, patients = training(), cohort()
-    whole = engine(how, patients)
+    whole = engine(how, patients, name=name)
     first = TaskNetwork(FEATURES, how, CPU).initial(3)
     answers = whole.run(KEEP, dict.fromkeys(SIZES, first), "1/fit/1")
-    assert {name: answer.value for name, answer in answers.items()} == SIZES
-    plain = engine(how, patients).run(FIT, dict.fromkeys(SIZES, first), "1/fit/1")
-    for name in SIZES:
-        assert np.array_equal(whole.held(name, "own"), plain[name].value.weights)
+    assert {party: answer.value for party, answer in answers.items()} == SIZES
+    plain = engine(how, patients, name=name).run(FIT, dict.fromkeys(SIZES, first), "1/fit/1")
+    for party in SIZES:
+        assert np.array_equal(whole.held(party, "own"), plain[party].value.weights)
 
 
 def test_held_weights_are_the_first_ones_until_there_are_any() -> None:
@@ -123,24 +127,26 @@ def test_held_weights_are_the_first_ones_until_there_are_any() -> None:
     assert np.array_equal(by_name, by_value)
 
 
-def test_held_weights_are_trained_on() -> None:
+@pytest.mark.parametrize("name", IN_PROCESS)
+def test_held_weights_are_trained_on(name: str) -> None:
     how, patients = training(), cohort()
-    whole = engine(how, patients)
+    whole = engine(how, patients, name=name)
     whole.run(KEEP, {"odd": Held("own")}, "1/fit/1")
     kept = np.array(whole.held("odd", "own"))
     again = whole.run(FIT, {"odd": Held("own"), "small": Held("own")}, "2/fit/1")
-    onward = engine(how, patients).run(FIT, {"odd": kept}, "2/fit/1")
+    onward = engine(how, patients, name=name).run(FIT, {"odd": kept}, "2/fit/1")
     assert np.abs(again["odd"].value.weights - onward["odd"].value.weights).max() <= TOLERANCE
     assert not np.array_equal(kept, whole.held("small", "own"))  # that one has none yet
 
 
-def test_snapshot_brings_back_memories_and_parties() -> None:
+@pytest.mark.parametrize("name", IN_PROCESS)
+def test_snapshot_brings_back_memories_and_parties(name: str) -> None:
     how, patients = training(), cohort()
-    whole = engine(how, patients)
+    whole = engine(how, patients, name=name)
     whole.run(KEEP, {"odd": Held("own")}, "1/fit/1")
     assert whole.enrol("miner 1", "validation") == 15
     assert whole.enrol("centre 1", None) == 0
-    fresh = engine(how, patients)
+    fresh = engine(how, patients, name=name)
     fresh.restore(whole.snapshot())
     assert np.array_equal(fresh.held("odd", "own"), whole.held("odd", "own"))
     count = Query("count", Kind.STATISTICS, lambda site, memory, _: (len(site.train), memory))
@@ -170,7 +176,7 @@ def test_parties_without_hospitals_have_no_source_but_the_known_one() -> None:
 def test_unknown_engine_is_refused() -> None:
     how = training()
     sites = Sites(cohort(), how, TaskNetwork(FEATURES, how, CPU), 0, None, None)  # type: ignore[arg-type]
-    with pytest.raises(UnknownName, match="'warp'; there is cohort"):
+    with pytest.raises(UnknownName, match="'warp'; there is cohort, lightning"):
         build("warp", sites)
 
 
