@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import cbor2
 import numpy as np
+from multiformats import CID, multihash
 
 _TAG_OF_DTYPE = {"<f4": 85, "<f8": 86, "<i4": 78, "<i8": 79, "|u1": 64, "<u8": 71}
 _DTYPE_OF_TAG = {tag: np.dtype(dtype) for dtype, tag in _TAG_OF_DTYPE.items()}
@@ -33,6 +35,11 @@ def size(value: Any) -> int:
     return len(encode(value))
 
 
+def content_id(data: bytes) -> str:
+    """CIDv1 (raw, sha2-256, base32) of some bytes, as IPFS gives it."""
+    return str(CID("base32", 1, "raw", multihash.digest(data, "sha2-256")))
+
+
 def fields(value: Any) -> dict[str, Any]:
     """The fields of a dataclass by name, not copied."""
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -50,6 +57,8 @@ def _encode_other(encoder: cbor2.CBOREncoder, value: Any) -> None:
         encoder.encode(cbor2.CBORTag(_MULTI_DIMENSIONAL, [list(value.shape), typed]))
     elif isinstance(value, np.generic):
         encoder.encode(value.item())
+    elif isinstance(value, Mapping):
+        encoder.encode(dict(value))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         encoder.encode(fields(value))
     else:
