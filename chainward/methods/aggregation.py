@@ -50,29 +50,38 @@ def coordinate_median(updates: npt.ArrayLike, weights: Sequence[float] | None = 
 
 
 def geometric_median(
-    updates: npt.ArrayLike, weights: Sequence[float] | None = None, tolerance: float = 1e-12, iterations: int = 1000
+    updates: npt.ArrayLike, weights: Sequence[float] | None = None, tolerance: float = 1e-12, iterations: int = 10_000
 ) -> Floats:
     """Return the point with the least weighted sum of distances to updates [K, P], by Weiszfeld's iteration.
 
     Starts at the weighted mean and stops when a step moves less than `tolerance`. An estimate closer than 1e-12 to an
     update is taken to lie on it, and is left by the rule of Vardi and Zhang (2000), since Weiszfeld's own stays there.
+    The iteration creeps towards an optimum that is itself an update, so the nearest update is tried in the end.
     """
     stacked = np.asarray(updates, dtype=np.float64)
     shares = np.ones(len(stacked)) if weights is None else np.asarray(weights, dtype=np.float64)
     centre: Floats = shares @ stacked / shares.sum()
     for _ in range(iterations):
-        distances = np.linalg.norm(stacked - centre, axis=1)
-        apart = distances >= 1e-12
-        pull = np.where(apart, shares / np.maximum(distances, 1e-12), 0.0)
-        force: Floats = pull @ (stacked - centre)
-        strength, held = float(np.linalg.norm(force)), float(shares[~apart].sum())
+        force, pull, held = _pull(stacked, shares, centre)
+        strength = float(np.linalg.norm(force))
         if strength <= held:
-            break
-        step: Floats = (1 - held / strength) * force / pull.sum()
+            return centre
+        step: Floats = (1 - held / strength) * force / pull
         centre = centre + step
         if np.linalg.norm(step) < tolerance:
             break
-    return centre
+    nearest: Floats = stacked[np.argmin(np.linalg.norm(stacked - centre, axis=1))]
+    force, _, held = _pull(stacked, shares, nearest)
+    return nearest if np.linalg.norm(force) <= held else centre
+
+
+def _pull(updates: Floats, weights: Floats, centre: Floats) -> tuple[Floats, float, float]:
+    """The force of the updates on a point, the sum of their pulls, and the weight of those that lie on the point."""
+    distances = np.linalg.norm(updates - centre, axis=1)
+    apart = distances >= 1e-12
+    pulls = np.where(apart, weights / np.maximum(distances, 1e-12), 0.0)
+    force: Floats = pulls @ (updates - centre)
+    return force, float(pulls.sum()), float(weights[~apart].sum())
 
 
 def lower_median(values: Sequence[int]) -> int:
