@@ -11,7 +11,7 @@ import click
 from chainward.cli.output import as_table, shown
 
 _COLUMNS = {
-    "strategy": "strategy",
+    "label": "strategy",
     "auroc": "AUROC [95 %]",
     "auroc_worst_hospital": "worst hospital",
     "rounds": "rounds",
@@ -26,10 +26,10 @@ _COLUMNS = {
 
 
 def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print one table a task, best first; failed strategies say so."""
-    ordered = sorted(rows, key=lambda row: (row["task"], -(row["auroc_mean"] or 0.0)))
-    for task, group in groupby(ordered, key=lambda row: row["task"]):
-        as_table([_line(row) for row in group], _COLUMNS, title=f"\n{task}")
+    """Print one table a task and setting, best first; failed strategies say so."""
+    ordered = sorted(rows, key=lambda row: (row["task"], row["setting"], -(row["auroc_mean"] or 0.0)))
+    for (task, setting), group in groupby(ordered, key=lambda row: (row["task"], row["setting"])):
+        as_table([_line(row) for row in group], _COLUMNS, title=f"\n{task}: {setting}")
 
 
 def print_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:

@@ -117,6 +117,7 @@ def _verdict(claim: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
     rule = dict(claim.get("judge", {}))
     finding = JUDGES[rule.pop("name")](evidence, **rule) if rule else Finding(NOT_TESTABLE, "")
     untested = finding.verdict == NOT_TESTABLE
+    reason = f"{finding.found}; see {claim['plan']}" if "judge" in claim else "nothing here gathers what its rule needs"
     return {
         "strategy": evidence.strategy,
         "key": claim["key"],
@@ -127,7 +128,7 @@ def _verdict(claim: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
         "verdict": finding.verdict,
         "found": "" if untested else finding.found,
         "records": list(finding.records),
-        "why": (finding.found or f"decided by trials this report does not hold: {claim['plan']}") if untested else "",
+        "why": reason if untested else "",
     }
 
 

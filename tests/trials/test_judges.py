@@ -99,7 +99,7 @@ def test_statistics(statistic: str, value: float) -> None:
 def test_close_to_needs_a_trial() -> None:
     found = verdict(record(judge=close_to("auroc", 1.0), task="synthetic"))
     assert (found["verdict"], found["found"], found["records"]) == (NOT_TESTABLE, "", [])
-    assert found["why"] == "this report holds no undisturbed trial of ours on heart"
+    assert found["why"] == "this report holds no undisturbed trial of ours on heart; see benchmarks/claims.toml"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_patients_of_one_class_decide_nothing(rule: dict[str, Any]) -> None:
     trials = [record(**only), record("theirs", labels=(1,) * 8)]
     trials += [record(**only, params={"noise": noise}) for noise in (0, 1)]
     found = verdict(*trials)
-    assert (found["verdict"], found["why"]) == (NOT_TESTABLE, "a seed tests patients of one class only")
+    assert (found["verdict"], found["why"]) == (NOT_TESTABLE, "a seed tests patients of one class only; see benchmarks/claims.toml")
 
 
 # --- a quoted count ------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_spread_within_needs_two_variants_by_that_parameter(other: dict[str, Any
 def test_a_claim_without_a_rule_names_the_plan_that_decides_it() -> None:
     found = verdict(record(judge={}))
     assert found["verdict"] == NOT_TESTABLE
-    assert found["why"] == "decided by trials this report does not hold: benchmarks/claims.toml"
+    assert found["why"] == "nothing here gathers what its rule needs"
 
 
 def test_failed_trials_decide_nothing() -> None:
