@@ -1,0 +1,43 @@
+"""The way from a trial to the process in which its Flower run lives: a Unix socket in a folder of this user's own."""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from chainward.errors import ChainwardError
+
+
+class Bridge:
+    """The trial's end; `connect` is the other. The folder's permissions are what protects it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(path))
+        self._server.listen(1)
+
+    def accept(self, process: subprocess.Popen[bytes], timeout_s: float, log: Callable[[], str]) -> Connection:
+        """Return the connection once the run is there; it is made once.
+
+        Raises:
+            ChainwardError: `process` ended, or nobody came in time; the message ends with its log.
+        """
+        end = time.monotonic() + timeout_s
+        with self._server:
+            while process.poll() is None and time.monotonic() < end:
+                if select.select([self._server], [], [], 0.2)[0]:
+                    return Connection(self._server.accept()[0].detach())
+        raise ChainwardError(f"the Flower run did not start: {log()}")
+
+
+def connect(path: str) -> Connection:
+    """Return the run's end of the bridge."""
+    with socket.socket(socket.AF_UNIX) as bridge:
+        bridge.connect(path)
+        return Connection(bridge.detach())

@@ -1,0 +1,20 @@
+"""The Flower app of a deployment: its ServerApp puts a trial's questions to the hospitals, its ClientApp is theirs."""
+
+from __future__ import annotations
+
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+
+from chainward.engines.flower import serve
+from chainward.engines.flower_app import HospitalApp
+from chainward.engines.flower_bridge import connect
+
+server = ServerApp()
+client = HospitalApp()
+
+
+@server.main()
+def main(grid: Grid, context: Context) -> None:
+    """Connect to the trial and serve it until it hangs up."""
+    config = context.run_config
+    serve(grid, connect(str(config["bridge"])), int(config["hospitals"]), float(config["timeout"]))

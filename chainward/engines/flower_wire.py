@@ -1,0 +1,115 @@
+"""What travels between driver and hospitals, as canonical bytes that keep types, order and no code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from types import ModuleType
+from typing import Any
+
+from chainward import codec
+from chainward.errors import ChainwardError
+from chainward.strategy import Strategy
+from chainward.world import Answer, Cost, Held, Kind, Published, Query, Update
+from chainward.world import query as built_in
+
+_MAPPING, _SEQUENCE, _UPDATE, _HELD = range(4)
+_BUILT_IN = built_in.__name__
+
+
+def dumps(value: Any) -> bytes:
+    """Encode so that `loads` gives the same again: mappings keep their order, `Update` and `Held` stay themselves."""
+    return codec.encode(_packed(value))
+
+
+def loads(data: bytes) -> Any:
+    """Invert `dumps`; lists come back as tuples, other dataclasses as mappings of their fields."""
+    return _unpacked(codec.decode(data))
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return (_MAPPING, *(_packed(part) for item in value.items() for part in item))
+    if isinstance(value, Held):
+        return (_HELD, value.name, value.owner)
+    if isinstance(value, tuple | list):
+        return (_UPDATE if isinstance(value, Update) else _SEQUENCE, *(_packed(item) for item in value))
+    return value
+
+
+def _unpacked(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    sort, *parts = value
+    items = [_unpacked(part) for part in parts]
+    if sort == _MAPPING:
+        return dict(zip(items[::2], items[1::2], strict=True))
+    return {_SEQUENCE: lambda *all_: all_, _UPDATE: Update, _HELD: Held}[sort](*items)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One message to one hospital: the steps of a query by name, the occasion, the payload."""
+
+    steps: tuple[tuple[str, str, str | None], ...]
+    label: str
+    payload: Any
+
+    @classmethod
+    def of(cls, query: Query, label: str, payload: Any) -> Question:
+        """Name the steps of `query`: each by its name, kind and local function."""
+        return cls(tuple((step.name, step.kind.value, _where(step)) for step in query.steps), label, payload)
+
+    def bytes(self) -> bytes:
+        """Return what travels."""
+        return dumps((self.steps, self.label, self.payload))
+
+    def query(self, strategy: Strategy[Any]) -> Query:
+        """Return the query, made of the functions of `strategy` as it is installed here."""
+        steps = [Query(name, Kind(kind), _function(where, strategy)) for name, kind, where in self.steps]
+        return reduce(Query.then, steps)
+
+
+def _where(step: Query) -> str | None:
+    """`METHOD` of the strategy, `module:FUNCTION` of its file or of the built-in queries, None to train."""
+    if step.local is None:
+        return None
+    if isinstance(getattr(step.local, "__self__", None), Strategy):
+        return str(step.local.__name__)
+    return f"{step.local.__module__}:{getattr(step.local, '__qualname__', '')}"
+
+
+def _function(where: str | None, strategy: Strategy[Any]) -> Callable[..., Any] | None:
+    """Find a local function among those a hospital may be asked for: the paper's own file and the built-in ones."""
+    if where is None:
+        return None
+    module, _, name = where.rpartition(":")
+    if not module:
+        found = getattr(strategy, name, None)
+    else:
+        found = next((getattr(home, name, None) for home in _homes(strategy) if home.__name__ == module), None)
+    if not callable(found) or (module and getattr(found, "__module__", None) != module):
+        raise ChainwardError(f"{strategy.card.key} has no local function {where!r}: write it in the paper's file")
+    return found  # type: ignore[no-any-return]
+
+
+def _homes(strategy: Strategy[Any]) -> Iterator[ModuleType]:
+    papers = (kind for kind in type(strategy).__mro__ if issubclass(kind, Strategy) and kind is not Strategy)
+    for name in (*(kind.__module__ for kind in papers), _BUILT_IN):
+        yield sys.modules[name]
+
+
+def answer_document(answer: Answer) -> tuple[Any, ...]:
+    """Return an answer as what `dumps` takes."""
+    cost = answer.cost
+    published = tuple((item.kind.value, item.readers, item.size) for item in cost.published)
+    return answer.value, cost.flops, cost.fetched, published, cost.trips, cost.seconds
+
+
+def answer_of(document: tuple[Any, ...]) -> Answer:
+    """Invert `answer_document`."""
+    value, flops, fetched, published, trips, seconds = document
+    items = tuple(Published(Kind(kind), readers, size) for kind, readers, size in published)
+    return Answer(value, Cost(flops, fetched, items, trips, seconds))

@@ -1,0 +1,60 @@
+"""A trial that somebody else's Flower run conducts: from the run's configuration to a written record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainward import tasks
+from chainward.trials import record, runner
+from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
+
+if TYPE_CHECKING:
+    from chainward.engines.flower_strategy import Build, FlowerStrategy
+
+
+def run_config(specification: Specification, root: Path, timeout_s: float) -> dict[str, str | int | float]:
+    """Return the configuration of a Flower run of this trial; `root` holds the hospitals' folders and the records."""
+    return {
+        "strategy": specification.strategy,
+        "params": json.dumps(specification.params),
+        "task": specification.task,
+        "task-params": json.dumps(specification.task_params),
+        "seed": specification.seed,
+        "rounds": specification.rounds,
+        "timeout": timeout_s,
+        "hospitals": str(root / "hospitals"),
+        "report": str(root / "report"),
+    }
+
+
+def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
+    """Return the Flower strategy of a run with this configuration."""
+    from chainward.engines.flower_strategy import FlowerStrategy
+
+    specification = Specification(
+        strategy=config["strategy"],
+        params=json.loads(config["params"]),
+        task=config["task"],
+        task_params=json.loads(config["task-params"]),
+        seed=config["seed"],
+        rounds=config["rounds"],
+        engine="flower-deployment",
+    )
+
+    def conduct(build: Build, rounds: int) -> Mapping[str, Any]:
+        job = _job(replace(specification, rounds=rounds))
+        document = runner.attempt(job, Path(config["report"]), "cpu", build)
+        record.write(Path(config["report"]), document)
+        return document
+
+    return FlowerStrategy(conduct, Path(config["hospitals"]) / "store")
+
+
+def _job(specification: Specification) -> runner.Job:
+    cohort = tasks.load(specification.task, **specification.task_params).cohort(specification.seed)
+    digests = data_digest(cohort), code_digest(specification.strategy)
+    return runner.Job(specification, trial_id(specification, *digests), *digests)

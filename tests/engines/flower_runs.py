@@ -1,0 +1,134 @@
+"""Trials on two engines side by side, and the processes a trial leaves behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainward.testing.small import cohort, small
+from chainward.trials import trial
+from chainward.trials.trial import Trial
+from chainward.world import Held, Receipt
+
+
+@dataclass
+class Run:
+    """What one trial came to: models, canonical bytes and disclosures after each round, receipts, memories."""
+
+    models: list[list[np.ndarray]]
+    meters: list[Any]
+    receipts: list[Receipt]
+    memories: Mapping[str, Any]
+
+    @property
+    def gas(self) -> int:
+        return sum(receipt.gas for receipt in self.receipts)
+
+
+def prepared(key: str, engine: str, task: str = "heart", **overrides: Any) -> Trial:
+    specification = small(key, task, engine=engine, **overrides)
+    return trial.prepare(specification, cohort(specification), "cpu")
+
+
+def run(key: str, engine: str, **overrides: Any) -> Run:
+    """Run three rounds and end the engine."""
+    ready = prepared(key, engine, **overrides)
+    try:
+        return observe(ready)
+    finally:
+        ready.world.engine.close()
+
+
+def observe(ready: Trial) -> Run:
+    strategy, world = ready.strategy, ready.world
+    state = strategy.open(world)
+    seen = Run([], [meter(ready)], world.ledger.receipts, {})
+    for number in range(1, ready.specification.rounds + 1):
+        if strategy.finished(state):
+            break
+        world.begin(number)
+        state = strategy.round(state, world)
+        seen.meters.append(meter(ready))
+    seen.models.append(arrays(brought(ready, strategy.model(state))))
+    seen.memories = world.engine.snapshot()["memories"]
+    return seen
+
+
+def meter(ready: Trial) -> Any:
+    ready.world.chain.settle()
+    return ready.world.meter.bytes(), ready.world.meter.disclosures(), sorted(ready.world.meter.missing)
+
+
+def brought(ready: Trial, model: Any) -> Any:
+    if isinstance(model, Mapping):
+        return {name: brought_one(ready, name, value) for name, value in model.items()}
+    return model
+
+
+def brought_one(ready: Trial, name: str, value: Any) -> Any:
+    return ready.world.engine.held(value.owner or name, value.name) if isinstance(value, Held) else value
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    """All numbers in a value, in order of the names they are under."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return [part for name in sorted(value) for part in arrays(value[name])]
+    if isinstance(value, tuple | list):
+        return [part for item in value for part in arrays(item)]
+    return [np.asarray(value)] if isinstance(value, int | float) else []
+
+
+def assert_agree(one: Run, other: Run) -> None:
+    """Equal bytes, weights within 1e-4; equal gas where the weights are equal bit for bit, else within 0.1 %."""
+    assert other.meters == one.meters
+    same = True
+    for mine, theirs in zip(flat(one), flat(other), strict=True):
+        np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-6)
+        same &= np.array_equal(mine, theirs)
+    assert other.gas == one.gas if same else abs(other.gas - one.gas) <= 1e-3 * one.gas
+    assert [receipt.function for receipt in other.receipts] == [receipt.function for receipt in one.receipts]
+
+
+def flat(seen: Run) -> list[np.ndarray]:
+    return [part for model in seen.models for part in model] + arrays(seen.memories)
+
+
+def alive(parent: int | None = None) -> set[int]:
+    """Processes that this one started, directly or not, and that still run."""
+    known, found = {os.getpid() if parent is None else parent}, set[int]()
+    parents = {pid: above for pid, above in table() if pid != os.getpid()}
+    while more := {pid for pid, above in parents.items() if above in known and pid not in found}:
+        found |= more
+        known |= more
+    return found
+
+
+def table() -> list[tuple[int, int]]:
+    """Process and parent of all that are no zombies."""
+    rows = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, above = path.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                rows.append((int(path.parent.name), int(above)))
+    return rows
+
+
+def marked(mark: str) -> set[int]:
+    """Running processes with this text in their environment."""
+    found = set()
+    for pid, _ in table():
+        with suppress(OSError):
+            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                found.add(pid)
+    return found
