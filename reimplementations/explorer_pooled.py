@@ -67,7 +67,10 @@ class ExplorerPooled(Strategy[State]):
 
     def open(self, world: World) -> State:
         (centre,) = world.parties("centre", 1)
-        features = world.ask(centre, RECEIVE, world.ask(world.hospitals, SHARE_RECORDS)).open()[centre]
+        records = world.ask(world.hospitals, SHARE_RECORDS)
+        if not records:
+            world.need(records)
+        features = world.ask(centre, RECEIVE, records).open()[centre]
         return State(centre, explorer.prior(features, self.prior_variance)._asdict(), learned=False)
 
     def round(self, state: State, world: World) -> State:

@@ -17,11 +17,9 @@ def _receive(_: Site, memory: Memory, records: dict[str, Any]) -> tuple[int, Mem
     return len(labels), {**memory, "features": features, "labels": labels}
 
 
-def _train(site: Site, memory: Memory, payload: dict[str, Any]) -> tuple[Vector, Memory]:
-    weights = site.train_network(
-        memory["features"], memory["labels"], payload["weights"], payload["steps"], payload["batch_size"]
-    )
-    return weights, memory
+def _train(site: Site, memory: Memory, weights: Vector) -> tuple[Vector, Memory]:
+    hospitals = len(site.hospitals)
+    return site.train_network(memory["features"], memory["labels"], weights, batch_factor=hospitals), memory
 
 
 RECEIVE = Query("receive", Kind.STATISTICS, _receive)
@@ -44,9 +42,6 @@ class Pooled(Strategy[State]):
     batches together, so that equal rounds touch equal numbers of records.
     """
 
-    steps: int = 10
-    batch_size_a_hospital: int = 32
-
     card: ClassVar[Card] = Card(
         key="pooled",
         title="Centralised deep learning",
@@ -68,17 +63,13 @@ class Pooled(Strategy[State]):
     def open(self, world: World) -> State:
         """Collect the records of all hospitals at the centre."""
         (centre,) = world.parties("centre", 1)
-        world.ask(centre, RECEIVE, world.ask(world.hospitals, SHARE_RECORDS))
+        records = world.ask(world.hospitals, SHARE_RECORDS)
+        world.ask(centre, RECEIVE, records if records else world.need(records))
         return State(centre, world.initial_weights())
 
     def round(self, state: State, world: World) -> State:
         """Train on from the weights at the centre."""
-        payload = {
-            "weights": state.weights,
-            "steps": self.steps,
-            "batch_size": self.batch_size_a_hospital * len(world.hospitals),
-        }
-        return State(state.centre, world.ask(state.centre, TRAIN, payload).open()[state.centre])
+        return State(state.centre, world.ask(state.centre, TRAIN, state.weights).open()[state.centre])
 
     def model(self, state: State) -> Vector:
         """The centre's weights."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,6 +23,12 @@ MERGES: Mapping[str, Callable[[Any, list[float]], Any]] = {
     "coordmedian": coordinate_median,  # weighted 0.5-quantile of each coordinate
     "geomedian": geometric_median,  # argmin_x sum_k W_k |x - X_k|
 }
+
+
+class Phase(IntEnum):
+    """What a round waits for, as in the contract."""
+
+    CHECK_IN, DRAW, MERGE = range(3)
 
 
 def digest_of(weights: Vector) -> bytes:
@@ -50,6 +57,7 @@ def _serve(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
     return memory["trained"], memory
 
 
+NOTHING = ("", b"", "")  # the latest model's leader, hash and place before there is one
 PULL = Query("pull", Kind.REFERENCE, _pull)
 TRAIN = FIT.then(Query("save", Kind.REFERENCE, _save))
 SERVE = Query("serve", Kind.UPDATE, _serve)
@@ -70,12 +78,14 @@ class SwarmLearning(Strategy[State]):
     """One merge a round at an elected hospital, of all hospitals that trained, `min_peers` or more.
 
     `min_peers=0` is half of the hospitals, rounded up. `node_weights` are the W_k, 1 to 100: all 1, in proportion to
-    the patients (themselves where no hospital has more than 100), or one each in order of the hospitals.
+    the patients (themselves where no hospital has more than 100), or one each in order of the hospitals. A round waits
+    `check_in_blocks` from its start for those who are not ready, which are the 600 s of patience at 5 s a block.
     """
 
     merge: Merge = "mean"
     min_peers: int = 0
     node_weights: Literal["equal", "patients"] | tuple[int, ...] = "equal"
+    check_in_blocks: int = 120
     leader_blocks: int = 24
 
     card: ClassVar[Card] = Card(
@@ -97,7 +107,10 @@ class SwarmLearning(Strategy[State]):
         contracts=("SwarmLearning",),
         deviations=(
             "Open contract: that of the authors and their leader rule are undisclosed.",
-            "The leader is drawn by a hash from the block that closes the check-in.",
+            "The leader is drawn by a hash from a block after the one that closes the check-in.",
+            "No contract may ask for the draw, or it could look at it and take it back until it leads itself.",
+            "Who makes blocks can still delay the draw or bend its randomness, and one ready node must ask at once.",
+            "The check-in closes when every certified hospital is in, or check_in_blocks after the round began.",
             "A leader that is silent for leader_blocks blocks leaves the round and another is drawn.",
             "min_peers has no default in the documentation; here it is half of the hospitals, rounded up.",
             "Below min_peers the swarm would wait for ever; here it refuses by name.",
@@ -112,13 +125,16 @@ class SwarmLearning(Strategy[State]):
     )
 
     def open(self, world: World) -> State:
-        """The first node (Sentinel) deploys the contract for the certified hospitals; those present enrol."""
-        sentinel = world.hospitals[0]
-        contract = world.deploy(
-            "SwarmLearning", world.hospitals, self._peers(len(world.hospitals)), self.leader_blocks, sender=sentinel
-        )
-        state = State(contract, world.hospitals, (), sentinel)
-        return self._enrol(state, world, world.ask(world.hospitals, PULL, world.at(contract).call("latest")))
+        """The first node there (Sentinel) deploys the contract for the certified hospitals; those present enrol."""
+        present = world.ask(world.hospitals, PULL, NOTHING)
+        if not present:
+            world.need(present)
+        sentinel = next(iter(present))
+        peers = self._peers(len(world.hospitals))
+        settings = (world.hospitals, peers, self.check_in_blocks, self.leader_blocks)
+        contract = world.deploy("SwarmLearning", *settings, sender=sentinel)
+        world.chain.settle()
+        return self._enrol(State(contract, world.hospitals, (), sentinel), world, present)
 
     def round(self, state: State, world: World) -> State:
         """Steps 2 to 6; whoever was away first enrols, if need be, and takes the latest merged model (step 6)."""
@@ -129,8 +145,11 @@ class SwarmLearning(Strategy[State]):
         number = chain.call("round")
         for node, digest in trained.open().items():  # step 3
             chain.send("checkIn", number, digest, sender=node)
-        chain.send("elect", sender=list(trained)[-1])  # step 4
-        return replace(state, leader=self._merged_by(chain, world))
+        first = next(iter(trained))
+        if chain.call("phase") == Phase.CHECK_IN:
+            _past_deadline(chain, world)
+            chain.send("close", sender=first)
+        return replace(state, leader=self._merged_by(chain, world, first))
 
     def model(self, state: State) -> Mapping[str, Held]:
         """The merged model, as the last leader holds it."""
@@ -140,8 +159,13 @@ class SwarmLearning(Strategy[State]):
         """The fewest nodes that may merge."""
         return {"min_peers": self._peers(hospitals)}
 
-    def _merged_by(self, chain: Contract, world: World) -> str:
-        """Step 5: the leader pulls and merges; return who did. One that stays silent is replaced after its deadline."""
+    def _merged_by(self, chain: Contract, world: World, asking: str) -> str:
+        """Steps 4 and 5: the leader, drawn once `asking` asks, pulls and merges; return who did.
+
+        One that stays silent is replaced after its deadline.
+        """
+        world.chain.settle()  # the draw is for a later block than the one that closed the check-in
+        chain.send("elect", sender=asking)
         leader = chain.call("leader")
         nodes, shares, digests = chain.call("participants")
         others = [node for node in nodes if node != leader]
@@ -157,9 +181,9 @@ class SwarmLearning(Strategy[State]):
             return str(leader)
         if len(files) < self._peers(len(world.hospitals)):
             world.need(merged)
-        world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
+        _past_deadline(chain, world)
         chain.send("replaceLeader", sender=next(iter(files)))
-        return self._merged_by(chain, world)
+        return self._merged_by(chain, world, next(iter(files)))
 
     def _merge(self, site: Site, memory: Memory, pulled: Mapping[str, Any]) -> tuple[tuple[bytes, str], Memory]:
         """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals."""
@@ -192,3 +216,8 @@ class SwarmLearning(Strategy[State]):
     def _enough(self, world: World, replies: Replies) -> Replies:
         """Step 3: below the minimum the round blocks, so refuse by name."""
         return replies if len(replies) >= self._peers(len(world.hospitals)) else world.need(replies)
+
+
+def _past_deadline(chain: Contract, world: World) -> None:
+    """Wait until the contract's phase can be ended."""
+    world.chain.wait(max(0, chain.call("deadline") - world.chain.block))

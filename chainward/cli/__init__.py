@@ -13,6 +13,7 @@ from chainward.errors import ChainwardError
 _COMMANDS = {
     "data": "See which data a task needs, and get them from their canonical source.",
     "doctor": "Check this machine: versions, device, contracts, data, folders.",
+    "flower": "Take a strategy to Flower: write a Flower app that `flwr run` starts.",
     "list": "List strategies, tasks, ledgers or engines.",
     "new": "Start a strategy of your own: file, claims, contract and test.",
     "report": "Render the report of a folder again, from its records alone.",

@@ -11,15 +11,16 @@ from chainward.cli.leaderboard import print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
 from chainward.trials import record, runner
 from chainward.trials.judges import verdicts
+from chainward.trials.on_ray import Cluster
 from chainward.trials.plan import Plan
 
 
-def run_with_progress(plan: Plan, out: Path, processes: int, json_output: bool) -> None:
+def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output: bool) -> None:
     """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
     sweep = runner.sweep(plan, out)
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
-    failed = _run(plan, sweep, out, processes)
+    failed = _run(plan, sweep, out, workers)
     records = [found for name in sweep.identifiers if (found := record.read(record.path_of(out, name)))]
     records.sort(key=record.order)
     manifest = record.write_manifest(out, [found["id"] for found in records], record.provenance(plan.device))
@@ -50,7 +51,7 @@ def render(
     say(f"\nreport: {out / 'index.html'}")
 
 
-def _run(plan: Plan, sweep: runner.Sweep, out: Path, processes: int) -> int:
+def _run(plan: Plan, sweep: runner.Sweep, out: Path, workers: int | Cluster) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -67,5 +68,5 @@ def _run(plan: Plan, sweep: runner.Sweep, out: Path, processes: int) -> int:
                 progress.console.print(f"failed: {job.specification.label}: {message}", markup=False)
             progress.update(bar, advance=1, description=job.specification.label)
 
-        runner.run(sweep.jobs, out, processes, plan.device, done)
+        runner.run(sweep.jobs, out, workers, plan.device, done)
     return failed

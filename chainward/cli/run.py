@@ -39,10 +39,22 @@ def _speeds(values: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in values)}
 
 
+def _workers(jobs: str, ray_address: str | None) -> Any:
+    """Read how many processes, or which cluster."""
+    from chainward.trials.on_ray import Cluster
+
+    if jobs == "ray":
+        return Cluster(ray_address)
+    if not jobs.isdigit() or int(jobs) < 1:
+        raise ChainwardError(f"--jobs {jobs!r}: write a number of processes from 1 up, or ray")
+    return int(jobs)
+
+
 @click.command("run")
 @click.argument("plan", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trials side by side.")
+@click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
+@click.option("--ray-address", help="Ray cluster, e.g. auto or ray://host:10001 [one of its own, for this run].")
 @click.option("--name", help="Name of the plan.")
 @click.option("--title", help="Title of the report.")
 @click.option("--task", "tasks", multiple=True, help="Task instead of the plan's; repeatable.")
@@ -51,6 +63,7 @@ def _speeds(values: tuple[str, ...]) -> dict[str, str]:
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
 @click.option("--track", help="common or published.")
 @click.option("--engine", help="Where local work runs; see `chainward list engines`.")
+@click.option("--insecure", is_flag=True, help="A Flower deployment without TLS and authentication.")
 @click.option("--device", help="auto, cpu or cuda.")
 @click.option("--ledger", help="Where contracts run; see `chainward list ledgers`.")
 @click.option("--consensus", help="Model of block times: poa or pow.")
@@ -59,7 +72,13 @@ def _speeds(values: tuple[str, ...]) -> dict[str, str]:
 @click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(
-    plan: Path, out: Path | None, jobs: int, json_output: bool, absent: tuple[str, ...], **options: Any
+    plan: Path,
+    out: Path | None,
+    jobs: str,
+    ray_address: str | None,
+    json_output: bool,
+    absent: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Run PLAN, a TOML file, and write its report.
 
@@ -82,13 +101,14 @@ def command(
             if value
         },
         "speeds": _speeds(options.pop("speed")),
+        "flower": {"insecure": True} if options.pop("insecure") else {},
     }
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
     loaded = read(plan, overrides)
     folder = out or Path("reports") / loaded.name
     writable(folder)
-    run_with_progress(loaded, folder, jobs, json_output)
+    run_with_progress(loaded, folder, _workers(jobs, ray_address), json_output)
 
 
 def writable(folder: Path) -> None:

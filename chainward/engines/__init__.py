@@ -1,7 +1,8 @@
-"""Where local work runs; one module an engine. An engine module offers `build(sites) -> Engine`."""
+"""Where local work runs; one module an engine, which offers `build(sites, strategy, options) -> Engine`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -9,23 +10,27 @@ from chainward.errors import UnknownName
 
 if TYPE_CHECKING:
     from chainward.engines.sites import Sites
+    from chainward.strategy import Strategy
     from chainward.world import Engine
 
 ENGINES = {
     "cohort": "all hospitals at once along one leading axis, in process",
     "lightning": "each hospital by a pytorch_lightning.Trainer, one after another",
+    "flower-simulation": "each hospital a node of Flower's simulation on Ray",
+    "flower-deployment": "each hospital a Flower SuperNode, a process of its own, under a SuperLink",
 }
 
 
-def build(name: str, sites: Sites) -> Engine:
-    """Return the engine called `name` over these sites.
+def build(name: str, sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> Engine:
+    """Return the engine called `name` over these sites; one outside this process has its own copy of `strategy`.
 
     Raises:
         UnknownName: there is none.
     """
     if name not in ENGINES:
         raise UnknownName(f"no engine is called {name!r}; there is {', '.join(ENGINES)}")
-    engine: Engine = import_module(f"chainward.engines.{name}").build(sites)
+    module = import_module(f"chainward.engines.{name.replace('-', '_')}")
+    engine: Engine = module.build(sites, strategy, options)
     return engine
 
 

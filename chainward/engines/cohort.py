@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +83,6 @@ class CohortEngine(InProcessEngine):
         return torch.as_tensor(np.concatenate(arrays), device=self.sites.network.device)
 
 
-def build(sites: Sites) -> CohortEngine:
+def build(sites: Sites, *_: Any) -> CohortEngine:
     """Return the engine over these sites."""
     return CohortEngine(sites)

@@ -74,6 +74,10 @@ class InProcessEngine(ABC):
         weights: npt.NDArray[np.float32] = self.sites.held(party, name)
         return weights
 
+    def close(self) -> None:
+        """End nothing: everything is in this process."""
+        return
+
     def _job(self, party: str, payload: Any, label: str) -> Job:
         training = self.sites.training
         weights = self.held(party, payload.name) if isinstance(payload, Held) else payload

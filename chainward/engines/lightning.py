@@ -97,7 +97,7 @@ class LightningEngine(InProcessEngine):
         return Fitted(weights, loss, time.perf_counter() - started)
 
 
-def build(sites: Sites) -> LightningEngine:
+def build(sites: Sites, *_: Any) -> LightningEngine:
     """Return the engine over these sites."""
     return LightningEngine(sites)
 

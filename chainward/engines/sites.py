@@ -29,7 +29,7 @@ class Sites:
         self._hospitals = tuple(self.training_rows)
         self._rows: dict[str, Records] = dict(self.training_rows)
         self._validation = tuple(hospital.validation for hospital in cohort.hospitals)
-        self._seed, self._store, self._trainer = seed, store, trainer
+        self.seed, self.store, self._trainer = seed, store, trainer
         self._keys = {name: self._key(name).public for name in self._hospitals}
 
     def enrol(self, party: str, source: str | None) -> int:
@@ -50,11 +50,11 @@ class Sites:
 
     def held(self, party: str, name: str) -> Any:
         """Return the weights [P] a party holds under `name`, else the task's first weights."""
-        return self.memories.get(party, {}).get(name, self.network.initial(self._seed))
+        return self.memories.get(party, {}).get(name, self.network.initial(self.seed))
 
     def rng(self, party: str, label: str) -> np.random.Generator:
         """Return a party's own random stream for one occasion."""
-        return stream(self._seed, party, label)
+        return stream(self.seed, party, label)
 
     def run(
         self, party: str, steps: Sequence[Query], payload: Any, label: str, flops: float = 0.0, seconds: float = 0.0
@@ -67,10 +67,12 @@ class Sites:
             train=self._rows[party],
             network=self.network,
             rng=self.rng(party, f"{label}/{steps[-1].name}"),
-            store=self._store,
+            store=self.store,
             key=self._key(party),
             keys=self._keys,
             trainer=self._trainer,
+            local_steps=self.training.local_steps,
+            batch_size=self.training.batch_size,
         )
         site.work(flops)
         memory: Memory = self.memories.get(party, {})

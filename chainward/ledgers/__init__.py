@@ -12,7 +12,10 @@ from chainward.errors import UnknownName
 if TYPE_CHECKING:
     from chainward.world import Ledger
 
-LEDGERS = {"evm": "revm in process, Cancun rules, blocks on the virtual clock"}
+LEDGERS = {
+    "evm": "revm in process, Cancun rules, blocks on the virtual clock",
+    "brownie": "a node through Brownie: a local anvil, a private chain by its URL, or a public test network",
+}
 
 
 def build(name: str, params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> Ledger:

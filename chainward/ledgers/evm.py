@@ -46,11 +46,14 @@ class _Pending:
 class EvmLedger:
     """A chain of one's own: an account a party, blocks on the virtual clock, a gas limit a block."""
 
-    def __init__(self, blocks: BlockTimes, folders: tuple[Path, ...] = (), gas_limit: int = BLOCK_GAS_LIMIT) -> None:
+    def __init__(
+        self, blocks: BlockTimes, folders: tuple[Path, ...] = (), gas_limit: int = BLOCK_GAS_LIMIT, seed: int = 0
+    ) -> None:
         self.receipts: list[Receipt] = []
         self._blocks = blocks
         self._folders = folders
         self._gas_limit = gas_limit
+        self._seed = seed
         self._evm = pyrevm.EVM(gas_limit=2**62)
         self._contracts: dict[str, Artifact] = {}
         self._accounts = Accounts(self._open_account)
@@ -138,9 +141,9 @@ class EvmLedger:
         failure, address = None, to
         try:
             if to is None:
-                address = self._evm.deploy(caller, data, value=value)
+                address = self._evm.deploy(caller, data, value=value, gas=self._gas_limit)
             else:
-                self._evm.message_call(caller, to, calldata=data, value=value)
+                self._evm.message_call(caller, to, calldata=data, value=value, gas=self._gas_limit)
         except RuntimeError as error:
             failure = error
         result = self._evm.result
@@ -180,12 +183,12 @@ class EvmLedger:
         return self._pending.gas if number == self._pending.number else 0
 
     def _is_full(self, number: int, gas: int) -> bool:
-        """Whether a block has no room left for so much gas; a transaction too large for any has a block of its own."""
+        """Whether a block has no room left for so much gas. No transaction can use more than an empty block holds."""
         filled = self._filled(number)
         return filled > 0 and filled + gas > self._gas_limit
 
     def _set_block(self, number: int) -> None:
-        time, mixed = int(self._blocks.time(number)), randao(number)
+        time, mixed = int(self._blocks.time(number)), randao(number, self._seed)
         self._evm.set_block_env(
             pyrevm.BlockEnv(number=number, timestamp=time, prevrandao=mixed, gas_limit=self._gas_limit, basefee=0)
         )
@@ -242,16 +245,16 @@ def account_address(party: str) -> str:
     return to_checksum_address(keccak(text=f"chainward account {party}")[-20:])
 
 
-def randao(number: int) -> bytes:
-    """Return the randomness that contracts see in a block."""
-    return keccak(number.to_bytes(32, "big"))
+def randao(number: int, seed: int = 0) -> bytes:
+    """Return the randomness that contracts see in a block, another one in each trial."""
+    return keccak(seed.to_bytes(32, "big") + number.to_bytes(32, "big"))
 
 
 def _reason(error: Exception | None) -> str:
     """The contract's own word: the string of `require`, the number of a panic, else what the EVM said."""
     found = _REVERT.search(str(error))
     if not found:
-        return str(error)
+        return "out of gas" if "OutOfGas" in str(error) else str(error)
     return outcomes.reason(bytes.fromhex(found[1]))
 
 
@@ -261,4 +264,4 @@ def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> Ev
     if unknown:
         raise ChainwardError(f"ledger evm: no parameter {sorted(unknown)[0]!r}; it has consensus, gas_limit")
     blocks = block_times(params.get("consensus", "poa"), seed)
-    return EvmLedger(blocks, folders, int(params.get("gas_limit", BLOCK_GAS_LIMIT)))
+    return EvmLedger(blocks, folders, int(params.get("gas_limit", BLOCK_GAS_LIMIT)), seed)

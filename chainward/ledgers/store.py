@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from multiformats import CID, multihash
-
+from chainward import codec
 from chainward.errors import ChainwardError
 
 
@@ -17,7 +16,7 @@ class MemoryStore:
 
     def put(self, data: bytes) -> str:
         """Keep `data` and return its CIDv1."""
-        cid = str(CID("base32", 1, "raw", multihash.digest(data, "sha2-256")))
+        cid = codec.content_id(data)
         self.content[cid] = data
         return cid
 

@@ -10,6 +10,15 @@ import numpy as np
 from chainward import codec
 
 
+def largest_array(value: Any) -> int:
+    """Return how many numbers the largest array in a value holds."""
+    if isinstance(value, np.ndarray):
+        return int(value.size)
+    if isinstance(value, Mapping):
+        return max(map(largest_array, value.values()), default=0)
+    return max(map(largest_array, value), default=0) if isinstance(value, tuple) else 0
+
+
 def changes(value: Any, where: str) -> Iterator[str]:
     """Yield what is no longer the same after saving and loading `value`, each with its place under `where`.
 

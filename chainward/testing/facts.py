@@ -9,6 +9,7 @@ from chainward.testing.base import Checks
 from chainward.testing.canonical import changes
 from chainward.testing.small import completed
 from chainward.testing.watching import observe
+from chainward.world import Kind
 
 PATIENCE_WITH_ENDING = 300
 """Rounds after which a strategy that ends by itself must have ended."""
@@ -53,6 +54,12 @@ class FactChecks(Checks):
         assert seen.trespasses == ()
         opened = [row["count"] for row in seen.result["disclosures"] if row["audience"] == "coordinator"]
         assert seen.opened == sum(opened)
+
+    def test_small_replies_carry_no_model(self) -> None:
+        """What is declared a reference, scores or statistics has no array as large as the task's network."""
+        weights = observe(self.key).parameters
+        for kind in (Kind.REFERENCE, Kind.SCORES, Kind.STATISTICS):
+            assert observe(self.key).largest.get(kind, 0) < weights
 
     def test_replies_are_canonical(self) -> None:
         """What a hospital replies could be sent between machines."""

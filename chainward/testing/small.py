@@ -82,4 +82,4 @@ def without_times(record: Record) -> Record:
 
 
 def _without_seconds(entry: Record) -> Record:
-    return {name: value for name, value in entry.items() if name != "measured_compute_s"}
+    return {name: value for name, value in entry.items() if not name.startswith("measured_")}

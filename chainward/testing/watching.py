@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from chainward import codec
+from chainward.testing.canonical import largest_array
 from chainward.testing.small import cohort, small
 from chainward.trials import trial
 from chainward.trials.checkpoint import Checkpoint
@@ -26,6 +27,7 @@ class WatchedWorld(World):
     def __post_init__(self) -> None:
         self.trespasses: list[str] = []
         self.replies: list[tuple[str, Any]] = []
+        self.largest: dict[Kind, int] = {}
         self.opened = 0
         super().__post_init__()
 
@@ -40,6 +42,7 @@ class WatchedWorld(World):
 
     def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
         self.replies.append((f"the {kind} of {party} in round {self.round}", value))
+        self.largest[kind] = max(largest_array(value), self.largest.get(kind, 0))
         return super()._seal(kind, party, value, size, arrival)
 
     def _open(self, sealed: tuple[Sealed, ...]) -> list[Any]:
@@ -62,11 +65,16 @@ class _KeepingStates(Checkpoint):
 
 @dataclass(frozen=True)
 class Observation:
-    """A small trial seen from inside: its result, states, replies, memories, receipts and trespasses."""
+    """A small trial seen from inside: its result, states, replies, memories, receipts and trespasses.
+
+    `largest` is the largest array among the replies of a kind, `parameters` how many weights the network has.
+    """
 
     result: Mapping[str, Any]
     states: tuple[Any, ...]
     replies: tuple[tuple[str, Any], ...]
+    largest: Mapping[Kind, int]
+    parameters: int
     opened: int
     memories: Mapping[str, Any]
     receipts: tuple[Receipt, ...]
@@ -83,4 +91,14 @@ def observe(key: str, task: str = "synthetic") -> Observation:
     result = trial.run(replace(prepared, world=world), kept)
     memories = world.engine.snapshot()
     receipts, trespasses = tuple(world.ledger.receipts), tuple(dict.fromkeys(world.trespasses))
-    return Observation(result, tuple(kept.states), tuple(world.replies), world.opened, memories, receipts, trespasses)
+    return Observation(
+        result,
+        tuple(kept.states),
+        tuple(world.replies),
+        world.largest,
+        world.network.parameters,
+        world.opened,
+        memories,
+        receipts,
+        trespasses,
+    )

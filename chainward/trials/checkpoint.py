@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chainward import codec
+from chainward.files import replace_file
 from chainward.strategy import Strategy
 from chainward.world import World
 
@@ -66,17 +66,6 @@ class Checkpoint:
         except Exception:  # whatever is wrong with it, the trial can be run again
             return None
         return saved
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` holds either the old or the whole new content, even if the machine stops."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _thawed(value: Any) -> Any:

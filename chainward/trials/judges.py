@@ -18,6 +18,10 @@ REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "partly", "not 
 ONE_CLASS = "a seed tests patients of one class only"
 
 
+SEEDS = 5
+"""Five seeds predict every patient once; fewer are no evidence for a difference or for none."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a judge found: the verdict, the figures behind it in words, and the records that decide it."""
@@ -72,12 +76,16 @@ def equals(evidence: Evidence, *, task: str, statistic: str, quoted: float) -> F
     return Finding(REPRODUCED if values == [quoted] else NOT_REPRODUCED, found, _ids(records))
 
 
-def paired_within(evidence: Evidence, *, task: str, other: str, reproduced: float, partly: float) -> Finding:
+def paired_within(
+    evidence: Evidence, *, task: str, other: str, reproduced: float, partly: float, seeds: int = SEEDS
+) -> Finding:
     """Judge "like the other": the paired 95 % interval of the AUROC difference lies within a margin around zero."""
     ours, theirs = evidence.of(task), evidence.of(task, other)
     pairs = _paired(ours, theirs)
     if not pairs:
         return _missing(task, f"{evidence.strategy} and {other}")
+    if len(pairs) < seeds:
+        return Finding(NOT_TESTABLE, f"{len(pairs)} of {seeds} seeds of {evidence.strategy} and {other} on {task}")
     interval = auroc_difference([predictions(a) for a, _ in pairs], [predictions(b) for _, b in pairs])
     if interval is None:
         return Finding(NOT_TESTABLE, ONE_CLASS)
@@ -86,15 +94,25 @@ def paired_within(evidence: Evidence, *, task: str, other: str, reproduced: floa
     return _graded(widest, reproduced, partly, found, [record for pair in pairs for record in pair])
 
 
-def spread_within(evidence: Evidence, *, task: str, parameter: str, reproduced: float, partly: float) -> Finding:
-    """Judge "variants are alike": the largest difference in mean AUROC between values of one hyper-parameter."""
-    groups: dict[str, list[Record]] = {}
+def spread_within(
+    evidence: Evidence,
+    *,
+    task: str,
+    parameter: str,
+    values: Sequence[Any],
+    reproduced: float,
+    partly: float,
+    seeds: int = SEEDS,
+) -> Finding:
+    """Judge "variants are alike": the largest difference in mean AUROC between all `values` of one hyper-parameter."""
+    groups: dict[str, list[Record]] = {str(value): [] for value in values}
     for record in evidence.undisturbed(task):
         params = record["specification"]["params"]
         if record["specification"]["strategy"] == evidence.strategy and set(params) == {parameter}:
-            groups.setdefault(str(params[parameter]), []).append(record)
-    if len(groups) < 2:
-        return _missing(task, f"variants of {evidence.strategy} by {parameter}")
+            groups.get(str(params[parameter]), []).append(record)
+    lacking = sorted(name for name, group in groups.items() if len(group) < seeds)
+    if lacking:
+        return Finding(NOT_TESTABLE, f"fewer than {seeds} seeds of {evidence.strategy} with {parameter} {lacking[0]}")
     means = {name: float(np.mean([_auroc(record) for record in group])) for name, group in sorted(groups.items())}
     found = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     records = [record for group in groups.values() for record in group]

@@ -62,6 +62,14 @@ class SpeedPlan(Strict):
     round_trip_s: Annotated[float, Field(ge=0)] | None = None
     bits_per_s: Annotated[float, Field(gt=0)] | None = None
     patience_s: Annotated[float, Field(gt=0)] | None = None
+    jitter: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class FlowerPlan(Strict):
+    """How a deployment on Flower runs: without TLS and authentication if `insecure`, so long for one exchange."""
+
+    insecure: bool = False
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
 
 
 def _table(value: Any) -> Any:
@@ -86,6 +94,7 @@ class Plan(Strict):
     ledger: LedgerPlan = LedgerPlan()
     faults: FaultPlan = FaultPlan()
     speeds: SpeedPlan = SpeedPlan()
+    flower: FlowerPlan = FlowerPlan()
 
     def specifications(self) -> Iterator[Specification]:
         """Yield every trial, seeds of one strategy on one task side by side."""
@@ -102,6 +111,7 @@ class Plan(Strict):
                         rounds=rounds,
                         track=self.track,
                         engine=self.engine,
+                        engine_params=self.flower.model_dump(exclude_defaults=True),
                         ledger=self.ledger.name,
                         ledger_params=self.ledger.params,
                         faults=self.faults.model_dump(exclude_defaults=True),

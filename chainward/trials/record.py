@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from chainward.errors import ChainwardError
+from chainward.files import replace_file
 from chainward.folders import CHECKOUT
-from chainward.trials.checkpoint import replace_file
 
 SCHEMA = 1
 MANIFEST = "manifest.json"

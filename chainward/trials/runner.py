@@ -7,16 +7,22 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainward import discovery, tasks
 from chainward.errors import ChainwardError
 from chainward.trials import record
 from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.on_ray import Cluster
 from chainward.trials.plan import Plan
 from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
+
+if TYPE_CHECKING:
+    from chainward.trials.trial import EngineBuilder
 
 
 @dataclass(frozen=True)
@@ -67,19 +73,33 @@ def _jobs(plan: Plan) -> Iterator[Job]:
 
 
 def run(
-    jobs: Sequence[Job], out: Path, processes: int, device: str, done: Callable[[Job, dict[str, Any]], None]
+    jobs: Sequence[Job], out: Path, workers: int | Cluster, device: str, done: Callable[[Job, dict[str, Any]], None]
 ) -> None:
-    """Run the jobs and write a record for each; `done` is told after each is written."""
-    if processes == 1:
-        for job in jobs:
-            _finish(job, _attempt(job, out, device, contended=False), out, done)
-        return
+    """Run the jobs in so many processes or on a cluster and write a record for each; `done` is told after each."""
+    for job, document in _results(jobs, out, workers, device):
+        record.write(out, document)
+        checkpoint(out, job.identifier).discard()
+        done(job, document)
+
+
+def _results(
+    jobs: Sequence[Job], out: Path, workers: int | Cluster, device: str
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    if isinstance(workers, Cluster):
+        # A cluster need not share this disk, so its trials save no progress of their own.
+        return workers.results(jobs, partial(_attempt, out=None, device=device, contended=True))
+    if workers == 1:
+        return ((job, _attempt(job, out, device, contended=False)) for job in jobs)
+    return _in_processes(jobs, out, workers, device)
+
+
+def _in_processes(jobs: Sequence[Job], out: Path, processes: int, device: str) -> Iterator[tuple[Job, dict[str, Any]]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         futures = {pool.submit(_attempt, job, out, device, contended=True): job for job in jobs}
         try:
             for future in as_completed(futures):
-                _finish(futures[future], future.result(), out, done)
+                yield futures[future], future.result()
         except BrokenProcessPool:
             raise ChainwardError("a worker process was ended from outside; start the same command again") from None
         except BaseException:
@@ -87,18 +107,19 @@ def run(
             raise
 
 
-def _finish(job: Job, document: dict[str, Any], out: Path, done: Callable[[Job, dict[str, Any]], None]) -> None:
-    record.write(out, document)
-    checkpoint(out, job.identifier).discard()
-    done(job, document)
+def checkpoint(out: Path | None, identifier: str) -> Checkpoint:
+    """Return where a trial saves its progress; without a folder, nowhere."""
+    return Checkpoint(out / "checkpoints" / f"{identifier}.cbor" if out else None)
 
 
-def checkpoint(out: Path, identifier: str) -> Checkpoint:
-    """Return where a trial saves its progress."""
-    return Checkpoint(out / "checkpoints" / f"{identifier}.cbor")
+def attempt(job: Job, out: Path, device: str, build: EngineBuilder) -> dict[str, Any]:
+    """Run one trial on an engine of the caller's making and return its record."""
+    return _attempt(job, out, device, contended=False, build=build)
 
 
-def _attempt(job: Job, out: Path, device: str, *, contended: bool) -> dict[str, Any]:
+def _attempt(
+    job: Job, out: Path | None, device: str, *, contended: bool, build: EngineBuilder | None = None
+) -> dict[str, Any]:
     """Run one trial; whatever it raises becomes a failed record. One torch thread, so that sums never depend on it."""
     import torch
 
@@ -107,10 +128,13 @@ def _attempt(job: Job, out: Path, device: str, *, contended: bool) -> dict[str, 
     torch.set_num_threads(1)
     specification = job.specification
     document = _frame(job)
+    ending = ExitStack()
     try:
         task = tasks.load(specification.task, **specification.task_params)
         cohort = task.cohort(specification.seed)
-        prepared = trial.prepare(specification, cohort, device)
+        prepared = trial.prepare(specification, cohort, device, build)
+        ending.callback(prepared.world.ledger.close)
+        ending.callback(prepared.world.engine.close)
         document |= {
             "provenance": record.provenance(str(prepared.network.device)),
             "hospitals": [
@@ -126,6 +150,8 @@ def _attempt(job: Job, out: Path, device: str, *, contended: bool) -> dict[str, 
         document |= result
     except Exception as error:
         document |= {"status": "failed", "error": _error(error)}
+    finally:
+        ending.close()
     return document
 
 

@@ -33,6 +33,7 @@ class Specification:
     ledger: str = "evm"
     ledger_params: Mapping[str, Any] = field(default_factory=lambda: {"consensus": "poa"})
     engine: str = "cohort"
+    engine_params: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return the specification as plain JSON data."""

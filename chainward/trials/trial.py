@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -24,7 +25,9 @@ from chainward.tasks.base import Cohort, Records, Training
 from chainward.tasks.metrics import auroc
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.specification import Specification
-from chainward.world import Faults, Held, Receipt, Speeds, World
+from chainward.world import Engine, Faults, Held, Receipt, Speeds, World
+
+EngineBuilder = Callable[[Sites, Strategy[Any]], Engine]
 
 
 @dataclass(frozen=True)
@@ -38,27 +41,43 @@ class Trial:
     world: World
 
 
-def prepare(specification: Specification, cohort: Cohort, device: str = "auto") -> Trial:
-    """Build a trial's strategy, network, sites, ledger and world."""
-    strategy = discovery.build(specification.strategy, specification.params)
+def prepare(
+    specification: Specification, cohort: Cohort, device: str = "auto", build: EngineBuilder | None = None
+) -> Trial:
+    """Build a trial's strategy, network, sites, ledger, engine (by `build`, where given) and world."""
+    strategy = discovery.build(specification.strategy, params_of(specification))
     training = training_of(specification, strategy)
     network = TaskNetwork(cohort_features(cohort), training, device_for(device))
-    store = MemoryStore()
     trainer = partial(lightning_trainer, network, training.learning_rate)
-    sites = Sites(cohort, training, network, specification.seed, store, trainer)
+    sites = Sites(cohort, training, network, specification.seed, MemoryStore(), trainer)
     folders = discovery.artifact_folders(specification.strategy)
+    with ExitStack() as undone:
+        ledger = build_ledger(specification.ledger, specification.ledger_params, specification.seed, folders)
+        undone.callback(ledger.close)
+        engine = build(sites, strategy) if build else _engine(specification, sites, strategy)
+        undone.pop_all()
     world = World(
         hospitals=tuple(hospital.name for hospital in cohort.hospitals),
         sizes=hospital_sizes(cohort),
         network=network,
         seed=specification.seed,
-        engine=build_engine(specification.engine, sites),
-        ledger=build_ledger(specification.ledger, specification.ledger_params, specification.seed, folders),
-        store=store,
+        engine=engine,
+        ledger=ledger,
+        store=sites.store,
         speeds=Speeds(**specification.speeds),
         faults=faults(specification.faults),
     )
     return Trial(specification, strategy, cohort, network, world)
+
+
+def params_of(specification: Specification) -> dict[str, Any]:
+    """Return the hyper-parameters: the plan's, on the track "published" over those of the card."""
+    published = discovery.load(specification.strategy).card.published.get("params", {})
+    return {**{"common": {}, "published": published}[specification.track], **specification.params}
+
+
+def _engine(specification: Specification, sites: Sites, strategy: Strategy[Any]) -> Engine:
+    return build_engine(specification.engine, sites, strategy, specification.engine_params)
 
 
 def training_of(specification: Specification, strategy: Strategy[Any]) -> Training:
@@ -76,22 +95,23 @@ def faults(document: Mapping[str, Any]) -> Faults:
 
 def run(trial: Trial, checkpoint: Checkpoint, progress: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
     """Run a trial from its checkpoint or from the start and return the result part of its record."""
-    started = time.perf_counter()
     strategy, world = trial.strategy, trial.world
     state, entries = checkpoint.load(strategy, world)
+    started = time.perf_counter()
     if not entries:
         state = strategy.open(world)
-        entries.append(_entry(trial, state))
+        entries.append(_entry(trial, state, started))
     while len(entries) <= trial.specification.rounds and not strategy.finished(state):
+        started = time.perf_counter()
         world.begin(len(entries))
         state = strategy.round(state, world)
-        entries.append(_entry(trial, state))
+        entries.append(_entry(trial, state, started))
         checkpoint.save(world, state, entries)
         progress(len(entries) - 1)
-    return _result(trial, state, entries, time.perf_counter() - started)
+    return _result(trial, state, entries)
 
 
-def _entry(trial: Trial, state: Any) -> dict[str, Any]:
+def _entry(trial: Trial, state: Any, started: float) -> dict[str, Any]:
     world = trial.world
     world.chain.settle()
     meter = world.meter
@@ -101,6 +121,7 @@ def _entry(trial: Trial, state: Any) -> dict[str, Any]:
         "bytes": dict(meter.bytes()),
         "validation_auroc": _validation_auroc(trial, state),
         "measured_compute_s": meter.measured_s,
+        "measured_wall_s": time.perf_counter() - started,
         "missing": sorted(meter.missing),
         "audience": meter.audience().value,
         "disclosures": meter.disclosures(),
@@ -109,7 +130,7 @@ def _entry(trial: Trial, state: Any) -> dict[str, Any]:
     }
 
 
-def _result(trial: Trial, state: Any, entries: list[dict[str, Any]], wall_s: float) -> dict[str, Any]:
+def _result(trial: Trial, state: Any, entries: list[dict[str, Any]]) -> dict[str, Any]:
     receipts = trial.world.ledger.receipts
     bounds = [0, *(entry["transactions"] for entry in entries)]
     spent = [receipts[start:end] for start, end in pairwise(bounds)]
@@ -127,11 +148,27 @@ def _result(trial: Trial, state: Any, entries: list[dict[str, Any]], wall_s: flo
         "predictions": _predictions(trial, state),
         "measured": {
             "compute_s": sum(entry["measured_compute_s"] for entry in entries),
-            "wall_s": wall_s,
+            "wall_s": sum(entry["measured_wall_s"] for entry in entries),
             "apportioned": trial.world.engine.apportioned,
             "contended": False,
+            **_inclusion(receipts),
+            **_wire_bytes(trial.world.engine),
         },
     }
+
+
+def _wire_bytes(engine: Engine) -> dict[str, int]:
+    """Measured bytes of an engine that sends messages."""
+    sent = getattr(engine, "wire_bytes", None)
+    return {} if sent is None else {"wire_bytes": sent}
+
+
+def _inclusion(receipts: list[Receipt]) -> dict[str, Any]:
+    """Measured seconds from sending to inclusion, from a ledger that has a node."""
+    seconds = [receipt.inclusion_s for receipt in receipts if receipt.inclusion_s is not None]
+    if not seconds:
+        return {}
+    return {"inclusion_s": {"median": float(np.median(seconds)), "p95": float(np.percentile(seconds, 95))}}
 
 
 def _facts(trial: Trial, state: Any, entries: list[dict[str, Any]], receipts: list[Receipt]) -> dict[str, Any]:

@@ -42,7 +42,9 @@ class Chain:
     absent: Callable[[str], bool]
 
     def deploy(self, contract: str, *arguments: Any, sender: str, value: int = 0) -> str:
-        """Create a contract and return its address."""
+        """Create a contract and return its address. Who is absent in this round cannot."""
+        if self.absent(sender):
+            raise HospitalAbsent(f"{sender} is absent and cannot create {contract}")
         with self._metered():
             return self.ledger.deploy(contract, arguments, sender, value, self.clock.now).address
 

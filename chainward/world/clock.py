@@ -14,13 +14,15 @@ class Speeds:
     """Assumptions of the time model; every field can be set in a plan.
 
     Local compute is FLOPs / `flops_per_s`; a link costs `round_trip_s` a trip plus bytes at `bits_per_s`; a party that
-    has not answered `patience_s` after it was asked is given up.
+    has not answered `patience_s` after it was asked is given up. The trips of an answer take up to a share `jitter`
+    more or less, drawn from the trial's seed: else the earliest of equal hospitals would always be the same ones.
     """
 
     flops_per_s: float = 10e9
     round_trip_s: float = 0.040
     bits_per_s: float = 100e6
     patience_s: float = 600.0
+    jitter: float = 0.1
 
     def compute(self, flops: float) -> float:
         """Seconds for so many floating-point operations."""
@@ -30,10 +32,14 @@ class Speeds:
         """Seconds for so many bytes in so many round trips."""
         return trips * self.round_trip_s + 8 * size / self.bits_per_s
 
-    def network(self, sent: int, received: int, cost: Cost) -> float:
-        """Seconds on the wire for one question and its answer, with the party's own store traffic."""
+    def network(self, sent: int, received: int, cost: Cost, luck: float) -> float:
+        """Seconds on the wire for one question and its answer, with the party's own store traffic.
+
+        `luck` from -1 to 1 places the trips within the jitter.
+        """
         store = cost.fetched + sum(item.size for item in cost.published)
-        return self.transfer(sent + received + store, 1 + cost.trips)
+        trips = (1 + cost.trips) * (1 + self.jitter * luck)
+        return trips * self.round_trip_s + self.transfer(sent + received + store, 0)
 
 
 @dataclass

@@ -91,6 +91,9 @@ class Engine(Protocol):
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Put back what `snapshot` returned."""
 
+    def close(self) -> None:
+        """End everything that was started for this trial; calling it again does nothing."""
+
 
 @dataclass(frozen=True)
 class Receipt:

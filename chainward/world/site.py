@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -48,6 +49,8 @@ class Site:
     key: KeyPair
     keys: Mapping[str, bytes]
     trainer: Trainer
+    local_steps: int
+    batch_size: int
     _flops: float = 0.0
     _fetched: int = 0
     _trips: int = 0
@@ -59,10 +62,16 @@ class Site:
         self.work(2.0 * self.network.parameters * len(features) * models)
         return self.network.predict(weights, features)
 
-    def train_network(self, features: Any, labels: Any, weights: Any, steps: int, batch_size: int) -> Any:
-        """Train the task's network here by itself for so many gradient steps (6 FLOPs a weight and row)."""
-        self.work(6.0 * self.network.parameters * steps * min(batch_size, len(labels)))
-        return self.trainer(features, labels, weights, steps, batch_size, self.rng)
+    def train_network(self, features: Any, labels: Any, weights: Any, batch_factor: int = 1) -> Any:
+        """Train the task's network here, on rows of one's own choice, by a `pytorch_lightning.Trainer`.
+
+        It takes the task's local steps, on batches `batch_factor` times as large as the task's (6 FLOPs a weight and
+        row), from weights [P], and returns weights [P].
+        """
+        steps, size = self.local_steps, self.batch_size * batch_factor
+        epochs, rest = divmod(steps, math.ceil(len(labels) / size))
+        self.work(6.0 * self.network.parameters * (epochs * len(labels) + min(rest * size, len(labels))))
+        return self.trainer(features, labels, weights, steps, size, self.rng)
 
     def publish(self, value: Any, kind: Kind, readers: tuple[str, ...] | None = None) -> str:
         """Put `value` into the store, encrypted for `readers` (`None`: in the clear), and return its content id."""

@@ -25,7 +25,8 @@ from chainward.world.replies import Each, Replies, Sealed
 class World:
     """Hospitals, other parties, the chain and the store, on one virtual clock.
 
-    `sizes` holds each hospital's number of training patients. `round` is 0 while a strategy opens.
+    `sizes` holds each hospital's number of training patients. `round` is 0 while a strategy opens. `rng` is the
+    protocol's own randomness, another stream in each round.
     """
 
     hospitals: tuple[str, ...]
@@ -52,11 +53,7 @@ class World:
         self.chain = Chain(self.ledger, self.clock, self.meter, lambda party: self.faults.is_absent(party, number))
         self._asked: Counter[str] = Counter()
         self._vault: dict[int, Any] = {}
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """Randomness of the protocol itself in this round."""
-        return stream(self.seed, "protocol", self.round)
+        self.rng: np.random.Generator = stream(self.seed, "protocol", number)
 
     def initial_weights(self) -> Any:
         """First weights [P] of the task's network for this trial's seed."""
@@ -98,8 +95,10 @@ class World:
         for party in present:
             requests[party], sent[party] = self._deliver(payload, party)
         self._asked[what.name] += 1
-        answers = self.engine.run(what, requests, f"{self.round}/{what.name}/{self._asked[what.name]}")
-        return self._collect(what, parties, answers, sent, start, first)
+        label = f"{self.round}/{what.name}/{self._asked[what.name]}"
+        answers = self.engine.run(what, requests, label)
+        times = {party: self._times(party, answer, sent[party], label) for party, answer in answers.items()}
+        return self._collect(what, parties, answers, times, start, first)
 
     def need(self, replies: Replies) -> Replies:
         """Return `replies`, or refuse by name if anybody is missing."""
@@ -119,20 +118,16 @@ class World:
         what: Query,
         parties: tuple[str, ...],
         answers: Mapping[str, Answer],
-        sent: Mapping[str, int],
+        times: Mapping[str, tuple[float, float, float]],
         start: float,
         first: int | None,
     ) -> Replies:
         order = {party: number for number, party in enumerate(parties)}
-        sealed, times = [], {}
+        sealed = []
         for party, answer in answers.items():
             size = codec.size(answer.value)
-            compute = self.speeds.compute(answer.cost.flops)
-            network = self.speeds.network(sent[party], size, answer.cost)
-            delay = self.faults.delay_of(party)
-            times[party] = (compute, network, delay)
             self._meter(party, answer, size)
-            sealed.append(self._seal(what.replies, party, answer.value, size, start + compute + network + delay))
+            sealed.append(self._seal(what.replies, party, answer.value, size, start + sum(times[party])))
         deadline = start + self.speeds.patience_s
         in_time = sorted((s for s in sealed if s.arrival <= deadline), key=lambda s: (s.arrival, order[s.owner]))
         kept = in_time[:first]
@@ -141,6 +136,12 @@ class World:
         missing = tuple(party for party in parties if party not in {s.owner for s in in_time})
         self.meter.missing.update(missing)
         return Replies(sorted(kept, key=lambda s: order[s.owner]), missing, self._open)
+
+    def _times(self, party: str, answer: Answer, sent: int, label: str) -> tuple[float, float, float]:
+        """Seconds of computing, on the wire and of delay until an answer arrives."""
+        luck = float(stream(self.seed, "link", party, label).uniform(-1, 1))
+        network = self.speeds.network(sent, codec.size(answer.value), answer.cost, luck)
+        return self.speeds.compute(answer.cost.flops), network, self.faults.delay_of(party)
 
     def _pass_time(
         self, kept: list[Sealed], times: Mapping[str, tuple[float, float, float]], deadline: float | None

@@ -43,6 +43,7 @@ contract BFLC {
         uint256 merged; // how many of the best models were merged; 0 while undecided or abandoned
         bytes32 model; // SHA-256 of the global model that a majority confirmed; 0 without one
         mapping(address => string) cid; // content id of a trainer's model
+        mapping(bytes32 => bool) taken; // by the hash of a content id, whether somebody proposed it
         mapping(address => Duty) duty; // role and progress of an account
         mapping(bytes32 => uint256) votes; // members that confirmed a global model
     }
@@ -127,7 +128,8 @@ contract BFLC {
         if (phase == Phase.Registering && registered == hospitals) _begin(1);
     }
 
-    /// @notice Step 2: a trainer proposes the model it trained. The first `updatesWanted` are taken, one a trainer.
+    /// @notice Step 2: a trainer proposes the model it trained. The first `updatesWanted` are taken, one a trainer and
+    /// each content once, which stops plain copying and no more: a copy that differs in one bit is another content.
     /// @param cid content id of the model and its number of patients
     function propose(string calldata cid) external {
         require(phase == Phase.Collecting, "not collecting");
@@ -136,6 +138,8 @@ contract BFLC {
         require(current.duty[msg.sender] < Duty.Seated, "members do not train");
         require(current.duty[msg.sender] == Duty.None, "already proposed");
         require(bytes(cid).length > 0 && bytes(cid).length <= 64, "not a content id");
+        require(!current.taken[keccak256(bytes(cid))], "already proposed content");
+        current.taken[keccak256(bytes(cid))] = true;
         current.duty[msg.sender] = Duty.Proposed;
         current.trainers.push(msg.sender);
         current.cid[msg.sender] = cid;

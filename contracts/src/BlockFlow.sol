@@ -4,7 +4,8 @@ pragma solidity 0.8.30;
 /// @title One BlockFLow experiment: agents train, audit one another blindly and are refunded by contribution
 /// @notice Mugunthan, Rahman, Kagal 2020 (arXiv 2007.03856). A round passes through training, retrieving, scoring,
 /// revealing and tallying. A stage ends when the last agent has acted, or after its deadline once the stragglers are
-/// booted. Ratios are fixed point with 20 fractional bits, floored.
+/// booted; a stage that every member failed ends the experiment. Ratios are fixed point with 20 fractional bits,
+/// floored.
 /// @dev At any time address(this).balance = pool + the sum of collectable.
 contract BlockFlow {
     enum Stage {
@@ -69,6 +70,8 @@ contract BlockFlow {
     event DatasetTallied(uint32 indexed round, address indexed auditor, uint256 agreement);
     /// @notice `agent` contributed p_k = `contribution` and may collect `refund` wei for it.
     event AgentRefunded(uint32 indexed round, address indexed agent, uint256 contribution, uint256 refund);
+    /// @notice Every member failed a stage of `round`: it is over, and each may collect `share` wei.
+    event ExperimentWoundUp(uint32 indexed round, uint256 share);
     /// @notice `agent` took `amount` wei home.
     event RewardCollected(address indexed agent, uint256 amount);
 
@@ -116,8 +119,8 @@ contract BlockFlow {
     uint256 public pool;
     /// @notice Wei an agent may collect.
     mapping(address => uint256) public collectable;
-    /// @notice Commitments seen so far: copying another's score by its commitment is refused.
-    mapping(bytes32 => bool) public used;
+    /// @notice Commitments an auditor made so far. Another's can be copied, but not opened: see `saltPrefix`.
+    mapping(address => mapping(bytes32 => bool)) public used;
 
     /// @dev Round, then agent.
     mapping(uint256 => mapping(address => Turn)) private turns;
@@ -207,7 +210,7 @@ contract BlockFlow {
     }
 
     /// @notice Step 3: commit to a score of each of `models`, which the sender has read.
-    /// @param commitments keccak256(salt || score), both 32 bytes
+    /// @param commitments keccak256(salt || score), both 32 bytes, the salt beginning with the sender's `saltPrefix`
     function commitScores(address[] calldata models, bytes32[] calldata commitments)
         external
         onlyMember
@@ -222,8 +225,8 @@ contract BlockFlow {
             require(pair.read, "model not read");
             require(pair.commitment == 0, "already committed");
             require(commitments[i] != 0, "empty commitment");
-            require(!used[commitments[i]], "commitment reused");
-            used[commitments[i]] = true;
+            require(!used[msg.sender][commitments[i]], "commitment reused");
+            used[msg.sender][commitments[i]] = true;
             pair.commitment = commitments[i];
             turn.commitments += 1;
             if (turn.commitments == turn.duty) _finish();
@@ -243,7 +246,7 @@ contract BlockFlow {
             Pair storage pair = pairs[round][msg.sender][models[i]];
             require(isMember[models[i]], "no such model");
             require(pair.score == 0, "already revealed");
-            require(salts[i] != 0, "zero salt");
+            require(bytes20(salts[i]) == saltPrefix(msg.sender), "not the sender's salt");
             require(scores[i] <= ONE, "score above one");
             require(keccak256(abi.encodePacked(salts[i], scores[i])) == pair.commitment, "commitment not opened");
             pair.score = uint32(scores[i]) + 1;
@@ -302,8 +305,7 @@ contract BlockFlow {
     /// @notice Steps 5 and 6: p_k = min(m'_k, d'_k), refunds in proportion to it, next round.
     /// @dev Refunds are floored. What that leaves stays in the pool, and at the end goes to the first agent.
     function closeRound() external onlyMember during(Stage.Tallying) {
-        require(tallies[round].datasets == agents.length, "datasets missing");
-        (uint256[] memory p, uint256 sum) = _contributions();
+        (uint256[] memory p, uint256 sum) = contributions();
         bool last = round == rounds;
         uint256 spend = last ? pool : (pool - agents.length * reserve) * refundFraction / ONE;
         for (uint256 i = 0; i < agents.length; i++) {
@@ -316,16 +318,12 @@ contract BlockFlow {
         _open(last ? Stage.Over : Stage.Training);
     }
 
-    /// @notice After the deadline of a stage: go on to the next, once nobody is left to boot. A stage that every
-    /// member failed starts again instead, for there is nobody who could boot the others.
+    /// @notice After the deadline of a stage: go on to the next, once nobody is left to boot. If every member failed
+    /// there is nobody who could boot the others, and the experiment is wound up.
     function advance() external onlyMember {
         require(block.number > deadline, "deadline not passed");
         uint256 late = _failures();
-        if (late == agents.length) {
-            deadline = uint64(block.number) + window;
-            emit StageOpened(round, stage, deadline);
-            return;
-        }
+        if (late == agents.length) return _windUp();
         require(late == 0, "boot the stragglers first");
         _open(Stage(uint8(stage) + 1));
     }
@@ -383,6 +381,30 @@ contract BlockFlow {
         return majority ? contenders / 2 + 1 : uint256(contenders) * 2 / 3;
     }
 
+    /// @notice p_k = min(m_k / max m, d_k / max d) of the members in their order, once all are tallied, and their sum.
+    /// If all are 0 they count as 1: nobody stands out.
+    function contributions() public view returns (uint256[] memory p, uint256 sum) {
+        require(tallies[round].datasets == agents.length, "datasets missing");
+        Tally storage tally = tallies[round];
+        p = new uint256[](agents.length);
+        for (uint256 i = 0; i < p.length; i++) {
+            Turn storage turn = turns[round][agents[i]];
+            uint256 quality = _share(turn.median - 1, tally.bestMedian);
+            uint256 honesty = _share(turn.agreement - 1, tally.bestAgreement);
+            p[i] = quality < honesty ? quality : honesty;
+            sum += p[i];
+        }
+        if (sum > 0) return (p, sum);
+        for (uint256 i = 0; i < p.length; i++) p[i] = ONE;
+        sum = p.length * ONE;
+    }
+
+    /// @notice First 20 bytes of the salts an auditor commits under: its address, and so never 0. Who copies a
+    /// commitment, pending or not, can therefore not open it. The other 12 bytes keep the score secret.
+    function saltPrefix(address auditor) public pure returns (bytes20) {
+        return bytes20(auditor);
+    }
+
     /// @notice What is known of an agent in a round; see `Turn`.
     function turnOf(uint256 round_, address agent) external view returns (Turn memory) {
         return turns[round_][agent];
@@ -430,20 +452,14 @@ contract BlockFlow {
         }
     }
 
-    /// @dev p_k = min(m_k / max m, d_k / max d) and their sum. If all are 0 they count as 1: nobody stands out.
-    function _contributions() private view returns (uint256[] memory p, uint256 sum) {
-        Tally storage tally = tallies[round];
-        p = new uint256[](agents.length);
-        for (uint256 i = 0; i < p.length; i++) {
-            Turn storage turn = turns[round][agents[i]];
-            uint256 quality = _share(turn.median - 1, tally.bestMedian);
-            uint256 honesty = _share(turn.agreement - 1, tally.bestAgreement);
-            p[i] = quality < honesty ? quality : honesty;
-            sum += p[i];
-        }
-        if (sum > 0) return (p, sum);
-        for (uint256 i = 0; i < p.length; i++) p[i] = ONE;
-        sum = p.length * ONE;
+    /// @dev Share the pool equally among the members, what flooring leaves to the first, and end. At once: what was
+    /// read and published stands, so most stages would be failed again, and no member loses more than another.
+    function _windUp() private {
+        uint256 share = pool / agents.length;
+        for (uint256 i = 0; i < agents.length; i++) _credit(agents[i], share);
+        _credit(agents[0], pool);
+        emit ExperimentWoundUp(round, share);
+        _open(Stage.Over);
     }
 
     /// @dev value / best, and 0 where best is 0.

@@ -5,7 +5,8 @@ pragma solidity 0.8.30;
 /// @notice Kuo et al. 2020 (10.1093/jamia/ocaa023). Sites post how much a model errs on their own patients; the model
 /// starts where the error is lowest, then goes to whoever errs most, until nobody errs more than its holder.
 /// Errors are 1 - AUC in millionths. Models lie in a content-addressed store; their SHA-256 digests stand here.
-/// @dev A phase that somebody is missing from can be closed once `waiting` blocks have passed; posts count until then.
+/// @dev A phase that somebody is missing from can be closed once its blocks have passed, `training` where sites learn
+/// and `waiting` where they evaluate; posts count until then.
 contract ExplorerChain {
     /*//////////////////////////////////////////////////////////////
                                  EVENTS
@@ -43,7 +44,10 @@ contract ExplorerChain {
     /// @notice Omega: the update of this iteration is the consensus; 0 leaves every site with its own model.
     uint32 public immutable maxIterations;
 
-    /// @notice Blocks a phase waits for those who are missing.
+    /// @notice Blocks that Clear, Initialize and Update wait for those who are missing: sites train meanwhile.
+    uint32 public immutable training;
+
+    /// @notice Blocks that Evaluate waits for those who are missing: the paper's waiting period.
     uint32 public immutable waiting;
 
     /// @notice The consortium; the first named wins ties.
@@ -110,14 +114,15 @@ contract ExplorerChain {
 
     /// @param sites_ The consortium, in the order that decides ties.
     /// @param maxIterations_ Omega.
-    /// @param waiting_ Blocks a phase waits for those who are missing.
-    constructor(address[] memory sites_, uint32 maxIterations_, uint32 waiting_) {
+    /// @param training_ Blocks that Clear, Initialize and Update wait for those who are missing.
+    /// @param waiting_ Blocks that Evaluate waits for them.
+    constructor(address[] memory sites_, uint32 maxIterations_, uint32 training_, uint32 waiting_) {
         require(sites_.length > 0, "no sites");
         for (uint256 i; i < sites_.length; ++i) {
             require(!reports[sites_[i]].registered, "site named twice");
             reports[sites_[i]].registered = true;
         }
-        (sites, maxIterations, waiting) = (sites_, maxIterations_, waiting_);
+        (sites, maxIterations, training, waiting) = (sites_, maxIterations_, training_, waiting_);
         _begin(Flag.Clear, uint32(sites_.length));
     }
 
@@ -227,7 +232,7 @@ contract ExplorerChain {
     /// @dev Wait for `expected_` posts.
     function _begin(Flag phase_, uint32 expected_) private {
         (phase, posted, expected) = (phase_, 0, expected_);
-        deadline = uint64(block.number + waiting);
+        deadline = uint64(block.number + (phase_ == Flag.Evaluate ? waiting : training));
     }
 
     /// @dev Keep the sender's error of this turn.

@@ -3,8 +3,13 @@ pragma solidity 0.8.30;
 
 /// @title The swarm's register: who is a member, whose turn it is to merge, which model is the latest
 /// @notice Nodes enrol, train, check in, and one of them, drawn by the chain, merges (Warnat-Herresthal et al. 2021).
-/// Parameters stay with the nodes; only their hashes are here. A round has two phases: nodes check in until one of
-/// them calls `elect`, then the leader alone may `deliver`. A leader that lets its deadline pass can be replaced.
+/// Parameters stay with the nodes; only their hashes are here. A round has three phases: nodes check in until all are in
+/// or the time for it is over; in a later block one of them has the leader drawn; then the leader alone may `deliver`.
+/// A leader that lets its deadline pass can be replaced.
+/// @dev Nobody can choose the leader: who is ready stands before the draw, whose randomness is that of a later block,
+/// and who asks for the draw cannot take it back on seeing it, being no contract. Remaining trust: whoever makes blocks
+/// can delay the request or bend their randomness, and one ready node must ask at once, else others can wait for a
+/// block that suits them where a chain tells its randomness a block ahead.
 contract SwarmLearning {
     // ------------------------------------------------------------------ events
 
@@ -12,6 +17,8 @@ contract SwarmLearning {
     event Enrolled(address indexed node, uint8 weight);
     /// @notice `node` is ready in `round` with parameters of this hash.
     event CheckedIn(uint64 indexed round, address indexed node, bytes32 digest);
+    /// @notice So many nodes are ready in `round`; the leader is drawn from them in a later block.
+    event CheckInClosed(uint64 indexed round, uint32 nodes);
     /// @notice `leader` merges `round`, and may be replaced after block `deadline`.
     event LeaderElected(uint64 indexed round, address indexed leader, uint64 deadline);
     /// @notice `leader` let its deadline pass and left `round`.
@@ -20,6 +27,13 @@ contract SwarmLearning {
     event Merged(uint64 indexed round, address indexed leader, bytes32 digest, string uri);
 
     // ----------------------------------------------------------------- storage
+
+    /// @notice What a round waits for: nodes that check in, the draw, or the leader's merge.
+    enum Phase {
+        CheckIn,
+        Draw,
+        Merge
+    }
 
     /// @notice What is known of a node: has it a certificate; its weight W_k, 0 until it enrols; the round it last
     /// checked in to; the hash of the parameters it checked in with.
@@ -39,13 +53,19 @@ contract SwarmLearning {
 
     /// @notice Fewest nodes that may merge.
     uint32 public immutable minPeers;
+    /// @notice How many hold a certificate: when all are in, nobody is left to wait for.
+    uint32 public immutable certifiedCount;
+    /// @notice Blocks that a check-in waits for those who are not in.
+    uint64 public immutable checkInBlocks;
     /// @notice Blocks a leader has to deliver.
     uint64 public immutable patience;
 
     /// @notice The current round, from 1.
     uint64 public round = 1;
-    /// @notice Block after which the leader may be replaced; 0 while nodes check in.
+    /// @notice The last block in which the phase cannot be ended: by `close`, `elect` or `replaceLeader`.
     uint64 public deadline;
+    /// @notice What the round waits for now.
+    Phase public phase;
     /// @notice How many nodes are ready in the current round.
     uint32 public readyCount;
     /// @dev Seat of the leader among the ready.
@@ -62,13 +82,21 @@ contract SwarmLearning {
     /// @notice The first node (Sentinel) sets the swarm up.
     /// @param certified the accounts that hold a certificate and so may enrol
     /// @param minPeers_ fewest nodes that may merge
+    /// @param checkInBlocks_ blocks that a check-in waits for those who are not in
     /// @param patience_ blocks a leader has to deliver
-    constructor(address[] memory certified, uint32 minPeers_, uint64 patience_) {
+    constructor(address[] memory certified, uint32 minPeers_, uint64 checkInBlocks_, uint64 patience_) {
         require(minPeers_ > 0 && minPeers_ <= certified.length, "minimum of peers out of range");
+        require(checkInBlocks_ > 0, "training needs time");
         require(patience_ > 0, "a leader needs time");
-        for (uint256 i = 0; i < certified.length; i++) nodes[certified[i]].certified = true;
+        for (uint256 i = 0; i < certified.length; i++) {
+            require(!nodes[certified[i]].certified, "certified twice");
+            nodes[certified[i]].certified = true;
+        }
         minPeers = minPeers_;
+        certifiedCount = uint32(certified.length);
+        checkInBlocks = checkInBlocks_;
         patience = patience_;
+        _enter(Phase.CheckIn, checkInBlocks_);
     }
 
     // ------------------------------------------------------------------- logic
@@ -84,40 +112,56 @@ contract SwarmLearning {
         emit Enrolled(msg.sender, weight);
     }
 
-    /// @notice Say that local training is done, once a round and before a leader is elected.
+    /// @notice Say that local training is done, once a round. The last one to be awaited closes the check-in.
     /// @param round_ the round the node is in; an outdated node must first take the latest model
     /// @param digest hash of the parameters it will hand the leader
     function checkIn(uint64 round_, bytes32 digest) external {
         Node storage node = nodes[msg.sender];
         require(node.weight > 0, "not enrolled");
         require(round_ == round, "not the current round");
-        require(deadline == 0, "check-in is closed");
+        require(phase == Phase.CheckIn, "check-in is closed");
         require(node.readyIn != round, "already checked in");
         node.readyIn = round;
         node.digest = digest;
         ready[readyCount++] = msg.sender;
         emit CheckedIn(round, msg.sender, digest);
+        if (readyCount == certifiedCount) _close();
     }
 
-    /// @notice Close the check-in and draw the leader. Any ready node may call; with too few of them the round blocks.
-    function elect() external {
-        require(nodes[msg.sender].readyIn == round, "not checked in");
-        require(deadline == 0, "leader already elected");
+    /// @notice After its deadline, close the check-in without those who are not in; anyone may call. With too few in the
+    /// round blocks.
+    function close() external {
+        require(phase == Phase.CheckIn, "check-in is closed");
         require(readyCount >= minPeers, "too few peers");
-        _draw();
+        require(block.number > deadline, "check-in open");
+        _close();
     }
 
-    /// @notice Drop a leader that let its deadline pass; anyone may call. Another is drawn if enough peers remain,
+    /// @notice Have the leader drawn, in a later block than the one that closed the check-in; any ready node may call.
+    /// @dev The seat is a hash of the round and of the block's randomness. A contract could look at it and revert until
+    /// it likes what it sees, so none may call: neither from elsewhere nor as the code of the sender's own account.
+    function elect() external {
+        require(msg.sender == tx.origin && msg.sender.code.length == 0, "no contract may draw");
+        require(nodes[msg.sender].readyIn == round, "not checked in");
+        require(phase != Phase.CheckIn, "check-in open");
+        require(phase == Phase.Draw, "leader already elected");
+        require(block.number > deadline, "drawn in a later block");
+        leaderSeat = uint32(uint256(keccak256(abi.encode(block.prevrandao, round))) % readyCount);
+        _enter(Phase.Merge, patience);
+        emit LeaderElected(round, ready[leaderSeat], deadline);
+    }
+
+    /// @notice Drop a leader that let its deadline pass; anyone may call. Another can be drawn if enough peers remain,
     /// else the check-in opens again.
     function replaceLeader() external {
-        require(deadline != 0, "no leader to replace");
+        require(phase == Phase.Merge, "no leader to replace");
         require(block.number > deadline, "the leader still has time");
         address dropped = ready[leaderSeat];
         nodes[dropped].readyIn = 0;
         ready[leaderSeat] = ready[--readyCount];
-        deadline = 0;
         emit LeaderDropped(round, dropped);
-        if (readyCount >= minPeers) _draw();
+        if (readyCount >= minPeers) _close();
+        else _enter(Phase.CheckIn, checkInBlocks);
     }
 
     /// @notice Announce the merged model and end the round; for the leader alone.
@@ -132,12 +176,12 @@ contract SwarmLearning {
         emit Merged(round, msg.sender, digest, uri);
         round++;
         readyCount = 0;
-        deadline = 0;
+        _enter(Phase.CheckIn, checkInBlocks);
     }
 
-    /// @notice The leader of the current round; the zero address while nodes check in.
+    /// @notice The leader of the current round; the zero address before the draw.
     function leader() public view returns (address) {
-        return deadline == 0 ? address(0) : ready[leaderSeat];
+        return phase == Phase.Merge ? ready[leaderSeat] : address(0);
     }
 
     /// @notice The nodes that are ready in the current round, their weights and the hashes of their parameters.
@@ -156,10 +200,14 @@ contract SwarmLearning {
         }
     }
 
-    /// @dev The seat is a hash of the round and of the randomness of the block that closes the check-in.
-    function _draw() private {
-        leaderSeat = uint32(uint256(keccak256(abi.encode(block.prevrandao, round))) % readyCount);
-        deadline = uint64(block.number) + patience;
-        emit LeaderElected(round, ready[leaderSeat], deadline);
+    /// @dev Who is ready stands; the draw is for a later block.
+    function _close() private {
+        _enter(Phase.Draw, 0);
+        emit CheckInClosed(round, readyCount);
+    }
+
+    function _enter(Phase phase_, uint64 blocks) private {
+        phase = phase_;
+        deadline = uint64(block.number) + blocks;
     }
 }

@@ -49,7 +49,7 @@ def engine(how: Training, patients: Cohort, seed: int = 7, name: str = "cohort")
     def train(*arguments: Any) -> Any:
         return lightning_trainer(network, how.learning_rate, *arguments)
 
-    built = build(name, Sites(patients, how, network, seed, MemoryStore(), train))
+    built = build(name, Sites(patients, how, network, seed, MemoryStore(), train), None, {})
     assert isinstance(built, InProcessEngine)
     return built
 

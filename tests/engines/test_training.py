@@ -9,6 +9,7 @@ import pytest
 from small_cohort import CPU, FEATURES, SIZES, cohort, engine, rows, serial, training
 
 from chainward.engines import build
+from chainward.engines.batches import batches
 from chainward.engines.networks import TaskNetwork
 from chainward.engines.sites import Sites
 from chainward.errors import UnknownName
@@ -177,7 +178,7 @@ def test_unknown_engine_is_refused() -> None:
     how = training()
     sites = Sites(cohort(), how, TaskNetwork(FEATURES, how, CPU), 0, None, None)  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="'warp'; there is cohort, lightning"):
-        build("warp", sites)
+        build("warp", sites, None, {})
 
 
 def test_own_predictions_and_training_of_a_party_are_on_its_bill() -> None:
@@ -187,12 +188,16 @@ def test_own_predictions_and_training_of_a_party_are_on_its_bill() -> None:
 
     def work(site: Site, memory: Memory, payload: Any) -> tuple[None, Memory]:
         site.predict(np.stack([first, first]), site.train.features)
-        site.train_network(site.train.features, site.train.labels, first, 3, 16)
+        site.train_network(site.train.features, site.train.labels, first, batch_factor=2)
         site.work(5.0)
         return None, memory
 
     answer = engine(how, cohort()).run(Query("work", Kind.STATISTICS, work), {"odd": None, "small": None}, "1/work/1")
-    bill = {"odd": 2 * 33 * 2 + 6 * 3 * 16, "small": 2 * 5 * 2 + 6 * 3 * 5}
+    seen = {
+        name: sum(map(len, batches(stream("any"), patients, how.local_steps, 2 * how.batch_size)))
+        for name, patients in (("odd", 33), ("small", 5))
+    }
+    bill = {"odd": 2 * 33 * 2 + 6 * seen["odd"], "small": 2 * 5 * 2 + 6 * seen["small"]}
     assert {name: one.cost.flops for name, one in answer.items()} == {
         name: network.parameters * flops + 5.0 for name, flops in bill.items()
     }

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from chainward.errors import ChainwardError, UnknownName
 from chainward.ledgers import build
 from chainward.ledgers.consensus import BlockTimes, Periodic, Poisson, block_times
-from chainward.ledgers.evm import EvmLedger
+from chainward.ledgers.evm import EvmLedger, randao
 from chainward.world.chain import Chain
 from chainward.world.clock import Clock
 from chainward.world.meter import Meter
+from chainward.world.ports import Reverted
 
 
 def ledger(gas_limit: int = 30_000_000, blocks: BlockTimes | None = None) -> EvmLedger:
@@ -55,21 +56,40 @@ def test_time_only_goes_on() -> None:
 
 
 def test_blocks_fill_at_the_gas_limit() -> None:
-    chain = ledger(gas_limit=100_000)
-    tally = deployed(chain)  # alone more than a block takes: a block of its own
-    receipts = [chain.send(tally, "set", (value,), "owner", 0, 0.0) for value in range(2, 12)]
+    limit = ledger().deploy("Tally", (1,), "owner", 0, 0.0).gas
+    chain = ledger(gas_limit=limit)
+    tally = deployed(chain)  # just fills a block
+    receipts = [chain.send(tally, "set", (value,), "owner", 0, 0.0) for value in range(2, 62)]
     assert {receipt.gas for receipt in receipts} == {receipts[0].gas}
-    a_block = 100_000 // receipts[0].gas
-    assert 1 < a_block < 10
-    assert [receipt.block for receipt in receipts] == [2 + number // a_block for number in range(10)]
+    a_block = limit // receipts[0].gas
+    assert 1 < a_block < 30
+    assert [receipt.block for receipt in receipts] == [2 + number // a_block for number in range(60)]
     assert chain.settled(0.0) == 5.0 * receipts[-1].block
 
 
+def test_no_transaction_takes_more_gas_than_a_block_holds() -> None:
+    limit = ledger().deploy("Tally", (1,), "owner", 0, 0.0).gas
+    chain = ledger(gas_limit=limit - 1)
+    with pytest.raises(Reverted, match="out of gas"):
+        deployed(chain)
+    assert (chain.receipts[-1].succeeded, chain.receipts[-1].gas) == (False, limit - 1)
+
+
+def test_what_contracts_see_as_random_differs_by_block_and_by_seed() -> None:
+    seen = {randao(number, seed) for number in range(3) for seed in range(3)}
+    assert len(seen) == 9
+
+
 def test_a_contract_that_did_not_fit_sees_the_block_it_got_into() -> None:
-    chain = ledger(gas_limit=90_000)
+    limit = ledger().deploy("Tally", (1,), "owner", 0, 0.0).gas
+    chain = ledger(gas_limit=limit)
     tally = deployed(chain)
-    chain.send(tally, "set", (2,), "owner", 0, 0.0)
-    assert chain.send(tally, "stamp", (), "owner", 0, 0.0).block == 3  # 26,000 are gone, two new slots take 65,000
+    filled = 0
+    while limit - filled > 65_000:  # two new slots take more
+        receipt = chain.send(tally, "set", (filled + 2,), "owner", 0, 0.0)
+        assert receipt.block == 2
+        filled += receipt.gas
+    assert chain.send(tally, "stamp", (), "owner", 0, 0.0).block == 3
     assert chain.call(tally, "number", (), None, 0.0) == 3
     assert chain.call(tally, "timestamp", (), None, 0.0) == 15
 

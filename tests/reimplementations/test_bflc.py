@@ -268,6 +268,7 @@ REFUSALS: list[tuple[str, Callable[[], Any]]] = [
     ),
     ("members do not train", lambda: collecting().propose(["h1"])),
     ("already proposed", lambda: collecting().propose(["h3", "h3"])),
+    ("already proposed content", lambda: copying("h3", "h4")),
     ("not a content id", lambda: collecting().send("h3", "propose", "")),
     ("not a content id", lambda: collecting().send("h3", "propose", "x" * 65)),
     ("not scoring", lambda: collecting().score([("h1", ())])),
@@ -289,10 +290,23 @@ REFUSALS: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
+def copying(*names: str) -> Federation:
+    federation = collecting()
+    for name in names:
+        federation.send(name, "propose", "the same model")
+    return federation
+
+
 def confirm_twice(silent: bool) -> None:
     federation = scoring(hospitals=6, committee=3).score([("h1", (0, 0, 0)), ("h2", (0, 0, 0))]).wait().close()
     for member in ("h1", "h3" if silent else "h1"):
         federation.send(member, "confirm", 1, bytes(32))
+
+
+def test_content_is_taken_once_an_epoch() -> None:
+    federation = copying("h5").propose(["h3", "h4"]).score([("h1", (0.3, 0.2, 0.1)), ("h2", (0.3, 0.2, 0.1))])
+    federation.send("h1", "propose", "the same model")
+    assert federation.call("updates", 2) == (("h1",), ("the same model",))
 
 
 @pytest.mark.parametrize(("reason", "act"), REFUSALS)
@@ -329,15 +343,20 @@ class Run:
         return self
 
 
-def prepared(faults: Mapping[str, Any] | None = None, hospitals: int = 6, **params: Any) -> trial.Trial:
+def prepared(faults: Mapping[str, Any] | None = None, hospitals: int = 6, seed: int = 0, **params: Any) -> trial.Trial:
     size = {"hospitals": hospitals, "patients": 60, "size_skew": 0.5}
-    specification = Specification("bflc", "synthetic", 0, 3, params, size, faults=faults or {})
+    specification = Specification("bflc", "synthetic", seed, 3, params, size, faults=faults or {})
     return trial.prepare(specification, tasks.load("synthetic", **size).cohort(0), "cpu")
 
 
-def run(rounds: int, faults: Mapping[str, Any] | None = None, hospitals: int = 6, **params: Any) -> Run:
-    made = prepared(faults, hospitals, **params)
+def run(rounds: int, faults: Mapping[str, Any] | None = None, hospitals: int = 6, seed: int = 0, **params: Any) -> Run:
+    made = prepared(faults, hospitals, seed, **params)
     return Run(made.world, made.strategy, [made.strategy.open(made.world)]).go_on(rounds)
+
+
+HOSPITALS = tuple(f"hospital {number}" for number in range(1, 7))
+FOUNDERS = run(0, committee_size=3).call("committee", 1)  # drawn with the seed: the first is the only one of one seat
+FOUNDER, *TRAINERS = FOUNDERS[0], *(hospital for hospital in HOSPITALS if hospital != FOUNDERS[0])
 
 
 def half(_: Site, memory: Memory, cids: Sequence[str]) -> tuple[tuple[int, ...], Memory]:
@@ -393,8 +412,7 @@ POISONS: Mapping[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("poison", POISONS)
 def test_committee_keeps_a_poisoned_update_out(poison: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = prepared().world
-    villain = min(world.hospitals[1:], key=world.ledger.account)  # first among equals, so only its score keeps it out
+    villain = min(TRAINERS, key=prepared().world.ledger.account)  # first among equals: only its score keeps it out
     monkeypatch.setattr(module(), "TRAIN", poisoned_by(villain, POISONS[poison]))
     filtered = run(3)
     for epoch in (1, 2, 3):
@@ -421,29 +439,29 @@ def test_committee_rotates() -> None:
 
 
 def test_takes_the_first_to_arrive_and_does_not_wait_for_the_others() -> None:
-    ours = run(0, {"delay": {"hospital 2": 50.0}}, updates_wanted=4)
+    ours = run(0, {"delay": {TRAINERS[0]: 50.0}}, updates_wanted=4)
     started = ours.world.clock.now
-    assert "hospital 2" not in ours.go_on(1).call("updates", 1)[0]
+    assert TRAINERS[0] not in ours.go_on(1).call("updates", 1)[0]
     assert ours.world.clock.now - started < 50.0
 
 
 def test_absent_trainer_is_left_out_after_the_deadline() -> None:
-    ours = run(1, {"absent": {"hospital 3": [1]}})
-    assert ours.call("updates", 1)[0] == ("hospital 2", "hospital 4", "hospital 5", "hospital 6")
+    ours = run(1, {"absent": {TRAINERS[1]: [1]}})
+    assert sorted(ours.call("updates", 1)[0]) == sorted({*TRAINERS} - {TRAINERS[1]})
     assert len(ours.call("best", 1)[0]) == 3
     assert not np.array_equal(ours.states[0].weights, ours.states[1].weights)
 
 
 def test_round_without_its_only_member_is_lost_and_the_next_is_not() -> None:
-    ours = run(2, {"absent": {"hospital 1": [1]}})
+    ours = run(2, {"absent": {FOUNDER: [1]}})
     before, lost, after = ours.states
     np.testing.assert_array_equal(before.weights, lost.weights)
-    assert lost.committee == ("hospital 2",)
+    assert lost.committee == ours.call("updates", 1)[0][:1]
     assert not np.array_equal(lost.weights, after.weights)
 
 
 def test_absent_member_of_three_is_done_without() -> None:
-    ours = run(1, {"absent": {"hospital 2": [1]}}, committee_size=3)
+    ours = run(1, {"absent": {FOUNDERS[1]: [1]}}, committee_size=3)
     assert len(ours.call("best", 1)[0]) == 2
     assert ours.call("modelOf", 1) == hashlib.sha256(ours.states[1].weights.tobytes()).digest()
 
@@ -460,10 +478,54 @@ def test_too_few_at_set_up_are_refused_by_name() -> None:
 
 
 def test_who_was_away_at_set_up_registers_when_back() -> None:
-    ours = run(2, {"absent": {"hospital 1": [0, 1]}})
-    assert ours.states[0].committee == ("hospital 2",)
-    assert "hospital 1" in ours.call("updates", 2)[0]
-    assert ours.states[2].registered[-1] == "hospital 1"
+    ours = run(2, {"absent": {FOUNDER: [0, 1]}})
+    assert ours.states[0].committee == FOUNDERS[1:2]
+    assert FOUNDER in ours.call("updates", 2)[0]
+    assert ours.states[2].registered[-1] == FOUNDER
+
+
+def test_founders_are_drawn_and_not_the_first_by_number() -> None:
+    founders = [run(0, seed=seed).states[0].committee[0] for seed in range(12)]
+    assert founders == [run(0, seed=seed).states[0].committee[0] for seed in range(12)]
+    assert len(set(founders)) > 3
+
+
+def test_first_by_number_are_not_the_first_to_propose() -> None:
+    orders = [run(1, seed=seed).call("updates", 1)[0] for seed in range(3)]
+    assert any(list(order) != sorted(order) for order in orders)
+
+
+def test_every_hospital_is_in_time_once_although_fewer_are_wanted() -> None:
+    """In ten rounds of two updates; by number the last would never be."""
+    ours = run(10, updates_wanted=2)
+    trained = {trainer for epoch in range(1, 11) for trainer in ours.call("updates", epoch)[0]}
+    assert trained == set(HOSPITALS)
+
+
+def test_the_contract_is_in_a_block_before_the_hospitals_register() -> None:
+    receipts = run(0).world.ledger.receipts
+    assert [receipt.block - receipts[0].block for receipt in receipts[1:]] == [1] * 6
+
+
+def test_any_other_refusal_of_a_proposal_ends_the_trial() -> None:
+    ours = run(0)
+    with pytest.raises(Reverted, match="members do not train"):
+        module()._proposed(ours.world.at(ours.states[0].contract), FOUNDER, "a model")
+
+
+def test_copied_update_is_left_out_and_the_round_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trainers publish the same bytes; whoever proposes them first is the one taken."""
+    copiers = TRAINERS[:2]
+
+    def copy(site: Site, memory: Memory, update: Update) -> tuple[Update, Memory]:
+        return Update(np.ones_like(update.weights), 1, 0.0) if site.name in copiers else update, memory
+
+    monkeypatch.setattr(module(), "TRAIN", FIT.then(Query("copy", Kind.UPDATE, copy)).then(PUBLISH))
+    ours = run(1)
+    trainers, cids = ours.call("updates", 1)
+    assert len(trainers) == len(set(cids)) == 4
+    assert len({*trainers} & {*copiers}) == 1
+    assert not np.array_equal(ours.states[0].weights, ours.states[1].weights)
 
 
 def test_lower_median_and_counts_reach_the_contract() -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from chainward import codec, discovery, tasks
 from chainward.ledgers import artifacts
 from chainward.ledgers.consensus import Periodic
-from chainward.ledgers.evm import EvmLedger
+from chainward.ledgers.evm import EvmLedger, account_address
 from chainward.methods.aggregation import lower_median, mean, weighted_mean
 from chainward.methods.commitment import commitment
 from chainward.methods.contribution import ONE, fixed_contributions, fixed_point, refunds
@@ -46,6 +46,11 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def salt(auditor: str, model: str, number: int = 1) -> bytes:
+    """An auditor's salt for a model in a round: its address, then what only it knows."""
+    return bytes.fromhex(account_address(auditor)[2:]) + keccak(text=f"{auditor} on {model} in round {number}")[:12]
 
 
 def module() -> Any:
@@ -111,7 +116,7 @@ class Experiment:
         return self
 
     def salt(self, auditor: str, model: str) -> bytes:
-        return keccak(text=f"{auditor} on {model} in round {self.call('round')}")
+        return salt(auditor, model, self.call("round"))
 
     def committed(self, auditor: str, scores: Sequence[int], models: Sequence[str]) -> tuple[Any, Any]:
         pairs = zip(models, scores, strict=True)
@@ -219,7 +224,7 @@ def test_medians_agreement_and_contribution_are_kept() -> None:
     assert {(turn["reads"], turn["readers"], turn["duty"], turn["commitments"], turn["reveals"]) for turn in turns} == {
         (3, 3, 3, 3, 3)
     }
-    expected = commitment(keccak(text="b on c in round 1"), FIXED[1][2])
+    expected = commitment(salt("b", "c"), FIXED[1][2])
     assert experiment.call("pairOf", 1, "b", "c") == (expected, True, FIXED[1][2] + 1)
 
 
@@ -402,12 +407,72 @@ def test_revealed_scores_of_a_booted_agent_are_forgotten() -> None:
     assert [experiment.call("turnOf", 1, agent)[3:6] for agent in "ab"] == [(2, 2, 2), (2, 2, 2)]
 
 
-def test_a_stage_everybody_failed_starts_again() -> None:
-    experiment = training().late()
+FAILING: dict[str, Callable[[Experiment], Any]] = {
+    "nobody submits": lambda _: None,
+    "nobody reads": lambda experiment: experiment.submit(),
+    "nobody reads enough": lambda experiment: experiment.submit().retrieve("a", "ab").retrieve("b", "b"),
+    "nobody commits": lambda experiment: experiment.submit().retrieve(),
+    "nobody reveals": lambda experiment: experiment.submit().retrieve().commit(),
+}
+
+
+@pytest.mark.parametrize("how", FAILING)
+def test_a_stage_everybody_failed_ends_the_experiment_and_the_pool_is_shared_equally(how: str) -> None:
+    experiment = training(bond=7, reserve=1)
+    paid = [refund for _, refund in experiment.play().values()]
+    FAILING[how](experiment)
+    pool = experiment.call("pool")
+    assert pool % 3 > 0
+    events = experiment.late().send("b", "advance").events
+    assert ("ExperimentWoundUp", {"round": 2, "share": pool // 3}) in events
+    assert experiment.stage == module().Stage.OVER
+    shares = [pool // 3 + pool % 3, pool // 3, pool // 3]  # what flooring leaves goes to the first
+    assert [experiment.call("collectable", agent) for agent in "abc"] == [
+        refund + share for refund, share in zip(paid, shares, strict=True)
+    ]
+    assert experiment.call("pool") == 0
+    assert experiment.money() == 21
+    for agent in "abc":
+        experiment.send(agent, "collect")
+    assert experiment.money() == 0
+
+
+def test_who_was_booted_before_has_no_part_in_the_pool_shared_equally() -> None:
+    experiment = training().submit("ab").late()
+    experiment.send("b", "boot", "c")
     experiment.send("b", "advance")
-    assert experiment.stage == module().Stage.TRAINING
-    experiment.submit()
-    assert experiment.stage == module().Stage.RETRIEVING
+    experiment.late().send("a", "advance")
+    assert [experiment.call("collectable", agent) for agent in "abc"] == [
+        (3 * ETHER - RESERVE) // 2,
+        (3 * ETHER - RESERVE) // 2 + RESERVE,
+        0,
+    ]
+
+
+def test_an_experiment_that_was_wound_up_is_over() -> None:
+    experiment = training().late()
+    experiment.send("a", "advance")
+    with pytest.raises(Reverted, match="deadline not passed"):
+        experiment.late().send("a", "advance")
+    with pytest.raises(Reverted, match="not the stage"):
+        experiment.send("a", "submitData", "again")
+
+
+@pytest.mark.parametrize(("unreadable", "late"), [(7, 7), (8, 20)])
+def test_two_thirds_bear_a_third_of_twenty_and_more_lock_nothing(unreadable: int, late: int) -> None:
+    names = [f"agent {number}" for number in range(20)]
+    experiment = retrieving(agents=names).retrieve(names[unreadable:], names[unreadable:])
+    for name in names[:unreadable]:
+        experiment.retrieve([name], names)
+    stragglers = experiment.late().call("stragglers")
+    assert len(stragglers) == late
+    for name in stragglers[: late % 20]:
+        experiment.send(names[-1], "boot", name)
+    experiment.send(names[-1], "advance")
+    assert experiment.stage == (module().Stage.OVER if late == 20 else module().Stage.SCORING)
+    if late == 20:
+        assert {experiment.call("collectable", name) for name in names} == {ETHER}
+    assert experiment.call("pool") + sum(experiment.call("collectable", name) for name in names) == 20 * ETHER
 
 
 def test_enrolment_ends_at_its_deadline_with_those_who_came() -> None:
@@ -416,16 +481,32 @@ def test_enrolment_ends_at_its_deadline_with_those_who_came() -> None:
     assert (experiment.stage, experiment.members) == (module().Stage.TRAINING, ("a", "b"))
 
 
-def test_a_copied_commitment_is_refused_even_a_round_later() -> None:
+def test_an_own_commitment_is_refused_again_even_a_round_later() -> None:
     experiment = training()
     experiment.play()
     experiment.submit().retrieve()
-    for copied in (
-        commitment(keccak(text="a on a in round 1"), FIXED[0][0]),
-        experiment.call("pairOf", 1, "b", "c")[0],
-    ):
-        with pytest.raises(Reverted, match="commitment reused"):
-            experiment.send("c", "commitScores", ["a"], [copied])
+    with pytest.raises(Reverted, match="commitment reused"):
+        experiment.send("a", "commitScores", ["a"], [commitment(salt("a", "a"), FIXED[0][0])])
+
+
+@pytest.mark.parametrize("copier_first", [True, False])
+def test_a_copied_commitment_neither_hinders_its_author_nor_can_be_opened(copier_first: bool) -> None:
+    experiment = scoring().commit(FIXED[1:2], "b")
+    senders = "ca" if copier_first else "ac"
+    for sender in senders:
+        experiment.send(sender, "commitScores", *experiment.committed("a", FIXED[0], "abc"))
+    assert experiment.stage == module().Stage.REVEALING
+    if not copier_first:
+        experiment.reveal(FIXED[:1], "a")
+    with pytest.raises(Reverted, match="not the sender's salt"):
+        experiment.send("c", "revealScores", *experiment.opened("a", FIXED[0], "abc"))
+    experiment.reveal(FIXED[:2] if copier_first else FIXED[1:2], "ab" if copier_first else "b")
+    assert experiment.late().call("stragglers") == ("c",)
+
+
+def test_a_salt_begins_with_the_auditors_address() -> None:
+    experiment = Experiment()
+    assert "0x" + experiment.call("saltPrefix", "a").hex() == experiment.ledger.account("a").lower()
 
 
 def test_pairs_may_come_one_a_transaction() -> None:
@@ -469,7 +550,7 @@ def reveals(
 
 
 def secret(model: str) -> bytes:
-    return keccak(text=f"a on {model} in round 1")
+    return salt("a", model)
 
 
 def partly_committed() -> Experiment:
@@ -484,13 +565,13 @@ def partly_revealed() -> Experiment:
     return experiment
 
 
-def with_commitment(score: int, salt: bytes) -> Callable[[], Experiment]:
-    """Everybody committed, a to `score` of its own model under `salt`."""
+def with_commitment(score: int, under: bytes) -> Callable[[], Experiment]:
+    """Everybody committed, a to `score` of its own model under this salt."""
 
     def stage() -> Experiment:
         experiment = scoring()
         models, commitments = experiment.committed("a", FIXED[0], "abc")
-        hidden = keccak(salt + score.to_bytes(32, "big"))
+        hidden = keccak(under + score.to_bytes(32, "big"))
         experiment.send("a", "commitScores", models, [hidden, *commitments[1:]])
         return experiment.commit(FIXED[1:], "bc")
 
@@ -555,7 +636,8 @@ REFUSALS: list[tuple[str, Attempt]] = [
     ("lengths differ", reveals("ab", [secret("a"), secret("b")], FIXED[0][:1])),
     ("no such model", reveals("c", [secret("c")], FIXED[0][2:], booted_while_scoring)),
     ("already revealed", reveals("a", [secret("a")], FIXED[0][:1], partly_revealed)),
-    ("zero salt", reveals("a", [bytes(32)], [5], with_commitment(5, bytes(32)))),
+    ("not the sender's salt", reveals("a", [bytes(32)], [5], with_commitment(5, bytes(32)))),
+    ("not the sender's salt", reveals("a", [salt("b", "a")], [5], with_commitment(5, salt("b", "a")))),
     ("score above one", reveals("a", [secret("a")], [ONE + 1], with_commitment(ONE + 1, secret("a")))),
     ("commitment not opened", reveals("a", [secret("b")], FIXED[0][:1])),
     ("commitment not opened", reveals("a", [secret("a")], [FIXED[0][0] + 1])),
@@ -568,6 +650,7 @@ REFUSALS: list[tuple[str, Attempt]] = [
     ("no such auditor", after(lambda: tallying().medians(), "a", "tallyDataset", STRANGER)),
     ("already tallied", after(one_dataset, "b", "tallyDataset", "a")),
     ("datasets missing", after(one_dataset, "a", "closeRound")),
+    ("datasets missing", lambda: one_dataset().call("contributions")),
     ("deadline not passed", after(lambda: training().submit("ab"), "a", "advance")),
     ("deadline not passed", after(lambda: tallying().late(), "a", "advance")),
     ("deadline not passed", after(lambda: training().submit("ab"), "a", "boot", "c")),
@@ -863,6 +946,7 @@ def test_who_does_not_come_to_the_opening_takes_no_part() -> None:
     ready = prepared(rounds=1, faults={"absent": {"hospital 1": [0]}})
     *_, last = states(ready)
     assert set(last.contributions) == {"hospital 2", "hospital 3", "hospital 4"}
+    assert ready.world.ledger.receipts[0].sender == "hospital 2"  # the first that came deploys
 
 
 def test_a_round_nobody_comes_to_changes_nothing_and_costs_nobody_its_bond() -> None:
@@ -872,11 +956,97 @@ def test_a_round_nobody_comes_to_changes_nothing_and_costs_nobody_its_bond() -> 
     assert len(last.contributions) == 4
 
 
-def test_an_experiment_nobody_enrolled_in_is_opened_again() -> None:
-    ready = prepared(rounds=1, faults={"absent": {f"hospital {number}": [0] for number in range(1, 5)}})
-    opened, first = states(ready)
-    assert opened.contract != first.contract
-    assert len(first.contributions) == 4
+def test_after_rounds_nobody_came_to_the_bonds_come_back_and_a_new_experiment_opens() -> None:
+    ready = prepared(rounds=4, faults={"absent": {f"hospital {number}": [1, 2] for number in range(1, 5)}})
+    before = {name: ready.world.chain.balance(name) for name in ready.world.hospitals}
+    opened, *_, found, last = states(ready)
+    np.testing.assert_array_equal(found.weights, opened.weights)
+    assert ready.world.at(found.contract).call("stage") == module().Stage.OVER
+    assert opened.contract == found.contract != last.contract
+    assert len(last.contributions) == 4
+    assert sum(before.values()) - sum(map(ready.world.chain.balance, before)) == held(ready, last.contract)
+
+
+def test_an_experiment_nobody_came_to_is_opened_later() -> None:
+    ready = prepared(rounds=2, faults={"absent": {f"hospital {number}": [0, 1] for number in range(1, 5)}})
+    opened, first, second = states(ready)
+    assert opened.contract == first.contract == ""
+    np.testing.assert_array_equal(first.weights, opened.weights)
+    assert len(second.contributions) == 4
+
+
+def held(ready: trial.Trial, address: str) -> int:
+    """Wei an experiment still holds."""
+    return int(ready.world.ledger._read(address).balance)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("hospitals", "unreadable"), [(4, 3), (20, 8)])
+def test_too_many_models_of_no_numbers_end_the_experiment_not_the_trial(hospitals: int, unreadable: int) -> None:
+    kind = discovery.load("blockflow")
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        if site.name in site.hospitals[:unreadable] and not memory:  # in the first round
+            update = update._replace(weights=np.full_like(update.weights, np.nan))
+        return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+
+    ready = prepared(hospitals, rounds=2, strategy=varied(encrypt=encrypt))
+    before = {name: ready.world.chain.balance(name) for name in ready.world.hospitals}
+    opened, first = states(replace(ready, specification=replace(ready.specification, rounds=1)))
+    np.testing.assert_array_equal(first.weights, opened.weights)
+    assert first.contributions == {}
+    assert {name: ready.world.chain.balance(name) for name in before} == before
+    ready.world.begin(2)
+    second = ready.strategy.round(first, ready.world)
+    assert second.contract != first.contract
+    assert set(second.contributions) == set(ready.world.hospitals)
+    assert np.abs(second.weights - first.weights).max() > 0
+
+
+@pytest.mark.parametrize("hospitals", [4, 6])
+def test_answers_too_late_from_everybody_end_the_experiment_not_the_trial(hospitals: int) -> None:
+    """In time with a model, too late with what takes longer."""
+    faults = {"delay": {f"hospital {number}": 599.9 for number in range(1, hospitals + 1)}}
+    ready = prepared(hospitals, faults=faults)
+    opened, *_, last = states(ready)
+    np.testing.assert_array_equal(last.weights, opened.weights)
+    assert {receipt.function for receipt in ready.world.ledger.receipts} >= {"submitData", "advance", "collect"}
+    assert all(receipt.succeeded for receipt in ready.world.ledger.receipts)
+
+
+def test_answers_within_the_patience_are_in_time_for_every_stage() -> None:
+    ready = prepared(faults={"delay": {f"hospital {number}": 598.0 for number in range(1, 5)}})
+    (*_, late), (*_, prompt) = states(ready), states(prepared())
+    assert late.contributions == prompt.contributions
+    assert not {"boot", "advance"} & {receipt.function for receipt in ready.world.ledger.receipts}
+
+
+def test_the_merged_model_comes_from_another_if_the_first_asked_does_not_answer() -> None:
+    ready, asked = prepared(rounds=1), []
+    ask = ready.world.ask
+
+    def without_the_first(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
+        if what.name == "merge":
+            asked.append(who)
+            who = () if len(asked) == 1 else who
+        return ask(who, what, *arguments, **others)
+
+    ready.world.ask = without_the_first  # type: ignore[method-assign]
+    (*_, other), (*_, first) = states(ready), states(prepared(rounds=1))
+    assert len(asked) == 2
+    np.testing.assert_array_equal(other.weights, first.weights)
+
+
+def test_what_depends_on_others_comes_in_a_later_block() -> None:
+    ready = prepared(rounds=1)
+    states(ready)
+    blocks: dict[str, set[int]] = {}
+    for receipt in ready.world.ledger.receipts:
+        blocks.setdefault(receipt.function, set()).add(receipt.block)
+    order = ["constructor", "enrol", "submitData", "markRetrieved", "commitScores", "revealScores"]
+    order += ["commitMedian", "tallyDataset", "closeRound"]
+    assert list(blocks) == order
+    assert all(max(blocks[one]) < min(blocks[other]) for one, other in itertools.pairwise(order))
+    assert len(set().union(*(blocks[function] for function in order[2:]))) == 7
 
 
 def test_after_its_rounds_a_new_experiment_takes_everybody_in_again() -> None:
@@ -903,6 +1073,25 @@ def test_what_anybody_may_do_rotates() -> None:
 def test_the_record_holds_the_cut_off() -> None:
     assert blockflow().numbers(20) == {"agents": 20, "cutoff": 13, "experiment_rounds": 30}
     assert blockflow(majority=True).numbers(20)["cutoff"] == 11
+
+
+def test_the_published_track_is_the_papers() -> None:
+    """Noise, three rounds an experiment, a transaction a pair; bond 1, reserve 0.25, rho 0.5, cut-off 2/3, alpha 1."""
+    strategy = blockflow(**discovery.load("blockflow").card.published["params"])
+    published = (strategy.epsilon, strategy.experiment_rounds, strategy.pairs_a_transaction)
+    assert published == (1.0, 3, 1)
+    assert (strategy.bond, strategy.reserve, strategy.refund_fraction) == (1.0, 0.25, 0.5)
+    assert (strategy.majority, strategy.regularisation) == (False, 1.0)
+    ready = prepared(rounds=3, strategy=strategy)
+    *_, last = states(ready)
+    assert ready.world.at(last.contract).call("stage") == module().Stage.OVER
+    commits = [receipt for receipt in ready.world.ledger.receipts if receipt.function == "commitScores"]
+    assert len(commits) == 3 * 4 * 4
+
+
+def test_no_epsilon_is_reported() -> None:
+    assert "epsilon" not in blockflow(epsilon=1.0).numbers(20)
+    assert any(line.startswith("No epsilon is claimed") for line in discovery.load("blockflow").card.deviations)
 
 
 def test_the_world_is_not_needed_to_read_the_model() -> None:

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from chainward.methods.expectation_propagation import Gaussian
 from chainward.trials import trial
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.specification import Specification
-from chainward.world import HospitalAbsent, Reverted
+from chainward.world import Faults, HospitalAbsent, Kind, Reverted, World
 
 KEY = "explorer_chain"
 SMALL = {"hospitals": 4, "patients": 30}
@@ -343,20 +344,67 @@ def test_a_site_with_one_outcome_stays_outside():
     assert A not in {post["from"] for post in posts(ready)}
 
 
+def test_the_first_site_there_founds_the_chain():
+    ready = prepared(faults={"absent": {A: [0]}})
+    ready.strategy.open(ready.world)
+    assert ready.world.ledger.receipts[0].sender == B
+
+
+def test_errors_are_told_as_scores(monkeypatch):
+    """They say how well the model fits a site's patients, so they are no mere reference."""
+    kinds, ask = {}, World.ask
+
+    def asked(world, who, what, *rest, **options):
+        kinds[what.name] = what.replies
+        return ask(world, who, what, *rest, **options)
+
+    monkeypatch.setattr(World, "ask", asked)
+    run(prepared())
+    assert [kinds[name] for name in ("initialize", "update", "evaluate")] == [Kind.SCORES] * 3
+
+
+def test_who_acts_on_messages_acts_in_a_later_block():
+    ready = prepared()
+    run(ready)
+    receipts = ready.world.ledger.receipts
+    assert receipts[1].block > receipts[0].block  # the sites find the contract
+    for before, after in itertools.pairwise(receipts):
+        if after.function == "advance":
+            assert after.block > before.block
+
+
 def test_nobody_there_at_the_start_is_refused():
     with pytest.raises(HospitalAbsent, match="nobody with patients of both outcomes"):
         run(prepared(faults={"absent": {name: [0] for name in names(prepared())}}))
+
+
+def test_first_models_that_come_too_late_are_refused_by_name(monkeypatch):
+    ask = World.ask
+
+    def asked(world, who, what, *rest, **options):
+        world.faults = Faults(delay=dict.fromkeys(names(prepared()), 10_000.0) if what.name == "initialize" else {})
+        return ask(world, who, what, *rest, **options)
+
+    monkeypatch.setattr(World, "ask", asked)
+    with pytest.raises(HospitalAbsent, match="round 0 cannot go on without hospital 1, hospital 2"):
+        run(prepared())
+
+
+def test_central_explorer_without_records_is_refused_by_name():
+    faults = {"absent": {name: [0] for name in names(prepared())}}
+    with pytest.raises(HospitalAbsent, match="round 0 cannot go on without hospital 1, hospital 2"):
+        run(prepared(faults=faults, key="explorer_pooled"))
 
 
 # --- the contract ----------------------------------------------------------------------------------
 
 
 class Board:
-    """The contract of sites A, B and C, Omega = 3, waiting two blocks; a step is (sender, function, *arguments)."""
+    """The contract of A, B and C, Omega = 3, six blocks to train and two to evaluate; a step: (sender, what, *with)."""
 
-    def __init__(self, sites=(A, B, C), omega=3, waiting=2):
+    def __init__(self, sites=(A, B, C), omega=3, training=6, waiting=2):
         self.ledger, self.now = EvmLedger(Periodic()), 0.0
-        self.address = self.ledger.deploy("ExplorerChain", (sites, omega, waiting), A, 0, self.now).address
+        self.address = self.ledger.deploy("ExplorerChain", (sites, omega, training, waiting), A, 0, self.now).address
 
     def do(self, *steps):
         for sender, function, *arguments in steps:
@@ -398,14 +446,14 @@ REFUSED = [
     (clear(A), (A, "clear"), "already posted"),
     ([*CLEARED, FIRST[0]], FIRST[0], "already posted"),
     ([*UPDATED, (A, "evaluate", 1, 1)], (A, "evaluate", 1, 2), "already posted"),
-    ([*clear(A), (A, "wait", 2), NEXT], (B, "initialize", 1, M), "not cleared"),
+    ([*clear(A), (A, "wait", 6), NEXT], (B, "initialize", 1, M), "not cleared"),
     (CLEARED, (D, "initialize", 1, M), "not cleared"),
     (PASSED, (A, "update", 2, 1, M), "not the holder"),
     (PASSED, (C, "update", 1, 1, M), "wrong iteration"),
     (STARTED, (B, "update", 1, 100, M), "own model stays as it is"),
     (STARTED, (B, "update", 1, 99, N), "own model stays as it is"),
     (UPDATED, (D, "evaluate", 1, 1), "not a member"),
-    ([*clear(A, B), (A, "wait", 2), NEXT, *FIRST[:2], NEXT, UPDATED[-1]], (C, "evaluate", 1, 1), "not a member"),
+    ([*clear(A, B), (A, "wait", 6), NEXT, *FIRST[:2], NEXT, UPDATED[-1]], (C, "evaluate", 1, 1), "not a member"),
     (UPDATED, (B, "evaluate", 1, 1), "the holder made the model"),
     (UPDATED, (A, "evaluate", 2, 1), "wrong iteration"),
     (AGREED, NEXT, "consensus stands"),
@@ -415,8 +463,12 @@ REFUSED = [
     (STARTED, NEXT, "still waiting"),
     ([*UPDATED, (A, "evaluate", 1, 1)], NEXT, "still waiting"),
     ([*UPDATED, (A, "evaluate", 1, 1), (A, "wait", 1)], NEXT, "still waiting"),
-    ([(A, "wait", 2)], NEXT, "nobody posted"),
-    ([*CLEARED, (A, "wait", 2)], NEXT, "nobody posted"),
+    ([*clear(A, B), (A, "wait", 5)], NEXT, "still waiting"),
+    ([*CLEARED, *FIRST[:2], (A, "wait", 5)], NEXT, "still waiting"),
+    ([*STARTED, (A, "wait", 5)], NEXT, "still waiting"),
+    ([*PASSED, (A, "wait", 5)], NEXT, "still waiting"),
+    ([(A, "wait", 6)], NEXT, "nobody posted"),
+    ([*CLEARED, (A, "wait", 6)], NEXT, "nobody posted"),
     (AGREED, (C, "rejoin", 99), "the consensus is good enough"),
 ]
 
@@ -487,17 +539,26 @@ def test_a_phase_stays_open_to_late_posts_until_it_is_closed():
     assert board.see("holder") == C
 
 
+@pytest.mark.parametrize("steps", [clear(A), [*CLEARED, FIRST[0]], STARTED, PASSED], ids=["1", "2", "4", "4 again"])
+def test_nobody_is_shut_out_who_trains_longer_than_the_waiting_time(steps):
+    """Steps 1 and 2 wait for all S, and step 4 for the holder, which retrains: far longer than step 6's 5 s."""
+    board = Board().do(*steps, (A, "wait", 3))  # beyond the waiting time, which is two blocks
+    with pytest.raises(Reverted, match="still waiting"):
+        board.do(NEXT)
+    board.do((A, "wait", 3), NEXT)
+
+
 def test_a_missing_maker_s_first_model_goes_on_and_a_missing_holder_is_passed_over():
-    board = Board().do(*STARTED, (A, "wait", 2), NEXT)
+    board = Board().do(*STARTED, (A, "wait", 6), NEXT)
     assert (board.see("phase"), board.see("model")) == (EVALUATE, N)
-    board = Board().do(*PASSED, (A, "wait", 2), NEXT)
+    board = Board().do(*PASSED, (A, "wait", 6), NEXT)
     assert (board.see("holder"), board.see("iteration")) == (A, 2)
-    board.do((A, "wait", 2), (B, "advance"))
+    board.do((A, "wait", 6), (B, "advance"))
     assert (board.see("phase"), board.see("model")) == (CONSENSUS, N)
 
 
 def test_who_errs_as_much_on_the_consensus_rejoins_and_learns():
-    board = Board().do(*clear(A, B), (A, "wait", 2), NEXT, *FIRST[:2], NEXT)
+    board = Board().do(*clear(A, B), (A, "wait", 6), NEXT, *FIRST[:2], NEXT)
     board.do((B, "update", 1, 100, N), (A, "evaluate", 1, 1), NEXT)
     assert board.see("members") == (A, B)
     board.do((C, "rejoin", 100))
@@ -513,7 +574,7 @@ def test_a_member_with_new_patients_rejoins_and_is_counted_once():
 
 
 def test_who_rejoins_and_vanishes_leaves_the_consensus_as_it_was():
-    board = Board(omega=2).do(*PASSED, (C, "update", 2, 90, M), (A, "rejoin", 95), (A, "wait", 2), (B, "advance"))
+    board = Board(omega=2).do(*PASSED, (C, "update", 2, 90, M), (A, "rejoin", 95), (A, "wait", 6), (B, "advance"))
     assert (board.see("phase"), board.see("model"), board.see("errorE6")) == (CONSENSUS, M, 90)
 
 

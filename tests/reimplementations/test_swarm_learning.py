@@ -1,3 +1,5 @@
+import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from chainward import discovery, tasks
 from chainward.ledgers.consensus import Periodic
-from chainward.ledgers.evm import EvmLedger
+from chainward.ledgers.evm import EvmLedger, randao
 from chainward.trials import trial
 from chainward.trials.specification import Specification
 from chainward.world import Faults, Held, HospitalAbsent, Kind, Query, Reverted, World
@@ -177,12 +179,54 @@ def test_the_leader_is_drawn_by_the_block_from_those_ready():
     present, leaders = (FIRST, THIRD, FOURTH), []
     for event in events(ready, "LeaderElected"):
         block = event["deadline"] - ready.strategy.leader_blocks
-        drawn = keccak(encode(["bytes32", "uint64"], [keccak(block.to_bytes(32, "big")), event["round"]]))
+        drawn = keccak(encode(["bytes32", "uint64"], [randao(block), event["round"]]))
         assert event["leader"] == present[int.from_bytes(drawn, "big") % 3]
         leaders.append(event["leader"])
     assert len(leaders) == 8
     assert len(set(leaders)) > 1
     assert [event["leader"] for event in events(ready, "Merged")] == leaders
+
+
+def sent(ready, *functions):
+    """Function and block of the transactions that call one of `functions`."""
+    return [(one.function, one.block) for one in ready.world.ledger.receipts if one.function in functions]
+
+
+def test_who_acts_on_transactions_acts_in_a_later_block():
+    ready = prepared()
+    run(ready)
+    blocks = itertools.groupby(sent(ready, "constructor", "enrol", "checkIn", "elect", "deliver"), lambda one: one[0])
+    spans = [[block for _, block in group] for _, group in blocks]
+    assert len(spans) == 2 + 3 * 3
+    for before, after in itertools.pairwise(spans):
+        assert min(after) > max(before)
+
+
+def test_nobody_is_shut_out_while_check_in_is_open():
+    """Hospital 2 is away, so the round waits for it until its time is over, and only then does without it."""
+    ready = prepared(params={"check_in_blocks": 700}, faults={"absent": {SECOND: [1, 2]}})
+    run(ready, 2)
+    opened = [ready.world.ledger.receipts[0].block, sent(ready, "deliver")[0][1]]
+    assert [block - start for (_, block), start in zip(sent(ready, "close"), opened, strict=True)] == [701, 701]
+
+
+def test_with_everybody_in_nobody_waits():
+    ready = prepared(params={"check_in_blocks": 700})
+    run(ready)
+    assert sent(ready, "close") == []
+    assert ready.world.clock.now < 700 * 5.0
+
+
+def test_the_first_hospital_there_founds_the_swarm():
+    ready = prepared(faults={"absent": {FIRST: (0,)}})
+    state = ready.strategy.open(ready.world)
+    assert ready.world.ledger.receipts[0].sender == state.leader == SECOND
+
+
+def test_nobody_there_to_found_the_swarm_is_refused_by_name():
+    faults = {"absent": dict.fromkeys((FIRST, SECOND, THIRD, FOURTH), (0,))}
+    with pytest.raises(HospitalAbsent, match="round 0 cannot go on without hospital 1, hospital 2"):
+        run(prepared(faults=faults), 0)
 
 
 def test_updates_go_to_the_leader_alone_and_the_merged_model_to_hospitals():
@@ -236,7 +280,7 @@ def test_a_file_that_is_not_served_is_left_out_while_enough_remain(monkeypatch):
     ready = prepared(params={"min_peers": 3})
     state, _ = run(ready, 1)
     others = final_weights("fedavg", {"weighted": False}, {"absent": {gone[0]: (1,)}}, rounds=1)
-    np.testing.assert_array_equal(weights_of(ready, state), others)
+    np.testing.assert_allclose(weights_of(ready, state), others, atol=1e-7)
 
 
 # ------------------------------------------------------------------------------------------- hashes
@@ -274,16 +318,18 @@ def test_the_model_is_the_last_leaders():
 # ----------------------------------------------------------------------------------------- contract
 
 DIGEST = bytes(31) + b"\x01"
-PATIENCE = 4
+CHECK_IN, DRAW, MERGE = range(3)
+WINDOW, PATIENCE = 20, 4
 
 
 class Swarm:
-    """The contract with nodes a, b, c, d, at least two peers; each transaction has a block of its own."""
+    """The contract with nodes a, b, c, at least two peers; each transaction has a block of its own."""
 
-    def __init__(self, peers=2, patience=PATIENCE):
-        self.ledger = EvmLedger(Periodic())
+    def __init__(self, peers=2, patience=PATIENCE, window=WINDOW, nodes=("a", "b", "c"), ledger=None):
+        self.ledger = ledger or EvmLedger(Periodic())
         self.at = 0.0
-        self.address = self.ledger.deploy("SwarmLearning", [["a", "b", "c", "d"], peers, patience], "a", 0, 0.0).address
+        settings = [list(nodes), peers, window, patience]
+        self.address = self.ledger.deploy("SwarmLearning", settings, "a", 0, 0.0).address
 
     def send(self, function, *arguments, sender):
         self.wait(1)
@@ -316,6 +362,7 @@ def ready_in(round_, *nodes):
 
 
 ENROLLED = tuple(("enrol", 1, node) for node in "abc")
+TWO_READY = (*ENROLLED, *ready_in(1, "a", "b"))
 READY = (*ENROLLED, *ready_in(1, "a", "b", "c"))
 MERGING = (*READY, ("elect", "a"))
 MERGED = (*MERGING, ("deliver", 1, DIGEST, "cid", "leader"))
@@ -331,13 +378,19 @@ MERGED = (*MERGING, ("deliver", 1, DIGEST, "cid", "leader"))
         ([("checkIn", 1, DIGEST, "a")], "not enrolled"),
         ([*ENROLLED, ("checkIn", 2, DIGEST, "a")], "not the current round"),
         ([*MERGED, ("checkIn", 1, DIGEST, "a")], "not the current round"),
-        ([*ENROLLED, *ready_in(1, "a", "b"), ("elect", "a"), *ready_in(1, "c")], "check-in is closed"),
+        ([*TWO_READY, WINDOW, ("close", "a"), *ready_in(1, "c")], "check-in is closed"),
+        ([*TWO_READY, WINDOW, ("close", "a"), ("elect", "a"), *ready_in(1, "c")], "check-in is closed"),
         ([*ENROLLED, *ready_in(1, "a", "a")], "already checked in"),
-        ([*ENROLLED, *ready_in(1, "a", "b"), ("elect", "c")], "not checked in"),
+        ([*READY, ("close", "a")], "check-in is closed"),
+        ([*MERGING, ("close", "a")], "check-in is closed"),
+        ([*ENROLLED, *ready_in(1, "a"), WINDOW, ("close", "a")], "too few peers"),
+        ([*TWO_READY, WINDOW - 12, ("close", "a")], "check-in open"),
+        ([*TWO_READY, ("elect", "a")], "check-in open"),
+        ([*TWO_READY, WINDOW, ("elect", "a")], "check-in open"),
+        ([*TWO_READY, WINDOW, ("close", "a"), ("elect", "c")], "not checked in"),
         ([*READY, ("elect", "stranger")], "not checked in"),
         ([*MERGED, ("elect", "a")], "not checked in"),
         ([*MERGING, ("elect", "b")], "leader already elected"),
-        ([*ENROLLED, *ready_in(1, "a"), ("elect", "a")], "too few peers"),
         ([*READY, ("replaceLeader", "a")], "no leader to replace"),
         ([*MERGED, PATIENCE, ("replaceLeader", "a")], "no leader to replace"),
         ([*MERGING, PATIENCE - 2, ("replaceLeader", "a")], "the leader still has time"),
@@ -356,17 +409,90 @@ def test_the_contract_refuses(steps, reason):
 
 
 @pytest.mark.parametrize(
-    ("peers", "patience", "reason"),
+    ("settings", "reason"),
     [
-        (0, 4, "minimum of peers out of range"),
-        (5, 4, "minimum of peers out of range"),
-        (2, 0, "a leader needs time"),
+        ({"peers": 0}, "minimum of peers out of range"),
+        ({"peers": 4}, "minimum of peers out of range"),
+        ({"patience": 0}, "a leader needs time"),
+        ({"window": 0}, "training needs time"),
+        ({"nodes": ("a", "b", "a")}, "certified twice"),
     ],
 )
-def test_a_swarm_that_could_never_merge_is_refused(peers, patience, reason):
+def test_a_swarm_that_could_never_merge_is_refused(settings, reason):
     with pytest.raises(Reverted) as refusal:
-        Swarm(peers, patience)
+        Swarm(**settings)
     assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize("steps", [READY[:-1], (*MERGING, PATIENCE)], ids=["check-in", "replacement"])
+def test_the_leader_is_drawn_in_a_later_block_than_the_ready_are_settled(steps):
+    """Else who settles them, being the last to check in or the one to replace, would know the draw beforehand."""
+    swarm = Swarm().play(*steps)
+    settling = ("replaceLeader",) if swarm.call("leader") in "abc" else READY[-1][:-1]
+    swarm.send(*settling, sender="c")
+    (someone, *_) = swarm.call("participants")[0]
+    with pytest.raises(Reverted) as refusal:
+        swarm.ledger.send(swarm.address, "elect", (), someone, 0, swarm.at)
+    assert refusal.value.reason == "drawn in a later block"
+    assert swarm.play(("elect", someone)).call("leader") in "abc"
+
+
+# forward(address target, bytes data): call the target with the data, and revert with its words if it does
+FORWARDER = "60443580606 45f375f5f825f5f6004355af13d5f5f3e601c573d5ffd5b00".replace(" ", "")
+
+
+@pytest.fixture
+def forwarding(tmp_path):
+    """A ledger with a contract that does at the swarm's what it is told to."""
+    abi = [{"type": "function", "name": "forward", "outputs": [], "inputs": [{"type": "address"}, {"type": "bytes"}]}]
+    code = f"60{len(FORWARDER) // 2:02x}8060095f395ff3{FORWARDER}"  # returns what follows
+    (tmp_path / "Forwarder.json").write_text(json.dumps({"contract": "Forwarder", "abi": abi, "bytecode": f"0x{code}"}))
+    return EvmLedger(Periodic(), (tmp_path,))
+
+
+def forwarded(swarm, forwarder, signature, kinds=(), arguments=()):
+    swarm.wait(1)
+    data = keccak(text=signature)[:4] + encode(kinds, arguments)
+    swarm.ledger.send(forwarder, "forward", (swarm.address, data), "attacker", 0, swarm.at)
+
+
+def test_a_contract_cannot_try_draws_until_it_likes_one(forwarding):
+    """It could elect, look who leads and revert, block after block. It may be a node in all else."""
+    forwarder = forwarding.deploy("Forwarder", (), "attacker", 0, 0.0).address
+    swarm = Swarm(nodes=("a", "b", forwarder), ledger=forwarding)
+    swarm.play(("enrol", 1, "a"), ("enrol", 1, "b"), *ready_in(1, "a", "b"))
+    forwarded(swarm, forwarder, "enrol(uint8)", ["uint8"], [1])
+    forwarded(swarm, forwarder, "checkIn(uint64,bytes32)", ["uint64", "bytes32"], [1, DIGEST])
+    assert swarm.call("readyCount") == 3
+    with pytest.raises(Reverted) as refusal:
+        forwarded(swarm, forwarder, "elect()")
+    assert refusal.value.reason == "no contract may draw"
+    assert swarm.play(("elect", "b")).call("leader") in ("a", "b", forwarder)
+
+
+def test_the_last_certified_node_closes_the_check_in():
+    swarm = Swarm().play(*TWO_READY)
+    assert swarm.call("phase") == CHECK_IN
+    assert swarm.play(*ready_in(1, "c")).call("phase") == DRAW
+    assert swarm.play(("elect", "c")).call("phase") == MERGE
+
+
+def test_a_node_that_has_not_enrolled_is_not_shut_out_either():
+    """Else the first to enrol could begin the first round before the others have come."""
+    swarm = Swarm().play(("enrol", 1, "a"), ("enrol", 1, "b"), *ready_in(1, "a", "b"))
+    with pytest.raises(Reverted, match="check-in open"):
+        swarm.play(("close", "a"))
+    swarm.play(("enrol", 1, "c"), *ready_in(1, "c"), ("elect", "a"))
+    assert swarm.call("participants")[0] == ("a", "b", "c")
+
+
+def test_anyone_may_close_the_check_in_when_its_time_is_over():
+    swarm = Swarm().play(*TWO_READY, WINDOW - 11, ("close", "stranger"), ("elect", "b"))
+    assert swarm.call("leader") in ("a", "b")
+
+
+def test_who_is_late_may_still_check_in_until_it_is_closed():
+    assert Swarm().play(*TWO_READY, 10 * WINDOW, *ready_in(1, "c")).call("readyCount") == 3
 
 
 def test_a_round_on_chain():
@@ -375,9 +501,10 @@ def test_a_round_on_chain():
     assert swarm.call("participants") == (("a", "b", "c"), (1, 1, 1), (DIGEST,) * 3)
     swarm.play(("deliver", 1, DIGEST, "cid", "leader"))
     assert swarm.call("latest") == (leader, DIGEST, "cid")
-    assert (swarm.call("round"), swarm.call("readyCount"), swarm.call("deadline")) == (2, 0, 0)
+    assert (swarm.call("round"), swarm.call("readyCount"), swarm.call("phase")) == (2, 0, CHECK_IN)
+    assert swarm.call("deadline") == swarm.ledger.receipts[-1].block + WINDOW
     assert swarm.call("participants") == ((), (), ())
-    swarm.play(*ready_in(2, "c", "a"), ("elect", "c"))
+    swarm.play(*ready_in(2, "c", "a"), WINDOW, ("close", "c"), ("elect", "c"))
     assert swarm.call("leader") in ("a", "c")
     assert swarm.call("participants")[0] == ("c", "a")
 
@@ -387,6 +514,7 @@ def test_anyone_may_have_a_silent_leader_replaced():
     silent = swarm.call("leader")
     swarm.play(PATIENCE - 1, ("replaceLeader", "stranger"))
     assert sorted([silent, *swarm.call("participants")[0]]) == ["a", "b", "c"]
+    swarm.play(("elect", "follower"))
     assert swarm.call("leader") in swarm.call("participants")[0]
     with pytest.raises(Reverted, match="not the leader"):
         swarm.send("deliver", 1, DIGEST, "late", sender=silent)
@@ -402,9 +530,9 @@ def test_too_few_after_a_silent_leader_open_the_check_in_again():
     swarm = Swarm(peers=3).play(*MERGING)
     silent = swarm.call("leader")
     swarm.play(PATIENCE, ("replaceLeader", "d"))
-    assert (swarm.call("readyCount"), swarm.call("deadline")) == (2, 0)
+    assert (swarm.call("readyCount"), swarm.call("phase")) == (2, CHECK_IN)
     present = swarm.call("participants")[0]
-    with pytest.raises(Reverted, match="too few peers"):
+    with pytest.raises(Reverted, match="check-in open"):
         swarm.send("elect", sender=present[0])
     swarm.play(*ready_in(1, silent), ("elect", silent))
     assert swarm.call("participants")[0] == (*present, silent)

@@ -62,8 +62,16 @@ def equals(statistic: str, quoted: float) -> dict[str, Any]:
     return {"name": "equals", "task": "heart", "statistic": statistic, "quoted": quoted}
 
 
-PAIRED = {"name": "paired_within", "task": "heart", "other": "theirs", "reproduced": 0.01, "partly": 0.3}
-SPREAD = {"name": "spread_within", "task": "heart", "parameter": "noise", "reproduced": 0.1, "partly": 0.3}
+PAIRED = {"name": "paired_within", "task": "heart", "other": "theirs", "reproduced": 0.01, "partly": 0.3, "seeds": 1}
+SPREAD = {
+    "name": "spread_within",
+    "task": "heart",
+    "parameter": "noise",
+    "values": [0.0, 0.5],
+    "reproduced": 0.1,
+    "partly": 0.3,
+    "seeds": 1,
+}
 
 
 # --- a quoted figure -----------------------------------------------------------------------------
@@ -110,9 +118,12 @@ def test_close_to_needs_a_trial() -> None:
 def test_patients_of_one_class_decide_nothing(rule: dict[str, Any]) -> None:
     only = {"labels": (1,) * 8, "judge": rule}
     trials = [record(**only), record("theirs", labels=(1,) * 8)]
-    trials += [record(**only, params={"noise": noise}) for noise in (0, 1)]
+    trials += [record(**only, params={"noise": noise}) for noise in (0.0, 0.5)]
     found = verdict(*trials)
-    assert (found["verdict"], found["why"]) == (NOT_TESTABLE, "a seed tests patients of one class only; see benchmarks/claims.toml")
+    assert (found["verdict"], found["why"]) == (
+        NOT_TESTABLE,
+        "a seed tests patients of one class only; see benchmarks/claims.toml",
+    )
 
 
 # --- a quoted count ------------------------------------------------------------------------------
@@ -204,10 +215,19 @@ def test_spread_within(second: Sequence[float], expected: str) -> None:
 
 
 @pytest.mark.parametrize("other", [{"noise": 0.0}, {}, {"noise": 1.0, "size": 2}])
-def test_spread_within_needs_two_variants_by_that_parameter(other: dict[str, Any]) -> None:
+def test_spread_within_needs_every_value_by_that_parameter(other: dict[str, Any]) -> None:
     found = verdict(record(judge=SPREAD, params={"noise": 0.0}), record(judge=SPREAD, params=other, seed=1))
     assert found["verdict"] == NOT_TESTABLE
-    assert "variants of ours by noise" in found["why"]
+    assert "ours with noise 0.5" in found["why"]
+
+
+def test_too_few_seeds_decide_nothing() -> None:
+    paired = {**PAIRED, "seeds": 2}
+    found = verdict(record(judge=paired), record("theirs"))
+    assert (found["verdict"], found["why"][:12]) == (NOT_TESTABLE, "1 of 2 seeds")
+    spread = {**SPREAD, "seeds": 2}
+    found = verdict(*(record(judge=spread, params={"noise": noise}) for noise in (0.0, 0.5)))
+    assert (found["verdict"], found["why"][:18]) == (NOT_TESTABLE, "fewer than 2 seeds")
 
 
 # --- all claims ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ HOSPITALS = ("A", "B", "C", "D")
 SIZES = {"A": 10, "B": 20, "C": 30, "D": 40}
 
 # A FLOP takes 0.1 s, a round trip 1 s, a byte 1 s; whoever takes longer than 100 s is given up.
-SPEEDS = Speeds(flops_per_s=10.0, round_trip_s=1.0, bits_per_s=8.0, patience_s=100.0)
+SPEEDS = Speeds(flops_per_s=10.0, round_trip_s=1.0, bits_per_s=8.0, patience_s=100.0, jitter=0.0)
 
 ASK = Query("ask", Kind.UPDATE)
 COUNT = Query("count", Kind.STATISTICS)
