@@ -36,9 +36,8 @@ class DirectoryStore:
             raise ChainwardError(f"what is stored under {cid} is not what was put there")
         return data
 
-    @property
-    def content(self) -> dict[str, bytes]:
-        """Everything by its CIDv1, for a checkpoint."""
+    def snapshot(self) -> Mapping[str, bytes]:
+        """Return everything by its CIDv1."""
         return {path.name: path.read_bytes() for path in self._folder.glob("*") if path.suffix != ".part"}
 
     def restore(self, content: Mapping[str, bytes]) -> None:

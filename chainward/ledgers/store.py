@@ -30,6 +30,10 @@ class MemoryStore:
             raise ChainwardError(f"nothing is stored under {cid}")
         return self.content[cid]
 
+    def snapshot(self) -> Mapping[str, bytes]:
+        """Return all content."""
+        return self.content
+
     def restore(self, content: Mapping[str, bytes]) -> None:
         """Put back the content of a checkpoint."""
         self.content.update(content)

@@ -30,7 +30,7 @@ class Checkpoint:
         saved = self._read()
         if saved is None:
             return None, []
-        world.store.restore(saved["store"])  # type: ignore[attr-defined]
+        world.store.restore(saved["store"])
         world.ledger.restore(saved["ledger"])
         world.engine.restore(saved["memories"])
         world.clock.now = saved["now"]
@@ -45,7 +45,7 @@ class Checkpoint:
         document = {
             "state": codec.fields(state),
             "entries": tuple(entries),
-            "store": world.store.content,  # type: ignore[attr-defined]
+            "store": world.store.snapshot(),
             "ledger": world.ledger.snapshot(),
             "memories": world.engine.snapshot(),
             "now": world.clock.now,

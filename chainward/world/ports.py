@@ -164,3 +164,9 @@ class Store(Protocol):
 
     def get(self, cid: str) -> bytes:
         """Return what `put` kept under `cid`."""
+
+    def snapshot(self) -> Mapping[str, bytes]:
+        """Return what must be saved with a checkpoint, by content id."""
+
+    def restore(self, content: Mapping[str, bytes]) -> None:
+        """Put back what `snapshot` returned."""

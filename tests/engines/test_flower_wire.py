@@ -90,7 +90,7 @@ def test_directory_store_gives_the_ids_of_the_one_in_memory(tmp_path: Any) -> No
     cid = store.put(b"content")
     assert cid == MemoryStore().put(b"content")
     assert DirectoryStore(tmp_path / "store").get(cid) == b"content"
-    assert store.content == {cid: b"content"}
+    assert store.snapshot() == {cid: b"content"}
 
 
 @pytest.mark.parametrize("cid", ["nothing", "../secret", ""])

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
 from hand_assembled import FIXTURES
 from nodes import own
-from web3 import HTTPProvider
 
 from chainward.errors import ChainwardError
 from chainward.ledgers import build
@@ -22,6 +20,9 @@ from chainward.ledgers.brownie import PASSWORD
 from chainward.ledgers.node import NodeLedger
 from chainward.ledgers.shared_chain import SharedChain
 from chainward.world import Reverted
+
+Account = pytest.importorskip("eth_account", reason="the brownie extra is not installed").Account
+HTTPProvider = pytest.importorskip("web3", reason="the brownie extra is not installed").HTTPProvider
 
 pytestmark = pytest.mark.node
 

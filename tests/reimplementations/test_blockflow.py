@@ -910,7 +910,7 @@ def test_a_model_of_no_numbers_is_read_by_nobody_and_eliminated() -> None:
 def test_models_are_published_for_the_other_hospitals_only() -> None:
     ready = prepared(rounds=1)
     states(ready)
-    published = [codec.decode(data) for data in ready.world.store.content.values()]  # type: ignore[attr-defined]
+    published = [codec.decode(data) for data in ready.world.store.snapshot().values()]
     assert [sorted(item["keys"]) for item in published] == [
         [other for other in ready.world.hospitals if other != name] for name in ready.world.hospitals
     ]

@@ -99,7 +99,7 @@ def test_the_authors_figures_come_out(task):
     first, second, errors_1, errors_2, mean_1, mean_2, textbook = ORACLE[task]
     ready = of_authors(task)
     _, one, two = run(ready)
-    models = [ready.world.fetch(cid) for cid in ready.world.store.content]
+    models = [ready.world.fetch(cid) for cid in ready.world.store.snapshot()]
     assert len(models) == 3
     for site, model, (train, test) in zip(ready.cohort.hospitals, models[:2], (first, second), strict=True):
         assert site_auc(ready, model, site.train) == pytest.approx(train, abs=5e-7)
