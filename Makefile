@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit regressions bench contracts contracts-check contracts-test gas-snapshot clean
+.PHONY: help demo test lint unit regressions bench contracts contracts-check contracts-test flower-test gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -48,7 +48,8 @@ unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
 		unset CHROMIUM; \
 		echo "No chromium or chrome found: the browser tests are skipped. Set CHROMIUM to name one."; \
 	fi; \
-	set -x; $(BIN)/pytest tests -n $(JOBS) --dist loadfile --benchmark-disable
+	set -x; $(BIN)/pytest tests -n $(JOBS) --dist loadfile --benchmark-disable \
+		--ignore-glob="*test_flower_*" --ignore-glob="*test_brownie*" --ignore-glob="*test_on_ray*"
 
 regressions: .venv/.dev
 	$(BIN)/pytest benchmarks $(BENCH) --benchmark-min-rounds=3 --benchmark-max-time=0.2
@@ -69,6 +70,11 @@ contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test
 	@$(with_node); mkdir -p contracts/build/home; export HOME="$$PWD/contracts/build/home" PATH="$$PWD/$(BIN):$$PATH"; \
 	(cd contracts; . ./setup-brownie.sh; set -x; brownie compile; brownie test; brownie run deploy); \
 	set -x; $(BIN)/pytest tests/ledgers/test_brownie.py tests/ledgers/test_brownie_shared.py
+
+# These start Ray, a SuperLink and SuperNodes, so they run one after another.
+flower-test: .venv/.flower ## Test the engines that run on Flower, and sweeps on Ray
+	$(BIN)/pytest tests/engines/test_flower_wire.py tests/engines/test_flower_stock.py \
+		tests/engines/test_flower_simulation.py tests/engines/test_flower_deployment.py tests/trials/test_on_ray.py
 
 gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
 	$(BIN)/python contracts/gas_snapshot.py
@@ -93,6 +99,10 @@ clean: ## Remove the environment, caches and every report but the reference
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch .venv/.core $@
+
+.venv/.flower: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,flower]'
+	@touch .venv/.core .venv/.dev $@
 
 .venv/.brownie: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,brownie]'

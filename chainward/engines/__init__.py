@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainward.errors import UnknownName
+from chainward.errors import ChainwardError, UnknownName
 
 if TYPE_CHECKING:
     from chainward.engines.sites import Sites
@@ -21,16 +22,25 @@ ENGINES = {
 }
 
 
-def build(name: str, sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> Engine:
-    """Return the engine called `name` over these sites; one outside this process has its own copy of `strategy`.
+def load(name: str) -> ModuleType:
+    """Return the module of the engine called `name`.
 
     Raises:
         UnknownName: there is none.
+        ChainwardError: it needs a package that is not installed.
     """
     if name not in ENGINES:
         raise UnknownName(f"no engine is called {name!r}; there is {', '.join(ENGINES)}")
-    module = import_module(f"chainward.engines.{name.replace('-', '_')}")
-    engine: Engine = module.build(sites, strategy, options)
+    try:
+        return import_module(f"chainward.engines.{name.replace('-', '_')}")
+    except ModuleNotFoundError as error:
+        extra = name.partition("-")[0]
+        raise ChainwardError(f"{name} needs {error.name}: pip install 'chainward[{extra}]'") from None
+
+
+def build(name: str, sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> Engine:
+    """Return the engine called `name` over these sites; one outside this process has its own copy of `strategy`."""
+    engine: Engine = load(name).build(sites, strategy, options)
     return engine
 
 

@@ -44,11 +44,11 @@ class HospitalApp(ClientApp):
         return Message(RecordDict({CONFIG: record}), reply_to=message)
 
     def _place(self, context: Context) -> Place:
-        found = context.node_config
+        found, run = context.node_config, f"-{context.run_id}" if "memory-per-run" in context.run_config else ""
         if "directory" in found:
-            return Place(Path(str(found["directory"])), Path(str(found["store"])))
+            return Place(Path(str(found["directory"])), Path(str(found["store"])), run)
         root = Path(self._root or str(context.run_config["hospitals"]))
-        return Place(root / str(found["partition-id"]), root / "store")
+        return Place(root / str(found["partition-id"]), root / "store", run)
 
     def _query(self, action: str, asked: ConfigRecord, place: Place) -> bytes:
         if action == "hello":

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from chainward import codec, discovery
@@ -18,12 +19,13 @@ from chainward.engines.flower_store import DirectoryStore
 from chainward.engines.flower_wire import dumps, loads
 from chainward.engines.networks import TaskNetwork
 from chainward.engines.sites import Sites
+from chainward.errors import ChainwardError
 from chainward.files import replace_file
 from chainward.strategy import Strategy
 from chainward.tasks.base import Cohort, HospitalRecords, Records, Training
 from chainward.world import Answer, Query
 
-RECORDS, MEMORY = "records.cbor", "memory.cbor"
+RECORDS = "records.cbor"
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,22 @@ class Settings:
         return cls(**{**document, "hospitals": tuple(document["hospitals"])})
 
 
+def settings_of(sites: Sites, strategy: Strategy[Any]) -> Settings:
+    """Return what the hospitals of a trial must know."""
+    hospitals = tuple(sites.training_rows)
+    return Settings(strategy.card.key, codec.fields(strategy), asdict(sites.training), sites.seed, hospitals)
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a hospital keeps its own, and the folder of the content store that all share."""
+    """Where a hospital keeps its own, and the folder of the content store that all share.
+
+    A directory that serves several runs has a memory for each `run`.
+    """
 
     directory: Path
     store: Path
+    run: str = ""
 
     def admit(self, name: str, records: Records) -> None:
         """Give the hospital its training patients; a memory that is there stays."""
@@ -69,13 +81,16 @@ class Place:
 
     def memory(self) -> Mapping[str, Any] | None:
         """Return what the hospital's local functions last kept, None before the first."""
-        path = self.directory / MEMORY
-        memory: Mapping[str, Any] | None = loads(path.read_bytes()) if path.is_file() else None
+        memory: Mapping[str, Any] | None = loads(self._memory.read_bytes()) if self._memory.is_file() else None
         return memory
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Keep the hospital's memory."""
-        replace_file(self.directory / MEMORY, dumps(memory))
+        replace_file(self._memory, dumps(memory))
+
+    @property
+    def _memory(self) -> Path:
+        return self.directory / f"memory{self.run}.cbor"
 
 
 def places(root: Path, rows: Mapping[str, Records]) -> dict[str, Place]:
@@ -100,10 +115,17 @@ def run(place: Place, settings: str, query: Callable[[Strategy[Any]], Query], pa
 
 
 def held(place: Place, settings: str, name: str) -> Any:
-    """Return the weights the hospital holds under `name`, else the task's first weights."""
+    """Return the weights [P] the hospital holds under `name`, else the task's first weights.
+
+    Raises:
+        ChainwardError: what it holds is no model; its secrets and records are not for anybody to read.
+    """
     _, engine = _opened(place, settings)
     engine.sites.memories[place.name()] = place.memory() or {}
-    return engine.held(place.name(), name)
+    found = engine.held(place.name(), name)
+    if np.shape(found) != (engine.sites.network.parameters,):
+        raise ChainwardError(f"what is kept as {name!r} is no model")
+    return found
 
 
 @lru_cache(maxsize=32)

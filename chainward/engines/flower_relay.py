@@ -5,9 +5,9 @@ from __future__ import annotations
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from chainward.engines.flower import serve
 from chainward.engines.flower_app import HospitalApp
 from chainward.engines.flower_bridge import connect
+from chainward.engines.flower_exchange import serve
 
 server = ServerApp()
 client = HospitalApp()

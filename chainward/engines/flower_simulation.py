@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from chainward.engines.flower import FlowerEngine, RemoteExchange, serve
+from chainward.engines.flower import FlowerEngine
 from chainward.engines.flower_app import HospitalApp
 from chainward.engines.flower_bridge import Bridge, connect
+from chainward.engines.flower_exchange import RemoteExchange, serve
 from chainward.engines.flower_hospital import places
 from chainward.engines.flower_processes import Processes
 from chainward.engines.flower_store import DirectoryStore

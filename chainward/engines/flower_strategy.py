@@ -11,7 +11,8 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result
 from flwr.serverapp.strategy import Strategy as FlowerBase
 
-from chainward.engines.flower import FlowerEngine, GridExchange
+from chainward.engines.flower import FlowerEngine
+from chainward.engines.flower_exchange import GridExchange
 from chainward.engines.flower_store import DirectoryStore
 from chainward.engines.sites import Sites
 from chainward.errors import ChainwardError

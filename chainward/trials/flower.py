@@ -28,6 +28,7 @@ def run_config(specification: Specification, root: Path, timeout_s: float) -> di
         "timeout": timeout_s,
         "hospitals": str(root / "hospitals"),
         "report": str(root / "report"),
+        "memory-per-run": True,
     }
 
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from chainward import discovery, ledgers, tasks
-from chainward.engines import ENGINES
+from chainward import discovery, engines, ledgers, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import LEDGERS
 from chainward.trials.specification import Specification
@@ -168,8 +167,10 @@ def _infinite(value: Any, where: str = "") -> Iterator[str]:
 
 def _check(plan: Plan) -> None:
     """Refuse names, parameters and hospitals that do not exist before anything runs."""
-    if plan.engine not in ENGINES:
-        raise ChainwardError(f"engine: no engine is called {plan.engine!r}; there is {', '.join(ENGINES)}")
+    try:
+        engines.load(plan.engine)
+    except ChainwardError as error:
+        raise ChainwardError(f"engine: {error}") from None
     if plan.ledger.name not in LEDGERS:
         raise ChainwardError(f"ledger.name: no ledger is called {plan.ledger.name!r}; there is {', '.join(LEDGERS)}")
     for where in _infinite(plan.model_dump()):

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from flower_runs import alive, assert_agree, marked, observe, prepared, run
 
 from chainward.cli import group
-from chainward.engines.flower_deployment import Federation
+from chainward.engines.flower_federation import Federation
 from chainward.engines.flower_hospital import places
 from chainward.testing.small import completed, run_small
 from chainward.world import HospitalAbsent
@@ -47,7 +47,7 @@ def test_agrees_with_cohort(key: str) -> None:
 def test_hospital_leaves_and_rejoins_with_its_memory() -> None:
     """Away in round 2: as under a plan's fault, except that here its process is gone."""
     two = {"rounds": 3, "task_params": {"hospitals": 2, "patients": 60}}
-    ready = prepared("local_only", ENGINE, "synthetic", engine_params={"timeout_s": 25}, **two)
+    ready = prepared("local_only", ENGINE, "synthetic", engine_params={"timeout_s": 20}, **two)
     world, federation = ready.world, ready.world.engine.federation
     away, _ = world.hospitals
     try:
@@ -117,7 +117,7 @@ def _record(folder: Path, federation: Federation) -> dict[str, Any]:
 DRIVER = """
 import sys, time
 from pathlib import Path
-from chainward.engines.flower_deployment import Federation
+from chainward.engines.flower_federation import Federation
 from chainward.engines.flower_hospital import places
 from chainward.tasks import load
 

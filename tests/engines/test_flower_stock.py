@@ -12,8 +12,7 @@ pytest.importorskip("flwr", reason="needs the flower extra: pip install 'chainwa
 from flower_runs import observe, prepared
 
 from chainward import codec, discovery
-from chainward.engines.flower import settings_of
-from chainward.engines.flower_hospital import places
+from chainward.engines.flower_hospital import places, settings_of
 from chainward.engines.flower_processes import Processes
 from chainward.errors import ChainwardError, UnknownName
 from chainward.testing.resuming import run_with_interruptions
@@ -110,7 +109,8 @@ app = ServerApp()
 def main(grid, context):
     for name in names:
         random.seed(name)
-        result = getattr(strategy, name)().start(grid, ArrayRecord([np.load(first)]), num_rounds=3)
+        stock = getattr(strategy, name)(min_available_nodes=4)  # nodes appear one by one
+        result = stock.start(grid, ArrayRecord([np.load(first)]), num_rounds=3)
         np.save(f"{root}/{name}.npy", result.arrays.to_numpy_ndarrays()[0])
 
 ray = {"include_dashboard": False, "log_to_driver": False}

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flower_runs import prepared
 
 from chainward import discovery
+from chainward.engines.flower_hospital import Place, held, places, settings_of
 from chainward.engines.flower_store import DirectoryStore
 from chainward.engines.flower_wire import Question, answer_document, answer_of, dumps, loads
 from chainward.errors import ChainwardError
@@ -106,3 +108,18 @@ def test_directory_store_refuses_changed_content(tmp_path: Any) -> None:
     (tmp_path / cid).write_bytes(b"other")
     with pytest.raises(ChainwardError, match="not what was put"):
         store.get(cid)
+
+
+def test_hospital_shows_models_and_no_secrets(tmp_path: Any) -> None:
+    ready = prepared("local_only", "cohort")
+    sites = ready.world.engine.sites
+    place = places(tmp_path, sites.training_rows)[ready.world.hospitals[0]]
+    settings = settings_of(sites, ready.strategy).text()
+    weights = np.ones(ready.network.parameters, dtype=np.float32)
+    place.remember({"weights": weights, "secrets": {"Hungary": (b"salt", 1)}, "update": Update(weights, 1, 0.0)})
+    np.testing.assert_array_equal(held(place, settings, "weights"), weights)
+    np.testing.assert_array_equal(held(place, settings, "nothing"), ready.world.initial_weights())
+    with pytest.raises(ChainwardError, match="no model"):
+        held(place, settings, "secrets")
+    assert isinstance((place.memory() or {})["update"], Update)
+    assert Place(place.directory, place.store, "-2").memory() is None  # another run begins with nothing

@@ -1,0 +1,147 @@
+"""The processes of one deployment: a SuperLink, and a SuperNode a hospital that can be ended and started again."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from chainward.engines.flower_bridge import Bridge
+from chainward.engines.flower_certificates import certificates, node_keys
+from chainward.engines.flower_hospital import Place
+from chainward.engines.flower_processes import Processes
+from chainward.errors import ChainwardError
+
+_APP = """[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "chainward-relay"
+version = "1.0.0"
+description = "Carries a trial's questions to the hospitals"
+license = "Apache-2.0"
+dependencies = []
+
+[tool.hatch.build.targets.wheel]
+packages = ["."]
+
+[tool.flwr.app]
+publisher = "chainward"
+
+[tool.flwr.app.components]
+serverapp = "relay:server"
+clientapp = "relay:client"
+
+[tool.flwr.app.config]
+bridge = ""
+hospitals = 0
+timeout = 0.0
+"""
+
+_RELAY = '''"""Both sides of the relay; everything is in chainward."""
+
+from chainward.engines.flower_relay import client, server
+
+__all__ = ["client", "server"]
+'''
+
+
+@dataclass
+class Federation:
+    """The processes of one deployment. A hospital's SuperNode can be ended and started again."""
+
+    root: Path
+    places: Mapping[str, Place]
+    insecure: bool
+    timeout_s: float
+
+    def __post_init__(self) -> None:
+        self.processes = Processes(self.root)
+        self.nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self._port, self._home = free_port(), self.root / "home"
+
+    def open(self) -> None:
+        """Start the SuperLink and every hospital's SuperNode."""
+        self._link()
+        for name in self.places:
+            self.join(name)
+
+    def register(self, public: Path) -> None:
+        """Tell the SuperLink a public key that it may let in."""
+        self.processes.call("register", "flwr", "supernode", "register", str(public), "here", home=self._home)
+
+    def join(self, name: str) -> None:
+        """Start the SuperNode of one hospital, with a new key: Flower takes a lost node for present for a minute, and
+        does not let its key in meanwhile."""
+        place = self.places[name]
+        private, public = node_keys(place.directory)
+        if not self.insecure:
+            self.register(public)
+        secure = ["--root-certificates", str(self._authority), "--auth-supernode-private-key", str(private)]
+        number = list(self.places).index(name)
+        self.nodes[name] = self.processes.start(
+            f"supernode-{number}",
+            "flower-supernode",
+            *(["--insecure"] if self.insecure else secure),
+            *("--superlink", f"127.0.0.1:{self._port}", "--port", str(free_port())),
+            *("--node-config", f'directory="{place.directory}" store="{place.store}"'),
+            home=place.directory / "home",
+        )
+
+    def leave(self, name: str) -> None:
+        """End the SuperNode of one hospital, without a goodbye."""
+        self.processes.end(self.nodes.pop(name))
+
+    def _link(self) -> None:
+        self._authority, certificate, key = certificates(self.root / "tls")
+        secure = ["--ssl-ca-certfile", self._authority, "--ssl-certfile", certificate, "--ssl-keyfile", key]
+        self._home.mkdir()
+        trust = "insecure = true" if self.insecure else f'root-certificates = "{self._authority}"'
+        (self._home / "config.toml").write_text(
+            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self._port}"\n{trust}\n'
+        )
+        self.link = self.processes.start(
+            "superlink",
+            "flower-superlink",
+            *(["--insecure"] if self.insecure else [*map(str, secure), "--enable-supernode-auth"]),
+            *("--host", "127.0.0.1", "--port", str(self._port), "--disable-runtime-dependency-installation"),
+            *("--fleet-api-address", f"127.0.0.1:{free_port()}"),
+            *("--control-api-address", f"127.0.0.1:{free_port()}"),
+            home=self._home,
+        )
+        self._await_port()
+
+    def _await_port(self) -> None:
+        end = time.monotonic() + self.timeout_s
+        while time.monotonic() < end and self.link.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise ChainwardError(f"the SuperLink did not start: {self.processes.tail('superlink')}")
+
+    def submit(self, app: Path, config: str) -> None:
+        """Start a run of the Flower app in a folder, with this configuration over the app's own."""
+        more = ["--run-config", config] if config else []
+        self.processes.call("run", "flwr", "run", str(app), "here", *more, home=self._home)
+
+    def relay(self) -> Connection:
+        """Start the run that carries a trial's questions and return the connection to its ServerApp."""
+        app, bridge = self.root / "app", Bridge(self.root / "bridge")
+        app.mkdir()
+        (app / "pyproject.toml").write_text(_APP)
+        (app / "relay.py").write_text(_RELAY)
+        self.submit(app, f'bridge="{bridge.path}" hospitals={len(self.places)} timeout={self.timeout_s:.1f}')
+        return bridge.accept(self.link, self.timeout_s, lambda: self.processes.tail("superlink"))
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
