@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,5 +60,6 @@ def ended(process_group: int) -> bool:
 
 def kill_node(ledger: NodeLedger) -> None:
     for process in members(group(ledger)):
-        if "anvil" in Path(f"/proc/{process}/comm").read_text():
-            os.kill(process, signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended since it was listed
+            if "anvil" in Path(f"/proc/{process}/comm").read_text():
+                os.kill(process, signal.SIGKILL)
