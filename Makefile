@@ -52,12 +52,12 @@ unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
 		--ignore-glob="*test_flower_*" --ignore-glob="*test_brownie*" --ignore-glob="*test_on_ray*"
 
 regressions: .venv/.dev
-	$(BIN)/pytest benchmarks $(BENCH) --benchmark-min-rounds=3 --benchmark-max-time=0.2
+	$(BIN)/pytest benchmarks $(BENCH) -m "not slow" --benchmark-min-rounds=3 --benchmark-max-time=0.2
 
 # Baselines of another machine, or none yet, are worth a remark and no failure.
 bench: ANYWHERE := -W default::pytest_benchmark.logger.PytestBenchmarkWarning
 bench: .venv/.dev ## Time everything and compare with the committed baselines
-	$(BIN)/pytest benchmarks $(BENCH) --benchmark-compare --benchmark-sort=name $(ANYWHERE)
+	CHAINWARD_BENCH=1 $(BIN)/pytest benchmarks $(BENCH) --benchmark-compare --benchmark-sort=name $(ANYWHERE)
 
 contracts: contracts/node_modules/.package-lock.json ## Compile the Solidity sources into contracts/artifacts/
 	@$(with_node); cd contracts && node compile.mjs

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from chainward.engines.batches import Indices, padded
+from chainward.engines.descent import Batches, descend
 from chainward.engines.in_process import Fitted, InProcessEngine, Job
-from chainward.engines.networks import TaskNetwork, flat, load_flat
+from chainward.engines.networks import TaskNetwork
 from chainward.engines.sites import Sites
 
 
@@ -25,62 +25,46 @@ def train_cohort(
     shares: npt.NDArray[np.float32],
     learning_rate: float,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Train K networks for S steps of gradient descent, each on its own batches, with one backward pass a step.
+    """Train K networks for S steps of gradient descent, each on its own batches.
 
-    Weights are [K, P], features [N, d] and labels [N] of all hospitals together, `rows` and `shares` [K, S, B] as
-    from `padded`. The summed loss has a gradient for network k that depends on rows k alone. Returns
-    the weights [K, P] and the mean loss [K] over the steps.
+    Weights are [K, P], features [N, d + 1] (the last column ones) and labels [N] of all hospitals together, `rows` and
+    `shares` [S, K, B] as from `padded`. Returns the weights [K, P] and the mean loss [K] over the steps.
     """
-    module = network.build(len(weights))
-    load_flat(module, torch.as_tensor(weights, device=network.device))
-    parameters = list(module.parameters())
-    index = torch.as_tensor(rows, device=network.device)
-    share = torch.as_tensor(shares, device=network.device)
-    losses = torch.zeros(len(weights), device=network.device)
-    for step in range(index.shape[1]):
-        batch = index[:, step]
-        each = binary_cross_entropy_with_logits(module(features[batch]), labels[batch], reduction="none")
-        loss = (each * share[:, step]).sum(dim=1)
-        gradients = torch.autograd.grad(loss.sum(), parameters)
-        with torch.no_grad():
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.sub_(gradient, alpha=learning_rate)
-            losses += loss
-    return flat(parameters).cpu().numpy(), (losses / index.shape[1]).cpu().numpy()
+    device = network.device
+    batches = Batches(features, labels, torch.as_tensor(rows, device=device), torch.as_tensor(shares, device=device))
+    trained, losses = descend(network, torch.as_tensor(weights, device=device), batches, learning_rate)
+    return trained.cpu().numpy(), losses.cpu().numpy()
+
+
+def with_ones(features: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return features [N, d + 1], the last column ones, so that a bias is one more weight."""
+    return np.column_stack([features, np.ones(len(features), dtype=np.float32)]).astype(np.float32, copy=False)
 
 
 class CohortEngine(InProcessEngine):
-    """Trains the asked hospitals together."""
+    """Trains the asked hospitals together, as many at a time as one processor core's cache has room for."""
 
     apportioned = True
 
     def __init__(self, sites: Sites) -> None:
         super().__init__(sites)
-        starts = np.cumsum([0, *(len(rows) for rows in sites.training_rows.values())])
+        device, records = sites.network.device, sites.training_rows.values()
+        starts = np.cumsum([0, *map(len, records)])
         self._offset = dict(zip(sites.training_rows, starts.tolist(), strict=False))
-        self._features = self._joined("features")
-        self._labels = self._joined("labels")
+        self._features = torch.as_tensor(with_ones(np.concatenate([r.features for r in records])), device=device)
+        self._labels = torch.as_tensor(np.concatenate([r.labels for r in records], dtype=np.float32), device=device)
+        self.together = 32 if device.type == "cpu" else 4_096
 
     def fit(self, jobs: list[Job]) -> list[Fitted]:
         """Train every job's network; each is given an equal share of the measured time."""
         started = time.perf_counter()
-        widest = max(len(batch) for job in jobs for batch in job.schedule)
+        widest = max(job.schedule.shape[1] for job in jobs)
         rows, shares = padded([job.schedule for job in jobs], [self._offset[job.party] for job in jobs], widest)
-        weights, losses = train_cohort(
-            self.sites.network,
-            np.stack([job.weights for job in jobs]),
-            self._features,
-            self._labels,
-            rows,
-            shares,
-            self.sites.training.learning_rate,
-        )
+        weights = np.stack([job.weights for job in jobs])
+        rate = self.sites.training.learning_rate
+        trained, losses = train_cohort(self.sites.network, weights, self._features, self._labels, rows, shares, rate)
         seconds = (time.perf_counter() - started) / len(jobs)
-        return [Fitted(own, float(loss), seconds) for own, loss in zip(weights, losses, strict=True)]
-
-    def _joined(self, name: str) -> torch.Tensor:
-        arrays = [getattr(rows, name).astype(np.float32) for rows in self.sites.training_rows.values()]
-        return torch.as_tensor(np.concatenate(arrays), device=self.sites.network.device)
+        return [Fitted(own, loss, seconds) for own, loss in zip(trained, losses.tolist(), strict=True)]
 
 
 def build(sites: Sites, *_: Any) -> CohortEngine:

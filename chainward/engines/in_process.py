@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainward.engines.batches import Indices, batches
+from chainward.engines.batches import Indices, schedule, seen
 from chainward.engines.sites import Sites
 from chainward.world import Answer, Cost, Held, Query, Update
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One party's training: from which weights [P], on which rows of its patients in each step."""
+    """One party's training: from which weights [P], on which rows [S, B] of its patients in each step."""
 
     party: str
     weights: npt.NDArray[np.float32]
-    schedule: list[Indices]
+    schedule: Indices
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """What training gave one party: weights [P], mean loss over the steps, measured seconds."""
 
@@ -34,9 +34,10 @@ class Fitted:
 
 
 class InProcessEngine(ABC):
-    """Runs local functions one party after another; `fit` trains all asked parties."""
+    """Runs local functions one party after another; `fit` trains the asked parties, at most `together` at a time."""
 
     apportioned = False
+    together = 1
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
@@ -53,11 +54,12 @@ class InProcessEngine(ABC):
         """Run `query` at every party in `requests`."""
         if query.local is not None or not requests:
             return {party: self.sites.run(party, query.steps, payload, label) for party, payload in requests.items()}
-        jobs = [self._job(party, payload, f"{label}/{query.name}") for party, payload in requests.items()]
-        fitted = self.fit(jobs)
-        return {
-            job.party: self._answer(query.tail, job, result, label) for job, result in zip(jobs, fitted, strict=True)
-        }
+        answers: dict[str, Answer] = {}
+        for parties in np.array_split(list(requests), -(-len(requests) // self.together)):
+            jobs = [self._job(str(party), requests[party], f"{label}/{query.name}") for party in parties]
+            for job, fitted in zip(jobs, self.fit(jobs), strict=True):
+                answers[job.party] = self._answer(query.tail, job, fitted, label)
+        return answers
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return who was enrolled, and every party's memory."""
@@ -82,12 +84,14 @@ class InProcessEngine(ABC):
         training = self.sites.training
         weights = self.held(party, payload.name) if isinstance(payload, Held) else payload
         patients = len(self.sites.training_rows[party])
-        schedule = batches(self.sites.rng(party, label), patients, training.local_steps, training.batch_size)
-        return Job(party, np.asarray(weights, dtype=np.float32), schedule)
+        rows = schedule(self.sites.rng(party, label), patients, training.local_steps, training.batch_size)
+        return Job(party, np.asarray(weights, dtype=np.float32), rows)
 
     def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer:
         update = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)
-        flops = 6.0 * self.sites.network.parameters * sum(map(len, job.schedule))
+        training = self.sites.training
+        rows = seen(update.samples, training.local_steps, training.batch_size)
+        flops = 6.0 * self.sites.network.parameters * rows
         if tail is None:
             return Answer(update, Cost(flops, 0, (), 0, fitted.seconds))
         return self.sites.run(job.party, tail.steps, update, label, flops, fitted.seconds)

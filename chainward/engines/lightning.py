@@ -15,16 +15,16 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from chainward.engines.batches import Indices, batches
+from chainward.engines.batches import Indices, schedule, trimmed
 from chainward.engines.in_process import Fitted, InProcessEngine, Job
-from chainward.engines.networks import Perceptrons, TaskNetwork, flat, load_flat
+from chainward.engines.networks import Convolutions, Perceptrons, TaskNetwork, flat, load_flat
 from chainward.engines.sites import Sites
 
 
 class Classifier(lightning.LightningModule):
     """One network of a task as an ordinary LightningModule: binary cross-entropy, plain gradient descent."""
 
-    def __init__(self, network: Perceptrons, learning_rate: float) -> None:
+    def __init__(self, network: Perceptrons | Convolutions, learning_rate: float) -> None:
         super().__init__()
         self.network = network
         self.learning_rate = learning_rate
@@ -58,8 +58,8 @@ def train(
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
     """Train one network from weights [P] for so many steps on features [n, d] and return its weights [P]."""
-    schedule = batches(rng, len(labels), steps, batch_size)
-    return fit(network, learning_rate, features, labels, weights, schedule)[0]
+    rows = schedule(rng, len(labels), steps, batch_size)
+    return fit(network, learning_rate, features, labels, weights, rows)[0]
 
 
 def fit(
@@ -68,17 +68,17 @@ def fit(
     features: npt.NDArray[Any],
     labels: npt.NDArray[Any],
     weights: npt.NDArray[np.float32],
-    schedule: list[Indices],
+    rows: Indices,
 ) -> tuple[npt.NDArray[np.float32], float]:
-    """Train one network from weights [P] on the given batches; return its weights [P] and the mean loss."""
+    """Train one network from weights [P] on batches of rows [S, B]; return its weights [P] and the mean loss."""
     module = network.build(1)
     load_flat(module, torch.as_tensor(np.array(weights)[None], device=network.device))
-    rows = TensorDataset(torch.as_tensor(features.astype(np.float32)), torch.as_tensor(labels.astype(np.float32)))
-    loader = DataLoader(rows, batch_sampler=[batch.tolist() for batch in schedule])
+    patients = TensorDataset(torch.as_tensor(features.astype(np.float32)), torch.as_tensor(labels.astype(np.float32)))
+    loader = DataLoader(patients, batch_sampler=[batch.tolist() for batch in trimmed(rows)])
     classifier = Classifier(module, learning_rate)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on loaders and log intervals, and deprecations inside the library
-        _trainer(network.device, len(schedule)).fit(classifier, loader)
+        _trainer(network.device, len(rows)).fit(classifier, loader)
     trained = flat(list(module.to(network.device).parameters()))[0].cpu().numpy()
     return trained, float(torch.stack(classifier.losses).mean())
 

@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv1d, pad
 
 from chainward.methods.randomness import stream
 from chainward.tasks.base import Training
+
+KERNEL = 3
 
 
 class BatchedLinear(nn.Module):
@@ -21,12 +24,46 @@ class BatchedLinear(nn.Module):
 
     def __init__(self, models: int, inputs: int, outputs: int) -> None:
         super().__init__()
+        self.fan_in = inputs
         self.weight = nn.Parameter(torch.zeros(models, inputs, outputs))
         self.bias = nn.Parameter(torch.zeros(models, 1, outputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Apply layer k to rows k."""
         return torch.baddbmm(self.bias, inputs, self.weight)
+
+
+class BatchedConvolution(nn.Module):
+    """K causal convolutions over time at once, one group each: [n, K * i, t] to ReLU of [n, K * o, t]."""
+
+    def __init__(self, models: int, inputs: int, outputs: int, dilation: int) -> None:
+        super().__init__()
+        self.fan_in, self.dilation = inputs * KERNEL, dilation
+        self.weight = nn.Parameter(torch.zeros(models, outputs, inputs, KERNEL))
+        self.bias = nn.Parameter(torch.zeros(models, outputs))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Apply convolution k to the channels k; what is before the first time is zero."""
+        before = pad(inputs, ((KERNEL - 1) * self.dilation, 0))
+        weight, groups = self.weight.flatten(0, 1), len(self.weight)
+        return torch.relu(conv1d(before, weight, self.bias.flatten(), dilation=self.dilation, groups=groups))
+
+
+class Convolutions(nn.Module):
+    """K temporal convolutional networks with one logit: a patient's features are one sequence, in their order."""
+
+    def __init__(self, models: int, channels: int) -> None:
+        super().__init__()
+        first = BatchedConvolution(models, 1, channels, dilation=1)
+        second = BatchedConvolution(models, channels, channels, dilation=2)
+        self.layers = nn.ModuleList([first, second, BatchedLinear(models, channels, 1)])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits [K, n] for features [K, n, d]: two convolutions, the mean over time, a linear layer."""
+        models, rows, _ = inputs.shape
+        convolved = self.layers[1](self.layers[0](inputs.transpose(0, 1)))
+        output: Tensor = self.layers[2](convolved.mean(dim=2).reshape(rows, models, -1).transpose(0, 1))
+        return output.squeeze(-1)
 
 
 class Perceptrons(nn.Module):
@@ -62,13 +99,15 @@ class TaskNetwork:
     """A task's network under a flat float32 weight vector [P]."""
 
     def __init__(self, features: int, training: Training, device: torch.device) -> None:
-        self.features = features
-        self.hidden = training.hidden if training.network == "mlp" else 0
+        self.kind, self.features = training.network, features
+        self.hidden = 0 if training.network == "logistic" else training.hidden
         self.device = device
         self.parameters = sum(parameter.numel() for parameter in self.build(1).parameters())
 
-    def build(self, models: int) -> Perceptrons:
+    def build(self, models: int) -> Perceptrons | Convolutions:
         """Return `models` networks as one batched module, all weights zero."""
+        if self.kind == "tcn":
+            return Convolutions(models, self.hidden).to(self.device)
         return Perceptrons(models, self.features, self.hidden).to(self.device)
 
     def initial(self, seed: int) -> npt.NDArray[np.float32]:
@@ -76,8 +115,8 @@ class TaskNetwork:
         rng = stream(seed, "initial weights")
         parts = []
         for layer in self.build(1).layers:
-            assert isinstance(layer, BatchedLinear)
-            bound = 1 / math.sqrt(layer.weight.shape[1])
+            assert isinstance(layer, BatchedLinear | BatchedConvolution)
+            bound = 1 / math.sqrt(layer.fan_in)
             count = layer.weight.numel() + layer.bias.numel()
             parts.append(rng.uniform(-bound, bound, count))
         return np.concatenate(parts).astype(np.float32)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from eth_utils.address import is_address, to_checksum_address
+
+checksummed = lru_cache(maxsize=65_536)(to_checksum_address)
+"""An address as results show it; the same few come back in every transaction."""
 
 
 class Accounts:
@@ -19,7 +23,7 @@ class Accounts:
     def of(self, party: str) -> str:
         """Return the address of a party's account, opening it on first use."""
         if party not in self._address_of:
-            address = to_checksum_address(self._open_account(party))
+            address = checksummed(self._open_account(party))
             self._address_of[party], self._party_of[address.lower()] = address, party
         return self._address_of[party]
 
@@ -40,14 +44,15 @@ class Accounts:
     def named(self, kind: str, value: Any) -> Any:
         """Return one result with addresses of accounts replaced by party names."""
         if kind == "address":
-            return self._party_of.get(value.lower(), to_checksum_address(value))
+            return self._party_of.get(value.lower(), checksummed(value))
         if kind.startswith("address["):
             return tuple(self.named("address", item) for item in value)
         return value
 
     def _addressed(self, kind: str, value: Any) -> Any:
         if kind == "address":
-            return value if is_address(value) else self.of(value)
+            known = self._address_of.get(value)
+            return known or (value if is_address(value) else self.of(value))
         if kind.startswith("address["):
             return [self._addressed("address", item) for item in value]
         return value

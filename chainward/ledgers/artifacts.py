@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,20 @@ from eth_utils.crypto import keccak
 
 from chainward.errors import ChainwardError
 from chainward.folders import ARTIFACTS
+
+_WORDS: Mapping[str, Callable[[bytes], Any]] = {
+    "address": lambda word: f"0x{word[12:].hex()}",
+    "bytes32": bytes,
+    "uint256": lambda word: int.from_bytes(word, "big"),
+}
+
+
+def decoded(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
+    """Decode ABI values; where all are words of the commonest types, without the library, which takes many times as
+    long and checks the padding of what an EVM made itself."""
+    if len(data) == 32 * len(kinds) and all(kind in _WORDS for kind in kinds):
+        return tuple(_WORDS[kind](data[32 * number :][:32]) for number, kind in enumerate(kinds))
+    return abi_decode(kinds, data)
 
 
 @dataclass(frozen=True)
@@ -32,7 +46,7 @@ class Function:
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
         """Return the results."""
-        return abi_decode(self.outputs, data)
+        return decoded(self.outputs, data)
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,12 @@ class Event:
 
     def decode(self, topics: Iterable[bytes], data: bytes) -> dict[str, Any]:
         """Return the arguments by name; indexed dynamic values stay the hashes they are in a log."""
-        indexed = iter(list(topics)[1:])
-        plain = iter(abi_decode([kind for _, kind, is_indexed in self.arguments if not is_indexed], data))
-        return {
-            name: abi_decode([kind], next(indexed))[0] if is_indexed else next(plain)
-            for name, kind, is_indexed in self.arguments
-        }
+        indexed = iter(decoded(self._kinds(True), b"".join(list(topics)[1:])))
+        plain = iter(decoded(self._kinds(False), data))
+        return {name: next(indexed if is_indexed else plain) for name, _, is_indexed in self.arguments}
+
+    def _kinds(self, indexed: bool) -> tuple[str, ...]:
+        return tuple(kind for _, kind, is_indexed in self.arguments if is_indexed == indexed)
 
 
 @dataclass(frozen=True)

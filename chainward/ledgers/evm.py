@@ -9,19 +9,19 @@ underneath; so every transaction starts cold and is billed as on a node.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyrevm
 from eth_abi.abi import encode as abi_encode
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from chainward.errors import ChainwardError
 from chainward.ledgers import outcomes
-from chainward.ledgers.accounts import Accounts
+from chainward.ledgers.accounts import Accounts, checksummed
 from chainward.ledgers.artifacts import Artifact, find
 from chainward.ledgers.consensus import BlockTimes, block_times
 from chainward.ledgers.fees import floor_gas
@@ -30,7 +30,7 @@ from chainward.world.ports import Receipt, Reverted
 BLOCK_GAS_LIMIT = 30_000_000
 ENDOWMENT_WEI = 10**24
 _COINBASE = "0x" + 40 * "0"
-_ACCOUNT = re.compile(r"(0x[0-9a-f]{40}): Account \{ info.*?storage: \{(.*?)\}, status: AccountStatus\(")
+_ACCOUNT, _STORAGE, _STATUS = ": Account { info", "storage: {", "}, status: AccountStatus("
 _SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: (\d+), present_value: (\d+) \}")
 _REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*)")
 
@@ -58,7 +58,9 @@ class EvmLedger:
         self._contracts: dict[str, Artifact] = {}
         self._accounts = Accounts(self._open_account)
         self._nonces: dict[str, int] = {}
+        self._written: dict[str, tuple[int, int, bool]] = {}
         self._pending = _Pending()
+        self._seen = -1
         self._log: list[tuple[Any, ...]] = []
 
     def account(self, party: str) -> str:
@@ -165,7 +167,7 @@ class EvmLedger:
             artifact.contract,
             function,
             sender,
-            to_checksum_address(address) if address else "",
+            checksummed(address) if address else "",
             result.gas_used,
             max(result.gas_used, floor_gas(data)),
             len(data),
@@ -188,6 +190,9 @@ class EvmLedger:
         return filled > 0 and filled + gas > self._gas_limit
 
     def _set_block(self, number: int) -> None:
+        if number == self._seen:
+            return
+        self._seen = number
         time, mixed = int(self._blocks.time(number)), randao(number, self._seed)
         self._evm.set_block_env(
             pyrevm.BlockEnv(number=number, timestamp=time, prevrandao=mixed, gas_limit=self._gas_limit, basefee=0)
@@ -196,9 +201,9 @@ class EvmLedger:
     def _keep(self, checkpoint: pyrevm.JournalCheckpoint, caller: str) -> None:
         """Write what the open transaction changed to the database, under an empty journal."""
         accounts = {address.lower(): info for address, info in self._evm.journal_state.items()}
-        journal = self._evm.journal_str
-        changes = [(address, _SLOT.findall(storage)) for address, storage in _ACCOUNT.findall(journal)]
+        changes = [(address, _SLOT.findall(storage)) for address, storage in _storages(self._evm.journal_str)]
         self._evm.revert(checkpoint)
+        self._nonces[caller.lower()] = self._nonces.get(caller.lower(), 0) + 1
         for address, slots in changes:
             if address == _COINBASE:
                 continue
@@ -208,7 +213,6 @@ class EvmLedger:
             for slot, before, after in slots:
                 if before != after:
                     self._write_slot(address, int(slot), int(after))
-        self._count_nonce(caller)
 
     def _open_account(self, party: str) -> str:
         address = account_address(party)
@@ -217,8 +221,12 @@ class EvmLedger:
 
     def _write(self, address: str, balance: int, nonce: int, code: bytes | None) -> None:
         nonce = self._nonces.get(address.lower(), nonce)
+        written = (balance, nonce, code is not None)
+        if self._written.get(address.lower()) == written:  # a contract's code never changes, and is long
+            return
         info = pyrevm.AccountInfo(balance=balance, nonce=nonce, code=code)  # type: ignore[call-arg]  # its stub lags
         self._evm.insert_account_info(address, info)
+        self._written[address.lower()] = written
 
     def _write_slot(self, address: str, slot: int, value: int) -> None:
         checkpoint = self._evm.snapshot()
@@ -242,9 +250,20 @@ class EvmLedger:
 
 def account_address(party: str) -> str:
     """Return the address of a party on a chain of one's own, the same on each."""
-    return to_checksum_address(keccak(text=f"chainward account {party}")[-20:])
+    return checksummed(keccak(text=f"chainward account {party}")[-20:])
 
 
+def _storages(journal: str) -> Iterator[tuple[str, str]]:
+    """Yield address and storage of each account in revm's journal. Codes make it long: `find` skips them quickly."""
+    account = journal.find(_ACCOUNT)
+    while account >= 0:
+        start = journal.index(_STORAGE, account) + len(_STORAGE)
+        end = journal.index(_STATUS, start)
+        yield journal[account - 42 : account], journal[start:end]
+        account = journal.find(_ACCOUNT, end)
+
+
+@lru_cache(maxsize=1_024)
 def randao(number: int, seed: int = 0) -> bytes:
     """Return the randomness that contracts see in a block, another one in each trial."""
     return keccak(seed.to_bytes(32, "big") + number.to_bytes(32, "big"))

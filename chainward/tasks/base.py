@@ -40,10 +40,11 @@ class HospitalRecords:
 
 @dataclass(frozen=True)
 class Training:
-    """The common track: what every strategy trains with on this task. `hidden` units are the multilayer perceptron's;
+    """The common track: what every strategy trains with on this task. `hidden` units are the multilayer perceptron's,
+    or the channels of the temporal convolutions ("tcn"), for which a patient's features are one sequence;
     `local_steps` are gradient steps a hospital takes a round."""
 
-    network: Literal["mlp", "logistic"]
+    network: Literal["mlp", "logistic", "tcn"]
     hidden: int
     learning_rate: float
     batch_size: int

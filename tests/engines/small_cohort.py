@@ -54,8 +54,40 @@ def engine(how: Training, patients: Cohort, seed: int = 7, name: str = "cohort")
     return built
 
 
+class Causal(nn.Module):
+    """What is before the first time is zero; a convolution sees nothing after its own time."""
+
+    def __init__(self, convolution: nn.Conv1d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        before = torch.zeros(*inputs.shape[:2], 2 * self.convolution.dilation[0])
+        outputs: torch.Tensor = self.convolution(torch.cat([before, inputs], dim=2))
+        return outputs
+
+
+class MeanOverTime(nn.Module):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs.mean(dim=2)
+
+
+def convolutional(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
+    """The task's temporal convolution as anyone would write it: `nn.Conv1d` over [n, 1, d]."""
+    convolutions = nn.Conv1d(1, how.hidden, 3), nn.Conv1d(how.hidden, how.hidden, 3, dilation=2)
+    first, second = map(Causal, convolutions)
+    head = nn.Linear(how.hidden, 1)
+    nn.utils.vector_to_parameters(
+        torch.tensor(weights), [parameter for layer in (*convolutions, head) for parameter in layer.parameters()]
+    )
+    as_sequence = nn.Unflatten(1, (1, FEATURES))
+    return nn.Sequential(as_sequence, first, nn.ReLU(), second, nn.ReLU(), MeanOverTime(), head)
+
+
 def plain(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
     """The task's network as anyone would write it, with these flat weights: layer by layer, matrix then bias."""
+    if how.network == "tcn":
+        return convolutional(how, weights)
     widths = [FEATURES, how.hidden, 1] if how.network == "mlp" else [FEATURES, 1]
     layers: list[nn.Module] = []
     rest = torch.tensor(weights)
@@ -75,8 +107,11 @@ def plain(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
 
 
 def flattened(module: nn.Sequential) -> npt.NDArray[np.float32]:
-    parts = [part.detach() for layer in module if isinstance(layer, nn.Linear) for part in (layer.weight.T, layer.bias)]
-    return torch.cat([part.flatten() for part in parts]).numpy()
+    kinds = nn.Linear | nn.Conv1d
+    layers = [layer for layer in module.modules() if isinstance(layer, kinds)]
+    matrices = [layer.weight.T if isinstance(layer, nn.Linear) else layer.weight for layer in layers]
+    parts = [part for matrix, layer in zip(matrices, layers, strict=True) for part in (matrix, layer.bias)]
+    return torch.cat([part.detach().flatten() for part in parts]).numpy()
 
 
 def serial(

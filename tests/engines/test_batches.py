@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_cohort import CPU, FEATURES, cohort, training
 
-from chainward.engines.batches import batches, padded
-from chainward.engines.cohort import train_cohort
+from chainward.engines.batches import batches, padded, schedule, seen, trimmed
+from chainward.engines.cohort import train_cohort, with_ones
 from chainward.engines.networks import TaskNetwork
 from chainward.methods.randomness import stream
 
@@ -52,15 +52,25 @@ def test_more_steps_begin_like_fewer(patients: int, steps: int, batch_size: int)
     assert all(np.array_equal(one, other) for one, other in zip(few, many, strict=False))
 
 
+@given(shapes, st.integers(0, 99))
+def test_a_schedule_is_its_batches_side_by_side(shape: tuple[int, int, int], seed: int) -> None:
+    patients, steps, batch_size = shape
+    rows = schedule(np.random.default_rng(seed), patients, steps, batch_size)
+    assert rows.shape == (steps, min(patients, batch_size))
+    assert seen(patients, steps, batch_size) == (rows >= 0).sum()
+    alone = batches(np.random.default_rng(seed), patients, steps, batch_size)
+    assert [batch.tolist() for batch in trimmed(rows)] == [batch.tolist() for batch in alone]
+
+
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.integers(1, 12), st.integers(1, 16))
 def test_shares_of_a_batch_add_up_to_its_mean(sizes: list[int], steps: int, batch_size: int) -> None:
-    schedules = [batches(stream(number), size, steps, batch_size) for number, size in enumerate(sizes)]
+    schedules = [schedule(stream(number), size, steps, batch_size) for number, size in enumerate(sizes)]
     offsets = np.cumsum([0, *sizes])[:-1].tolist()
     rows, shares = padded(schedules, offsets, batch_size)
-    assert rows.shape == shares.shape == (len(sizes), steps, batch_size)
+    assert rows.shape == shares.shape == (steps, len(sizes), batch_size)
     assert np.allclose(shares.sum(axis=2), 1.0)
     for k, (size, offset) in enumerate(zip(sizes, offsets, strict=True)):
-        own = rows[k][shares[k] > 0]
+        own = rows[:, k][shares[:, k] > 0]
         assert own.min() >= offset
         assert own.max() < offset + size
 
@@ -70,16 +80,16 @@ def test_padding_never_reaches_a_gradient() -> None:
     how = training()
     network = TaskNetwork(FEATURES, how, CPU)
     patients = cohort({"filler": 1, "small": 5})
-    features = torch.tensor(np.concatenate([one.train.features for one in patients.hospitals]))
+    features = torch.tensor(with_ones(np.concatenate([one.train.features for one in patients.hospitals])))
     labels = torch.tensor(np.concatenate([one.train.labels for one in patients.hospitals]))
-    rows, shares = padded([batches(stream("a"), 5, 6, 16)], [1], 16)
+    rows, shares = padded([schedule(stream("a"), 5, 6, 16)], [1], 16)
     first = network.initial(0)[None]
     weights, losses = train_cohort(network, first, features, labels, rows, shares, 0.3)
     for poison in (0.0, 1e4, -3e5):
-        features[0], labels[0] = poison, 1.0
+        features[0, :-1], labels[0] = poison, 1.0
         again = train_cohort(network, first, features, labels, rows, shares, 0.3)
         assert np.array_equal(again[0], weights)
         assert np.array_equal(again[1], losses)
-    narrow, narrow_shares = padded([batches(stream("a"), 5, 6, 16)], [1], 5)
+    narrow, narrow_shares = padded([schedule(stream("a"), 5, 6, 16)], [1], 5)
     unpadded, _ = train_cohort(network, first, features, labels, narrow, narrow_shares, 0.3)
     assert np.abs(unpadded - weights).max() <= 1e-6

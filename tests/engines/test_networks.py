@@ -14,13 +14,13 @@ from small_cohort import CPU, FEATURES, cohort, plain, rows, serial, training
 from torch.overrides import TorchFunctionMode
 
 from chainward.engines import lightning_trainer
-from chainward.engines.batches import batches, padded
-from chainward.engines.cohort import train_cohort
+from chainward.engines.batches import padded, schedule
+from chainward.engines.cohort import train_cohort, with_ones
 from chainward.engines.networks import TaskNetwork, flat, load_flat
 from chainward.methods.randomness import stream
 
 
-@pytest.mark.parametrize("network", ["mlp", "logistic"])
+@pytest.mark.parametrize("network", ["mlp", "logistic", "tcn"])
 def test_a_cohort_of_one_is_an_ordinary_network(network: str) -> None:
     how = training(network)
     task, features = TaskNetwork(FEATURES, how, CPU), rows(20, 1).features
@@ -76,9 +76,9 @@ def trained(device: torch.device) -> tuple[Weights, Weights]:
     network = TaskNetwork(FEATURES, how, device)
     hospitals = cohort().hospitals
     sizes = [len(hospital.train) for hospital in hospitals]
-    schedules = [batches(stream(number), size, how.local_steps, how.batch_size) for number, size in enumerate(sizes)]
+    schedules = [schedule(stream(number), size, how.local_steps, how.batch_size) for number, size in enumerate(sizes)]
     chosen, shares = padded(schedules, np.cumsum([0, *sizes])[:-1].tolist(), how.batch_size)
-    features = torch.tensor(np.concatenate([one.train.features for one in hospitals]), device=device)
+    features = torch.tensor(with_ones(np.concatenate([one.train.features for one in hospitals])), device=device)
     labels = torch.tensor(np.concatenate([one.train.labels for one in hospitals]), device=device)
     first = np.tile(TaskNetwork(FEATURES, how, CPU).initial(0), (len(sizes), 1))
     return train_cohort(network, first, features, labels, chosen, shares, how.learning_rate)
@@ -109,7 +109,9 @@ def test_training_stays_on_its_device() -> None:
     with Devices() as devices:
         trained(torch.device("meta"))
     steps = [
-        device for name, device in devices.seen if name in ("__getitem__", "baddbmm", "relu", "sum", "mul", "add_")
+        device
+        for name, device in devices.seen
+        if name in ("index_select", "bmm", "baddbmm", "relu_", "sum", "mul", "mul_")
     ]
     assert len(steps) > 100
     assert set(steps) == {"meta"}

@@ -33,7 +33,7 @@ DRAW = Query("draw", Kind.STATISTICS, draw)
 
 
 @pytest.mark.parametrize("name", IN_PROCESS)
-@pytest.mark.parametrize("network", ["mlp", "logistic"])
+@pytest.mark.parametrize("network", ["mlp", "logistic", "tcn"])
 @pytest.mark.parametrize("batch_size", [16, 1, 100])
 def test_equals_a_serial_loop_hospital_by_hospital(name: str, network: str, batch_size: int) -> None:
     how, patients = training(network, batch_size), cohort()
