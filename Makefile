@@ -57,7 +57,7 @@ regressions: .venv/.dev
 # Baselines of another machine, or none yet, are worth a remark and no failure.
 bench: ANYWHERE := -W default::pytest_benchmark.logger.PytestBenchmarkWarning
 bench: .venv/.dev ## Time everything and compare with the committed baselines
-	CHAINWARD_BENCH=1 $(BIN)/pytest benchmarks $(BENCH) --benchmark-compare --benchmark-sort=name $(ANYWHERE)
+	CHAINWARD_BENCH=1 $(BIN)/pytest benchmarks -s $(BENCH) --benchmark-compare --benchmark-sort=name $(ANYWHERE)
 
 contracts: contracts/node_modules/.package-lock.json ## Compile the Solidity sources into contracts/artifacts/
 	@$(with_node); cd contracts && node compile.mjs
