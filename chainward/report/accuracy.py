@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
 
-import numpy as np
-
 from chainward.report.groups import Record, Row
 from chainward.tasks.metrics import MEASURES, measures
+from chainward.trials.judges import predictions
 from chainward.trials.statistics import HospitalScore, Predictions, auroc_difference, auroc_interval, by_hospital, worst
 
 OTHERS = tuple(name for name in MEASURES if name != "auroc")
@@ -35,13 +34,6 @@ def difference(trials: Sequence[Record], best: Sequence[Record]) -> Row:
     except (TypeError, ValueError):
         found = None
     return _interval("auroc_minus_best", asdict(found) if found else {})
-
-
-def predictions(trial: Record) -> Predictions:
-    """A record's predictions as arrays."""
-    told = trial["predictions"]
-    hospital, probability = np.asarray(told["hospital"], dtype=str), np.asarray(told["probability"], dtype=np.float64)
-    return Predictions(hospital, np.asarray(told["patient"], dtype=np.int64), np.asarray(told["label"]), probability)
 
 
 def _figures(seeds: Sequence[Predictions]) -> Row:

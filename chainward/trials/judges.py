@@ -152,13 +152,9 @@ def _verdict(claim: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
 
 def predictions(record: Record) -> Predictions:
     """Return what a trial predicted for its test patients."""
-    columns = record["predictions"]
-    return Predictions(
-        np.asarray(columns["hospital"]),
-        np.asarray(columns["patient"], dtype=np.int64),
-        np.asarray(columns["label"]),
-        np.asarray(columns["probability"]),
-    )
+    told = record["predictions"]
+    hospital, probability = np.asarray(told["hospital"], dtype=str), np.asarray(told["probability"], dtype=np.float64)
+    return Predictions(hospital, np.asarray(told["patient"], dtype=np.int64), np.asarray(told["label"]), probability)
 
 
 def _auroc(record: Record) -> float:
