@@ -100,6 +100,13 @@ class Strategy(ABC, Generic[State]):
         """Return the counts this strategy uses for a federation of so many hospitals, for the record."""
         return {}
 
+    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+        """Return what the protocol decided about each party in the end, for the record.
+
+        By the name of the quantity ("share", "score", "paid", ...), then by party or part.
+        """
+        return {}
+
     @classmethod
     def state_type(cls) -> type[Any]:
         """Return the dataclass this strategy keeps its progress in."""

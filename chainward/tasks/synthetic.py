@@ -27,7 +27,7 @@ class Synthetic(Task):
     at 0. So w.x is the best score that exists, and `best_auroc` its AUROC.
 
     hospitals, patients: how many, and how many patients at each on average.
-    size_skew a: sizes are proportional to rank ** -a (the total stays).
+    size_skew a: sizes are proportional to rank ** -a (the total stays), so -1 gives 1, 2, 3, ... parts.
     label_skew: standard deviation over hospitals of m_h along w, which moves the prevalence.
     covariate_skew: standard deviation of m_h in every direction across w, which leaves the prevalence alone.
     population: seed of the patients; the trial's seed only chooses who is tested.
@@ -44,7 +44,7 @@ class Synthetic(Task):
     hospitals: Annotated[int, Field(ge=1)] = 20
     patients: Annotated[int, Field(ge=1)] = 200
     features: Annotated[int, Field(ge=2)] = 10
-    size_skew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    size_skew: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     label_skew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     covariate_skew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     population: Annotated[int, Field(ge=0)] = 0
@@ -69,8 +69,8 @@ class Synthetic(Task):
         return weights
 
     def sizes(self) -> NDArray[np.int64]:
-        """Patients at each hospital, the largest first; they add up to hospitals * patients, each has one at least."""
-        shares = np.arange(1, self.hospitals + 1) ** -self.size_skew
+        """Patients at each hospital; they add up to hospitals * patients, each has one at least."""
+        shares = np.arange(1, self.hospitals + 1) ** -float(self.size_skew)
         spare = self.hospitals * (self.patients - 1)
         # Rounding the running total keeps the sum exact.
         ends = np.rint(spare * np.cumsum(shares) / shares.sum()).astype(np.int64)

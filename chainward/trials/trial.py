@@ -145,6 +145,7 @@ def _result(trial: Trial, state: Any, entries: list[dict[str, Any]]) -> dict[str
         "disclosures": _disclosures(entries),
         "facts": _facts(trial, state, entries, receipts),
         "numbers": dict(trial.strategy.numbers(len(trial.world.hospitals))),
+        "outcomes": {name: dict(values) for name, values in trial.strategy.outcomes(state).items()},
         "predictions": _predictions(trial, state),
         "measured": {
             "compute_s": sum(entry["measured_compute_s"] for entry in entries),

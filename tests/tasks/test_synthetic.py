@@ -39,6 +39,11 @@ def test_sizes_add_up_and_fall(hospitals, patients, skew):
     assert np.all(np.diff(sizes) <= 1)
 
 
+def test_a_negative_skew_gives_sizes_one_two_three():
+    sizes = Synthetic(hospitals=6, patients=1000, size_skew=-1.0).sizes()
+    assert np.abs(sizes / sizes.sum() - np.arange(1, 7) / 21).max() < 1e-3
+
+
 def test_without_skew_hospitals_are_alike():
     task = Synthetic()
     assert set(task.sizes()) == {200}
