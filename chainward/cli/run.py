@@ -34,6 +34,11 @@ def _delays(values: tuple[str, ...]) -> dict[str, float]:
     return delays
 
 
+def _attacks(values: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read KIND[:SHARE[:STRENGTH]]."""
+    return [dict(zip(("kind", "share", "strength"), value.split(":"), strict=False)) for value in values]
+
+
 def _speeds(values: tuple[str, ...]) -> dict[str, str]:
     """Read NAME=VALUE."""
     return {name: value for name, _, value in (text.partition("=") for text in values)}
@@ -69,6 +74,9 @@ def _workers(jobs: str, ray_address: str | None) -> Any:
 @click.option("--consensus", help="Model of block times: poa or pow.")
 @click.option("--absent", multiple=True, metavar="HOSPITAL[:ROUNDS]", help="A hospital that does not answer.")
 @click.option("--delay", multiple=True, metavar="HOSPITAL:SECONDS", help="A hospital that answers late.")
+@click.option(
+    "--attack", "attacks", multiple=True, metavar="KIND[:SHARE[:STRENGTH]]", help="Hospitals that attack; none: honest."
+)
 @click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(
@@ -89,6 +97,7 @@ def command(
       chainward run benchmarks/demo.toml
       chainward run benchmarks/demo.toml --jobs 2 --out reports/quick --seeds 1
       chainward run benchmarks/demo.toml --strategy bflc --task heart --absent Hungary:3,4
+      chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
     """
     from chainward.cli.progress import run_with_progress
     from chainward.trials.plan import read
@@ -103,6 +112,7 @@ def command(
         "speeds": _speeds(options.pop("speed")),
         "flower": {"insecure": True} if options.pop("insecure") else {},
     }
+    options["attacks"] = _attacks(options["attacks"])
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
     loaded = read(plan, overrides)

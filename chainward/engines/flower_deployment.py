@@ -32,7 +32,7 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
     """Start a deployment and return the engine that asks its SuperNodes."""
     with ExitStack() as ending:
         root = Path(ending.enter_context(TemporaryDirectory(prefix="chainward-", ignore_cleanup_errors=True)))
-        found = places(root, sites.training_rows)
+        found = places(root, sites.true_rows)
         sites.store = DirectoryStore(root / "store")
         federation = Federation(root, found, bool(options.get("insecure")), float(options.get("timeout_s", TIMEOUT_S)))
         ending.callback(federation.processes.close)

@@ -14,6 +14,7 @@ import torch
 
 from chainward import codec, discovery
 from chainward.engines import lightning_trainer
+from chainward.engines.attacks import Attack
 from chainward.engines.cohort import CohortEngine
 from chainward.engines.flower_store import DirectoryStore
 from chainward.engines.flower_wire import dumps, loads
@@ -37,6 +38,7 @@ class Settings:
     training: Mapping[str, Any]
     seed: int
     hospitals: tuple[str, ...]
+    attack: Mapping[str, Any] | None = None
 
     def text(self) -> str:
         """Return the settings as one line of JSON."""
@@ -52,7 +54,8 @@ class Settings:
 def settings_of(sites: Sites, strategy: Strategy[Any]) -> Settings:
     """Return what the hospitals of a trial must know."""
     hospitals = tuple(sites.training_rows)
-    return Settings(strategy.card.key, codec.fields(strategy), asdict(sites.training), sites.seed, hospitals)
+    attack = asdict(sites.attack) if sites.attack else None
+    return Settings(strategy.card.key, codec.fields(strategy), asdict(sites.training), sites.seed, hospitals, attack)
 
 
 @dataclass(frozen=True)
@@ -146,5 +149,6 @@ def _opened(place: Place, text: str) -> tuple[Strategy[Any], CohortEngine]:
     network = TaskNetwork(records.features.shape[1], training, torch.device("cpu"))
     trainer = partial(lightning_trainer, network, training.learning_rate)
     cohort = Cohort(hospitals, (), {}, "", ())
-    sites = Sites(cohort, training, network, settings.seed, DirectoryStore(place.store), trainer)
+    attack = Attack(**settings.attack) if settings.attack else None
+    sites = Sites(cohort, training, network, settings.seed, DirectoryStore(place.store), trainer, attack)
     return discovery.build(settings.strategy, settings.params), CohortEngine(sites)

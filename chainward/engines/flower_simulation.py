@@ -32,7 +32,7 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
     timeout_s = float(options.get("timeout_s", TIMEOUT_S))
     with ExitStack() as ending:
         root = Path(ending.enter_context(TemporaryDirectory(prefix="chainward-", ignore_cleanup_errors=True)))
-        found = places(root, sites.training_rows)
+        found = places(root, sites.true_rows)
         sites.store = DirectoryStore(root / "store")
         processes, bridge = Processes(root), Bridge(root / "bridge")
         ending.callback(processes.close)

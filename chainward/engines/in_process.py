@@ -88,7 +88,8 @@ class InProcessEngine(ABC):
         return Job(party, np.asarray(weights, dtype=np.float32), rows)
 
     def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer:
-        update = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)
+        trained = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)
+        update = self.sites.given(job.party, job.weights, trained, label)
         training = self.sites.training
         rows = seen(update.samples, training.local_steps, training.batch_size)
         flops = 6.0 * self.sites.network.parameters * rows

@@ -8,22 +8,36 @@ from typing import Any
 
 import numpy as np
 
+from chainward.engines.attacks import Attack
 from chainward.engines.networks import TaskNetwork
 from chainward.methods.encryption import KeyPair, key_pair
 from chainward.methods.randomness import stream
 from chainward.tasks.base import Cohort, Records, Training
-from chainward.world import Answer, Memory, Query, Site, Store
+from chainward.world import Answer, Memory, Query, Site, Store, Update
 from chainward.world.site import Trainer
 
 
 class Sites:
-    """Every party's inside. Memories are what its local functions returned last; strategies never see them."""
+    """Every party's inside. Memories are what its local functions returned last; strategies never see them.
+
+    Under an `attack` some hospitals use spoiled patients or give out spoiled updates.
+    """
 
     def __init__(
-        self, cohort: Cohort, training: Training, network: TaskNetwork, seed: int, store: Store, trainer: Trainer
+        self,
+        cohort: Cohort,
+        training: Training,
+        network: TaskNetwork,
+        seed: int,
+        store: Store,
+        trainer: Trainer,
+        attack: Attack | None = None,
     ) -> None:
-        self.training, self.network = training, network
-        self.training_rows: dict[str, Records] = {hospital.name: hospital.train for hospital in cohort.hospitals}
+        self.training, self.network, self.attack = training, network, attack
+        names = [hospital.name for hospital in cohort.hospitals]
+        self.attackers = attack.attackers(names, seed) if attack else ()
+        self.true_rows = {hospital.name: hospital.train for hospital in cohort.hospitals}
+        self.training_rows = {name: self._used(name, patients, seed) for name, patients in self.true_rows.items()}
         self.memories: dict[str, Memory] = {}
         self.enrolled: dict[str, str | None] = {}
         self._hospitals = tuple(self.training_rows)
@@ -82,6 +96,18 @@ class Sites:
             payload, memory = step.local(site, memory, payload)
         self.memories[party] = memory
         return Answer(payload, site.cost(seconds + time.perf_counter() - started))
+
+    def given(self, party: str, received: Any, update: Update, label: str) -> Update:
+        """Return what a party gives out as the result of training from the weights [P] it received."""
+        if self.attack is None or party not in self.attackers:
+            return update
+        return self.attack.update(received, update, self.rng(party, f"{label}/attack"))
+
+    def _used(self, party: str, patients: Records, seed: int) -> Records:
+        """The training patients as a party uses them."""
+        if self.attack is None or party not in self.attackers:
+            return patients
+        return self.attack.records(patients, stream(seed, party, "attack"))
 
     def _key(self, party: str) -> KeyPair:
         return key_pair(stream("key", party).bytes(32))

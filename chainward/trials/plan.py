@@ -5,86 +5,40 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from chainward import discovery, engines, ledgers, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import LEDGERS
+from chainward.trials.plan_fields import (
+    AttackEntry,
+    AttackPlan,
+    Entry,
+    FaultPlan,
+    FlowerPlan,
+    LedgerPlan,
+    SpeedPlan,
+    Strict,
+)
 from chainward.trials.specification import Specification
 
 
-class Strict(BaseModel):
-    """Unknown fields are errors, and plans do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Named(BaseModel):
-    """A strategy or task by `key`; every other field is a parameter of it."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    key: str
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters."""
-        return dict(self.model_extra or {})
-
-
-class LedgerPlan(BaseModel):
-    """The ledger by `name`; every other field is a parameter of it."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    name: str = "evm"
-    consensus: str = "poa"
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters, consensus among them."""
-        return {"consensus": self.consensus, **(self.model_extra or {})}
-
-
-class FaultPlan(Strict):
-    """`absent`: rounds in which a hospital does not answer (empty: all). `delay`: seconds it answers late."""
-
-    absent: dict[str, list[Annotated[int, Field(ge=0)]]] = {}
-    delay: dict[str, Annotated[float, Field(ge=0)]] = {}
-
-
-class SpeedPlan(Strict):
-    """Assumptions of the time model; see `chainward.world.Speeds`."""
-
-    flops_per_s: Annotated[float, Field(gt=0)] | None = None
-    round_trip_s: Annotated[float, Field(ge=0)] | None = None
-    bits_per_s: Annotated[float, Field(gt=0)] | None = None
-    patience_s: Annotated[float, Field(gt=0)] | None = None
-    jitter: Annotated[float, Field(ge=0, le=1)] | None = None
-
-
-class FlowerPlan(Strict):
-    """How a deployment on Flower runs: without TLS and authentication if `insecure`, so long for one exchange."""
-
-    insecure: bool = False
-    timeout_s: Annotated[float, Field(gt=0)] | None = None
-
-
-def _table(value: Any) -> Any:
-    return {"key": value} if isinstance(value, str) else value
-
-
-Entry = Annotated[Named, BeforeValidator(_table)]
-
-
 class Plan(Strict):
-    """A plan. `seeds` counts from 0; `rounds` overrides the tasks' own; strategies and tasks are names or tables."""
+    """A plan. `seeds` counts from 0; `rounds` overrides the tasks' own; strategies and tasks are names or tables.
+
+    Every strategy meets every task under every attack. `parts` are plans of their own that differ from this one in the
+    fields they give: then only they are run.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     title: str = ""
-    tasks: Annotated[list[Entry], Field(min_length=1)]
-    strategies: Annotated[list[Entry], Field(min_length=1)]
+    tasks: tuple[Entry, ...] = ()
+    strategies: tuple[Entry, ...] = ()
+    attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1)] = 5
     rounds: Annotated[int, Field(ge=1)] | None = None
     track: Literal["common", "published"] = "common"
@@ -94,10 +48,37 @@ class Plan(Strict):
     faults: FaultPlan = FaultPlan()
     speeds: SpeedPlan = SpeedPlan()
     flower: FlowerPlan = FlowerPlan()
+    parts: tuple[Plan, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, document: Any) -> Any:
+        """Give each part what the plan says and the part does not."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("parts"), list):
+            return document
+        shared = {name: value for name, value in document.items() if name != "parts"}
+        parts = [{**shared, **part} if isinstance(part, Mapping) else part for part in document["parts"]]
+        return {**document, "parts": parts}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for name, named in {} if self.parts else {"tasks": self.tasks, "strategies": self.strategies}.items():
+            if not named:
+                raise ValueError(f"{name}: name at least 1")
+        return self
+
+    @property
+    def leaves(self) -> tuple[Plan, ...]:
+        """The parts, or the plan itself where it has none."""
+        return tuple(leaf for part in self.parts for leaf in part.leaves) if self.parts else (self,)
 
     def specifications(self) -> Iterator[Specification]:
         """Yield every trial, seeds of one strategy on one task side by side."""
-        for task in self.tasks:
+        for leaf in self.leaves:
+            yield from leaf._own_specifications()
+
+    def _own_specifications(self) -> Iterator[Specification]:
+        for task, attack in product(self.tasks, self.attacks):
             rounds = self.rounds or tasks.load(task.key, **task.params).rounds
             for strategy in self.strategies:
                 for seed in range(self.seeds):
@@ -114,6 +95,7 @@ class Plan(Strict):
                         ledger=self.ledger.name,
                         ledger_params=self.ledger.params,
                         faults=self.faults.model_dump(exclude_defaults=True),
+                        attack=attack.document,
                         speeds=self.speeds.model_dump(exclude_none=True),
                     )
 
@@ -147,6 +129,8 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
 
 def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(document)
+    if isinstance(document.get("parts"), list):
+        merged["parts"] = [_merged_part(part, overrides) for part in document["parts"]]
     for name, value in overrides.items():
         under = merged.get(name, {})
         if isinstance(value, Mapping) and isinstance(under, Mapping):
@@ -154,6 +138,12 @@ def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[s
         elif not isinstance(value, Mapping):
             merged[name] = value
     return merged
+
+
+def _merged_part(part: Any, overrides: Mapping[str, Any]) -> Any:
+    """Put overrides over what a part gives itself; the rest it inherits."""
+    own = part if isinstance(part, Mapping) else {}
+    return _merged(own, {name: value for name, value in overrides.items() if name in own}) or part
 
 
 def _infinite(value: Any, where: str = "") -> Iterator[str]:
@@ -167,6 +157,11 @@ def _infinite(value: Any, where: str = "") -> Iterator[str]:
 
 def _check(plan: Plan) -> None:
     """Refuse names, parameters and hospitals that do not exist before anything runs."""
+    for number, part in enumerate(plan.parts):
+        try:
+            _check(part)
+        except (ChainwardError, ValueError) as error:
+            raise ChainwardError(f"parts.{number}: {error}") from None
     try:
         engines.load(plan.engine)
     except ChainwardError as error:

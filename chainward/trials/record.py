@@ -19,7 +19,19 @@ from chainward.folders import CHECKOUT
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-_PACKAGES = ("chainward", "torch", "pytorch-lightning", "numpy", "pandas", "pyrevm", "scikit-learn", "cbor2", "eth-abi")
+_PACKAGES = (
+    "chainward",
+    "torch",
+    "pytorch-lightning",
+    "numpy",
+    "pandas",
+    "pyrevm",
+    "scikit-learn",
+    "cbor2",
+    "eth-abi",
+    "flwr",
+    "eth-brownie",
+)
 
 
 def folder(out: Path) -> Path:

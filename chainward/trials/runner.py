@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,13 +62,13 @@ def sweep(plan: Plan, out: Path) -> Sweep:
 
 def _jobs(plan: Plan) -> Iterator[Job]:
     data: dict[tuple[str, str, int], str] = {}
-    code = {strategy.key: code_digest(strategy.key) for strategy in plan.strategies}
+    code = cache(code_digest)
     for specification in plan.specifications():
         key = (specification.task, repr(specification.task_params), specification.seed)
         if key not in data:
             task = tasks.load(specification.task, **specification.task_params)
             data[key] = data_digest(task.cohort(specification.seed))
-        digests = data[key], code[specification.strategy]
+        digests = data[key], code(specification.strategy)
         yield Job(specification, trial_id(specification, *digests), *digests)
 
 

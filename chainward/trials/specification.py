@@ -19,7 +19,7 @@ _CODE = ("codec.py", "strategy.py", "methods", "world", "tasks", "engines", "led
 
 @dataclass(frozen=True)
 class Specification:
-    """One trial: strategy, settings, task, faults, ledger, engine, seed."""
+    """One trial: strategy, settings, task, faults, attack, ledger, engine, seed."""
 
     strategy: str
     task: str
@@ -29,6 +29,7 @@ class Specification:
     task_params: Mapping[str, Any] = field(default_factory=dict)
     track: str = "common"
     faults: Mapping[str, Any] = field(default_factory=dict)
+    attack: Mapping[str, Any] = field(default_factory=dict)
     speeds: Mapping[str, float] = field(default_factory=dict)
     ledger: str = "evm"
     ledger_params: Mapping[str, Any] = field(default_factory=lambda: {"consensus": "poa"})

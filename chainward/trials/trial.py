@@ -16,6 +16,7 @@ import numpy as np
 from chainward import discovery, tasks
 from chainward.engines import build as build_engine
 from chainward.engines import lightning_trainer
+from chainward.engines.attacks import Attack
 from chainward.engines.networks import TaskNetwork
 from chainward.engines.sites import Sites, cohort_features, device_for, hospital_sizes
 from chainward.ledgers import build as build_ledger
@@ -39,6 +40,7 @@ class Trial:
     cohort: Cohort
     network: TaskNetwork
     world: World
+    attackers: tuple[str, ...]
 
 
 def prepare(
@@ -49,7 +51,8 @@ def prepare(
     training = training_of(specification, strategy)
     network = TaskNetwork(cohort_features(cohort), training, device_for(device))
     trainer = partial(lightning_trainer, network, training.learning_rate)
-    sites = Sites(cohort, training, network, specification.seed, MemoryStore(), trainer)
+    attack = Attack(**specification.attack) if specification.attack else None
+    sites = Sites(cohort, training, network, specification.seed, MemoryStore(), trainer, attack)
     folders = discovery.artifact_folders(specification.strategy)
     with ExitStack() as undone:
         ledger = build_ledger(specification.ledger, specification.ledger_params, specification.seed, folders)
@@ -67,7 +70,7 @@ def prepare(
         speeds=Speeds(**specification.speeds),
         faults=faults(specification.faults),
     )
-    return Trial(specification, strategy, cohort, network, world)
+    return Trial(specification, strategy, cohort, network, world, sites.attackers)
 
 
 def params_of(specification: Specification) -> dict[str, Any]:
@@ -145,6 +148,7 @@ def _result(trial: Trial, state: Any, entries: list[dict[str, Any]]) -> dict[str
         "disclosures": _disclosures(entries),
         "facts": _facts(trial, state, entries, receipts),
         "numbers": dict(trial.strategy.numbers(len(trial.world.hospitals))),
+        "attackers": list(trial.attackers),
         "outcomes": {name: dict(values) for name, values in trial.strategy.outcomes(state).items()},
         "predictions": _predictions(trial, state),
         "measured": {

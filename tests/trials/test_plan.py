@@ -61,6 +61,47 @@ def test_defaults(path: Path) -> None:
     assert (specification.faults, specification.speeds) == ({}, {})
 
 
+PARTS = """\
+seeds = 2
+rounds = 3
+
+[[parts]]
+strategies = ["fedavg"]
+tasks = [{key = "synthetic", hospitals = 4, patients = 20}]
+attacks = ["none", {kind = "sign_flip", share = 0.3, strength = 4}]
+
+[[parts]]
+strategies = ["local_only"]
+tasks = ["heart"]
+rounds = 1
+"""
+
+
+def test_parts_inherit_and_only_they_run(path: Path) -> None:
+    path.write_text(PARTS, encoding="utf-8")
+    found = [(one.strategy, one.task, one.rounds, one.seed, one.attack) for one in read(path).specifications()]
+    flip = {"kind": "sign_flip", "share": 0.3, "strength": 4.0}
+    assert found == [
+        *(("fedavg", "synthetic", 3, seed, attack) for attack in ({}, flip) for seed in (0, 1)),
+        *(("local_only", "heart", 1, seed, {}) for seed in (0, 1)),
+    ]
+
+
+def test_overrides_reach_what_a_part_says_itself(path: Path) -> None:
+    path.write_text(PARTS, encoding="utf-8")
+    plan = read(path, rounds=2, seeds=1, strategies=["bflc"], attacks=[{"kind": "none"}])
+    assert [(one.strategy, one.task, one.rounds) for one in plan.specifications()] == [
+        ("bflc", "synthetic", 2),
+        ("bflc", "heart", 2),
+    ]
+
+
+def test_a_mistake_in_a_part_is_named(path: Path) -> None:
+    path.write_text(PARTS.replace("hospitals = 4", "hospitals = 0"), encoding="utf-8")
+    with pytest.raises(ChainwardError, match=r"small.toml: parts.0: .*hospitals"):
+        read(path)
+
+
 def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
     path.write_text(SMALL + 'ledger = {consensus = "pow", gas_limit = 9_000_000}\n', encoding="utf-8")
     plan = read(path, seeds=1, strategies=["fedavg"], ledger={"consensus": "poa"}, speeds={"bits_per_s": "5"})
@@ -75,6 +116,13 @@ def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
         ("seeds = 1.5", "seeds: .*integer"),
         ("rounds = 0", "rounds: .*greater than or equal to 1"),
         ("tasks = []", "tasks: .*at least 1"),
+        ("attacks = []", "attacks: .*at least 1"),
+        ('attacks = ["bribe"]', "attacks.0: .*no attack is called 'bribe'; there is label_flip, "),
+        ('attacks = [{kind = "label_flip", strength = 2}]', "attacks.0: .*strength: 2.0 of the labels"),
+        ('attacks = [{kind = "sign_flip", share = 1.5}]', "attacks.0: .*share: 1.5 of the hospitals"),
+        ('attacks = [{kind = "sign_flip", strength = inf}]', "attacks.0.strength: .*finite"),
+        ("parts = [{strategies = []}]", "parts.0: .*strategies: name at least 1"),
+        ("parts = [1]", "parts.0: "),
         ("colour = 1", "colour: Extra inputs are not permitted"),
         ("tasks = [{hospitals = 2}]", r"tasks.0.key: Field required"),
         ("strategies = [1]", r"strategies.0: "),

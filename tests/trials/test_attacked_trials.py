@@ -1,0 +1,33 @@
+"""A sign flip of c = 4 by 30 % reverses the mean: 0.7 d - 0.3 * 4 d < 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chainward.testing.small import recorded, run_small
+from chainward.trials.judges import STATISTICS
+from chainward.trials.specification import Specification
+
+
+def flip(strength: float) -> dict[str, object]:
+    return {"kind": "sign_flip", "share": 0.3, "strength": strength}
+
+
+def mean_auroc(strategy: str, attack: dict[str, object]) -> float:
+    trials = [Specification(strategy, "synthetic", seed, 30, attack=attack) for seed in range(5)]
+    return float(np.mean([STATISTICS["auroc"](recorded(trial)) for trial in trials]))
+
+
+def test_the_sign_flip_breaks_federated_averaging_only_beyond_the_bound() -> None:
+    honest, mild, strong = (mean_auroc("fedavg", attack) for attack in ({}, flip(1.0), flip(4.0)))
+    assert strong < 0.60
+    assert honest - 0.05 < mild < honest
+
+
+@pytest.mark.parametrize("attack", [{}, flip(4.0)])
+def test_the_record_names_the_attackers(attack: dict[str, object]) -> None:
+    record = run_small("fedavg", attack=attack)
+    attackers = record["attackers"]
+    assert len(attackers) == (int(0.3 * len(record["hospitals"])) if attack else 0)
+    assert set(attackers) <= {hospital["name"] for hospital in record["hospitals"]}
