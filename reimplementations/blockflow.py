@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chainward.methods.aggregation import lower_median, weighted_mean
 from chainward.methods.commitment import SALT_BYTES, commitment
-from chainward.methods.contribution import fixed_point, macro_f1
+from chainward.methods.contribution import ONE, fixed_point, macro_f1
 from chainward.methods.privacy import laplace_scale
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, Contract, Each, Kind, Memory, Query, Site, Update, World
@@ -130,6 +130,10 @@ class BlockFLow(Strategy[State]):
         weights = next((merged for answer in answers for merged in answer.values()), state.weights)
         self._conclude(contract, keepers, order)
         return State(weights, address, shares)
+
+    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+        """The last p of each agent, 0 to 1."""
+        return {"score": {agent: share / ONE for agent, share in state.contributions.items()}}
 
     def model(self, state: State) -> Vector:
         return state.weights

@@ -151,6 +151,7 @@ def _result(trial: Trial, state: Any, entries: list[dict[str, Any]]) -> dict[str
         "attackers": list(trial.attackers),
         "outcomes": {name: dict(values) for name, values in trial.strategy.outcomes(state).items()},
         "predictions": _predictions(trial, state),
+        "own_models": _own_models(trial, state),
         "measured": {
             "compute_s": sum(entry["measured_compute_s"] for entry in entries),
             "wall_s": sum(entry["measured_wall_s"] for entry in entries),
@@ -256,6 +257,17 @@ def _predictions(trial: Trial, state: Any) -> dict[str, list[Any]]:
         "label": [int(label) for rows in parts.values() for label in rows.labels],
         "probability": [float(value) for values in probabilities.values() for value in values],
     }
+
+
+def _own_models(trial: Trial, state: Any) -> dict[str, list[float]]:
+    """Where every hospital has a model of its own: what each predicts for all test patients, in their order."""
+    model = trial.strategy.model(state)
+    names = [hospital.name for hospital in trial.cohort.hospitals]
+    if not isinstance(model, Mapping) or not set(names) <= set(model):
+        return {}
+    everybody = np.concatenate([hospital.test.features for hospital in trial.cohort.hospitals])
+    own = {name: _brought(trial, name, model[name]) for name in names}
+    return {name: trial.strategy.predict(weights, everybody, trial.network).tolist() for name, weights in own.items()}
 
 
 def card_document(strategy: Strategy[Any] | type[Strategy[Any]]) -> dict[str, Any]:
