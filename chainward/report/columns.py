@@ -158,6 +158,14 @@ CURVES = (
     Column("auroc_min", "Least", "measured", "fixed"),
     Column("auroc_max", "Greatest", "measured", "fixed"),
 )
+OUTCOMES = (
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("setting", "Setting", style="long"),
+    Column("quantity", "Quantity"),
+    Column("party", "Party or part"),
+    Column("value", "Mean over trials", "measured", "significant"),
+)
 NUMBERS = (
     Column("label", "Strategy", style="strategy"),
     Column("task", "Task"),

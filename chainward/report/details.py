@@ -76,6 +76,20 @@ def number_rows(records: Iterable[Record]) -> list[Row]:
     return rows
 
 
+def outcome_rows(records: Iterable[Record]) -> list[Row]:
+    """What a protocol decided about each party or part in the end (pay, scores, forks), mean over completed trials."""
+    rows = []
+    for one in group(records):
+        found: dict[tuple[str, str], list[float]] = {}
+        for trial in one.completed:
+            for quantity, values in trial.get("outcomes", {}).items():
+                for party, value in values.items():
+                    found.setdefault((quantity, party), []).append(value)
+        for (quantity, party), values in sorted(found.items()):
+            rows.append({**one.identity, "quantity": quantity, "party": party, "value": mean(values)})
+    return rows
+
+
 def failed_rows(records: Iterable[Record]) -> list[Row]:
     """Trials that raised, with their traceback."""
     rows = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from chainward.report import details
 from chainward.report.assumptions import Assumptions
+from chainward.report.attacks import attack_rows
 from chainward.report.details import Verdict
 from chainward.report.groups import Record, Row
 from chainward.report.tables import leaderboard_rows
@@ -25,6 +26,8 @@ def all_tables(
         "learning_curves": details.learning_curve_rows(ordered),
         "gas_functions": details.gas_function_rows(ordered),
         "disclosures": details.disclosure_rows(ordered),
+        "attacks": attack_rows(ordered),
+        "outcomes": details.outcome_rows(ordered),
         "claims": details.claim_rows(ordered, verdicts),
         "numbers": details.number_rows(ordered),
         "cards": details.card_rows(ordered),

@@ -41,13 +41,24 @@ class Group:
         """The columns that name this group in every table."""
         specification = self.records[0]["specification"]
         names = {"task": specification["task"], "strategy": specification["strategy"], "track": specification["track"]}
-        return {**names, "label": self.label, "setting": self.setting}
+        attack = describe_attack(self.records[0])
+        return {**names, "label": self.label, "setting": self.setting, "attack": attack}
+
+    @property
+    def variant(self) -> str:
+        """What its rows in two settings have in common: strategy, hyper-parameters, rounds and code."""
+        return canonical([_variant(self.records[0]), self.records[0]["digests"]["code"]])
+
+    @property
+    def calm(self) -> str:
+        """The setting in words, were nobody to attack."""
+        return describe_setting(self.records[0], attacked=False)
 
 
 def group(records: Iterable[Record]) -> tuple[Group, ...]:
     """Group records so that different settings are never mixed.
 
-    Ordered by task; within it, the common track without faults first, then the settings with more strategies.
+    Ordered by task; within it, the common track without faults or attacks first, then settings with more strategies.
     """
     by_key: dict[str, list[Record]] = {}
     for record in sorted(records, key=lambda one: (one["specification"]["seed"], one["id"])):
@@ -60,19 +71,30 @@ def group(records: Iterable[Record]) -> tuple[Group, ...]:
     return tuple(Group(members[i], describe_setting(members[i][0]), labels[i]) for i in order)
 
 
-def describe_setting(record: Record) -> str:
+def describe_attack(record: Record) -> str:
+    """An attack in words, e.g. `sign flip, strength 4, by 30 % of hospitals`; empty where nobody attacks."""
+    attack = record["specification"].get("attack")
+    if not attack:
+        return ""
+    kind = str(attack["kind"]).replace("_", " ")
+    return f"{kind}, strength {attack['strength']:g}, by {attack['share']:.0%} of hospitals"
+
+
+def describe_setting(record: Record, *, attacked: bool = True) -> str:
     """A setting in words, e.g. `common track · evm (consensus poa) · cohort engine · no faults`."""
     spec = record["specification"]
+    attack = [describe_attack(record)] if attacked and spec.get("attack") else []
     task = [_words(spec["task_params"])] if spec["task_params"] else []
     speeds = [f"speeds: {_words(spec['speeds'])}"] if spec.get("speeds") else []
     faults = f"faults: {_words(spec['faults'])}" if spec["faults"] else "no faults"
     ledger = f"{spec['ledger']} ({_words(spec['ledger_params'])})" if spec["ledger_params"] else str(spec["ledger"])
-    return " · ".join([*task, f"{spec['track']} track", ledger, f"{spec['engine']} engine", *speeds, faults])
+    return " · ".join([*task, f"{spec['track']} track", ledger, f"{spec['engine']} engine", *speeds, faults, *attack])
 
 
 def _precedence(record: Record, setting: str, settings: Sequence[str]) -> tuple[Any, ...]:
     spec = record["specification"]
-    return (spec["task"], spec["track"] != "common", bool(spec["faults"]), -settings.count(setting), setting)
+    disturbed = bool(spec["faults"]) + 2 * bool(spec.get("attack"))
+    return (spec["task"], spec["track"] != "common", disturbed, -settings.count(setting), setting)
 
 
 def _labels(members: Sequence[Sequence[Record]], settings: Sequence[str]) -> list[str]:

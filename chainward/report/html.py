@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from chainward.report import columns
 from chainward.report.assumptions import Assumptions
+from chainward.report.attack_tables import attack_tables
 from chainward.report.everything import Tables
 from chainward.report.formats import printable, shown
 from chainward.report.groups import Row
@@ -32,6 +33,7 @@ def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions:
         "totals": totals(tables["leaderboard"], tables["claims"]),
         "glance": Table("At a glance", columns.GLANCE, tuple(glance(_main(views)))),
         "tables": tables,
+        "attacks": attack_tables(tables["attacks"]),
         "lists": _lists(tables),
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
@@ -83,6 +85,7 @@ def _main(views: tuple[Setting, ...]) -> list[tuple[Row, ...]]:
 def _lists(tables: Tables) -> dict[str, Table]:
     shapes = {
         "numbers": ("Hyper-parameters asked for, counts used", columns.NUMBERS),
+        "outcomes": ("What each protocol decided about each party", columns.OUTCOMES),
         "failed": ("Failed trials", columns.FAILED),
         "records": ("Every trial", columns.RECORDS),
         "provenance": ("Where the trials ran", columns.PROVENANCE),

@@ -69,7 +69,7 @@ def one_round(number: int, gas: int, auroc: float | None, times: dict[str, float
 
 def record(strategy: str, task: str = "heart", seed: int = 0, **changes: Any) -> dict[str, Any]:
     """A completed trial. Keywords: gas (a round), deploy, skill, rounds, small, params, card, hospitals, track, faults,
-    contended, numbers, claims."""
+    attack, contended, numbers, outcomes, claims."""
     gas, deploy, skill = changes.get("gas", 100_000), changes.get("deploy", 500_000), changes.get("skill", 0.3)
     rounds, names = changes.get("rounds", 2), changes.get("hospitals", ("north", "south"))
     specification = {
@@ -79,6 +79,7 @@ def record(strategy: str, task: str = "heart", seed: int = 0, **changes: Any) ->
         "task": task,
         "task_params": {},
         "faults": changes.get("faults", {}),
+        "attack": changes.get("attack", {}),
         "ledger": "evm",
         "ledger_params": {"consensus": "poa"},
         "engine": "cohort",
@@ -125,6 +126,7 @@ def record(strategy: str, task: str = "heart", seed: int = 0, **changes: Any) ->
             "rounds_used": rounds,
         },
         "numbers": changes.get("numbers", {"committee": 2}),
+        "outcomes": changes.get("outcomes", {}),
         "predictions": predictions(names, seed, skill, changes.get("small")),
         "measured": {
             "compute_s": 0.5 + seed,

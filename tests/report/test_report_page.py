@@ -54,6 +54,7 @@ class Reader(HTMLParser):
 
 def test_files(folder):
     tables = [
+        "attacks",
         "cards",
         "claims",
         "disclosures",
@@ -62,6 +63,7 @@ def test_files(folder):
         "hospitals",
         "leaderboard",
         "learning_curves",
+        "outcomes",
     ]
     expected = [*(f"{name}.csv" for name in [*tables, "numbers", "provenance", "records"]), "index.html"]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "leaderboard.json", "report.json"])
