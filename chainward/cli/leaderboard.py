@@ -36,7 +36,17 @@ def print_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
     """Print every claim with its verdict and what decided it."""
     if verdicts:
         columns = {"strategy": "strategy", "claim": "claim", "tier": "tier", "verdict": "verdict", "basis": "found"}
-        as_table([{**row, "basis": row["found"] or row["why"]} for row in verdicts], columns, title="\nclaims")
+        lines = [{**row, "basis": row["found"] or row["why"], "trials": len(row["records"])} for row in verdicts]
+        as_table(lines, {**columns, "trials": "trials"}, title="\nclaims")
+
+
+def print_attacks(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what each attack costs each strategy."""
+    names = ("auroc_without", "auroc_under", "drop")
+    columns = {"label": "strategy", "attack": "attack", "auroc_without": "AUROC without", "auroc_under": "with"}
+    for (task, setting), group in groupby(rows, key=lambda row: (row["task"], row["setting"])):
+        lines = [{**row, **{name: _figure(row[name]) for name in names}} for row in group]
+        as_table(lines, {**columns, "drop": "drop"}, title=f"\nattacks on {task}: {setting}")
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,6 +56,10 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         interval = f"{row['auroc_mean']:.3f} [{row['auroc_low']:.3f}, {row['auroc_high']:.3f}]"
     worst = row["auroc_worst_hospital"]
     return {**row, "auroc": interval, "auroc_worst_hospital": "not estimable" if worst is None else shown(worst)}
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def say(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chainward.cli.leaderboard import print_leaderboard, print_verdicts, say
+from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
 from chainward.trials import record, runner
 from chainward.trials.judges import verdicts
@@ -17,6 +17,8 @@ from chainward.trials.plan import Plan
 
 def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output: bool) -> None:
     """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
+    for missing in plan.left_out:
+        say(f"a part of the plan is left out: {missing}")
     sweep = runner.sweep(plan, out)
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
@@ -38,7 +40,7 @@ def render(
     prices: Mapping[str, float] | None = None,
 ) -> None:
     """Write the report of records into a folder, under `prices` where given, and print its leaderboard."""
-    from chainward.report import Assumptions, leaderboard_rows, write_report
+    from chainward.report import Assumptions, attack_rows, leaderboard_rows, write_report
 
     judged, assumptions = verdicts(records), Assumptions(**(prices or {}))
     write_report(records, judged, out, manifest, assumptions)
@@ -47,6 +49,7 @@ def render(
         as_json(rows)
         return
     print_leaderboard(rows)
+    print_attacks(attack_rows(records))
     print_verdicts(judged)
     say(f"\nreport: {out / 'index.html'}")
 

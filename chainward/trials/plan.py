@@ -31,7 +31,7 @@ class Plan(Strict):
     """A plan. `seeds` counts from 0; `rounds` overrides the tasks' own; strategies and tasks are names or tables.
 
     Every strategy meets every task under every attack. `parts` are plans of their own that differ from this one in the
-    fields they give: then only they are run.
+    fields they give: then only they are run. An `optional` part is left out where a task's data are not at hand.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -48,6 +48,7 @@ class Plan(Strict):
     faults: FaultPlan = FaultPlan()
     speeds: SpeedPlan = SpeedPlan()
     flower: FlowerPlan = FlowerPlan()
+    optional: bool = False
     parts: tuple[Plan, ...] = ()
 
     @model_validator(mode="before")
@@ -70,7 +71,19 @@ class Plan(Strict):
     @property
     def leaves(self) -> tuple[Plan, ...]:
         """The parts, or the plan itself where it has none."""
-        return tuple(leaf for part in self.parts for leaf in part.leaves) if self.parts else (self,)
+        if not self.parts:
+            return (self,)
+        return tuple(leaf for part in self.parts if not part._missing() for leaf in part.leaves)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is missing for each optional part that cannot be run here."""
+        return tuple(missing for part in self.parts if (missing := part._missing()))
+
+    def _missing(self) -> str:
+        """What an optional plan's data need; empty where all are at hand."""
+        found = (tasks.load(task.key, **task.params).requires() for task in self.tasks if self.optional)
+        return "; ".join(dict.fromkeys(missing for missing in found if missing))
 
     def specifications(self) -> Iterator[Specification]:
         """Yield every trial, seeds of one strategy on one task side by side."""
@@ -158,6 +171,8 @@ def _infinite(value: Any, where: str = "") -> Iterator[str]:
 def _check(plan: Plan) -> None:
     """Refuse names, parameters and hospitals that do not exist before anything runs."""
     for number, part in enumerate(plan.parts):
+        if part._missing():
+            continue
         try:
             _check(part)
         except (ChainwardError, ValueError) as error:

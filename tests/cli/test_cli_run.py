@@ -270,3 +270,20 @@ def test_reports_go_below_the_plans_name(plan: Path, tmp_path: Path, chainward, 
     assert chainward("run", plan.name, "--name", "quick", "--seeds", 1).code == 0
     assert (tmp_path / "reports" / "quick" / "index.html").is_file()
     assert [path.name for path in (tmp_path / "reports").iterdir()] == ["quick"]
+
+
+def test_attacks_from_the_command_line_are_run_and_printed(plan: Path, tmp_path: Path, chainward) -> None:
+    told = chainward(
+        *("run", plan, "--out", tmp_path / "attacked", "--strategy", "fedavg", "--seeds", 1),
+        *("--attack", "none", "--attack", "sign_flip:0.5:4"),
+    )
+    assert told.code == 0, told.err
+    attacks = [one["specification"]["attack"] for one in record.read_all(tmp_path / "attacked")]
+    assert sorted(map(str, attacks)) == ["{'kind': 'sign_flip', 'share': 0.5, 'strength': 4.0}", "{}"]
+    assert "sign flip, strength 4, by 50% of hospitals" in " ".join(told.out.split())
+
+
+def test_an_attack_that_does_not_exist_is_refused(plan: Path, tmp_path: Path, chainward) -> None:
+    complaint = chainward("run", plan, "--out", tmp_path / "none", "--attack", "bribe").complaint
+    assert "attacks.0" in complaint
+    assert "no attack is called 'bribe'" in complaint

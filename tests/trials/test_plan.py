@@ -96,6 +96,22 @@ def test_overrides_reach_what_a_part_says_itself(path: Path) -> None:
     ]
 
 
+def test_an_optional_part_is_left_out_where_its_data_are_missing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    needy = PARTS.replace('tasks = ["heart"]', 'tasks = ["edin"]')
+    path.write_text(needy, encoding="utf-8")
+    with pytest.raises(ChainwardError, match=r"parts\.1: task edin"):
+        read(path)
+    path.write_text(needy + "optional = true\n", encoding="utf-8")
+    plan = read(path)
+    assert {one.task for one in plan.specifications()} == {"synthetic"}
+    assert "chainward data get" in "".join(plan.left_out)
+    assert len(plan.left_out) == 1
+
+
 def test_a_mistake_in_a_part_is_named(path: Path) -> None:
     path.write_text(PARTS.replace("hospitals = 4", "hospitals = 0"), encoding="utf-8")
     with pytest.raises(ChainwardError, match=r"small.toml: parts.0: .*hospitals"):
