@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 from small_cohort import CPU, FEATURES, SIZES, cohort, engine, training
 
-from chainward.engines.attacks import Attack
+from chainward.engines import build, lightning_trainer
+from chainward.engines.attacks import KINDS, Attack
 from chainward.engines.cohort import CohortEngine
+from chainward.engines.flower_hospital import Settings, places, run
 from chainward.engines.networks import TaskNetwork
 from chainward.engines.sites import Sites
+from chainward.ledgers.store import MemoryStore
+from chainward.tasks.base import Training
 from chainward.world import FIT
 
 NAMES = [f"hospital {number}" for number in range(20)]
 
 
-def attacked(attack: Attack | None, seed: int = 7) -> CohortEngine:
-    how = training()
+def attacked(attack: Attack | None, seed: int = 7, how: Training | None = None) -> CohortEngine:
+    how = how or training()
     return CohortEngine(Sites(cohort(), how, TaskNetwork(FEATURES, how, CPU), seed, None, None, attack))  # type: ignore[arg-type]
 
 
@@ -70,6 +78,33 @@ def test_a_label_flipper_trains_and_scores_on_flipped_labels() -> None:
     spoiled = next(name for name in parties.sites.attackers)
     assert not np.array_equal(fitted(parties)[spoiled], fitted(engine(training(), cohort()))[spoiled])
     assert parties.sites.given(spoiled, None, "update", "label") == "update"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lightning_is_attacked_like_the_cohort(kind: str) -> None:
+    how = training(local_steps=2)
+    attack = Attack(kind, 0.4, 1.0)
+    first = TaskNetwork(FEATURES, how, CPU).initial(0)
+    given = {}
+    for name in ("cohort", "lightning"):
+        network = TaskNetwork(FEATURES, how, CPU)
+        train = partial(lightning_trainer, network, how.learning_rate)
+        parties = build(name, Sites(cohort(), how, network, 7, MemoryStore(), train, attack), None, {})
+        answers = parties.run(FIT, dict.fromkeys(SIZES, first), "1/fit/1")
+        given[name] = np.stack([answers[party].value.weights for party in SIZES])
+    np.testing.assert_allclose(given["lightning"], given["cohort"], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hospital_with_a_folder_of_its_own_attacks_alike(kind: str, tmp_path: Path) -> None:
+    how, attack = training(local_steps=2), Attack(kind, 0.4, 1.0)
+    parties = attacked(attack, how=how)
+    first, sites = parties.sites.network.initial(0), parties.sites
+    settings = Settings("fedavg", {}, asdict(how), 7, tuple(SIZES), asdict(attack)).text()
+    for name, place in places(tmp_path, sites.true_rows).items():
+        answer = run(place, settings, lambda _: FIT, first, "1/fit/1")
+        expected = parties.run(FIT, {name: first}, "1/fit/1")[name].value.weights
+        np.testing.assert_array_equal(answer.value.weights, expected)
 
 
 @pytest.mark.parametrize(
