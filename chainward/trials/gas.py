@@ -7,6 +7,7 @@ from typing import Any
 from chainward import discovery, tasks
 from chainward.trials import trial
 from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.result import gas_functions
 from chainward.trials.specification import Specification
 
 ROUNDS = 3
@@ -42,7 +43,7 @@ def _functions(key: str) -> list[dict[str, Any]]:
     specification = Specification(strategy=key, task=TASK, task_params=TASK_PARAMS, seed=0, rounds=ROUNDS)
     prepared = trial.prepare(specification, cohort, "cpu")
     trial.run(prepared, Checkpoint())
-    return trial.gas_functions(prepared.world.ledger.receipts)
+    return gas_functions(prepared.world.ledger.receipts)
 
 
 def _by_function(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

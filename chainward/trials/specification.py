@@ -14,7 +14,8 @@ from chainward.folders import ARTIFACTS, PACKAGE
 from chainward.tasks.base import Cohort
 
 # What cannot change a result (the command line, reports, the sweep around a trial) is left out.
-_CODE = ("codec.py", "strategy.py", "methods", "world", "tasks", "engines", "ledgers", "trials/trial.py")
+_TRIAL = ("trials/trial.py", "trials/predicting.py", "trials/result.py")
+_CODE = ("codec.py", "strategy.py", "methods", "world", "tasks", "engines", "ledgers", *_TRIAL)
 
 
 @dataclass(frozen=True)
