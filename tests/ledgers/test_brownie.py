@@ -18,7 +18,7 @@ from chainward import discovery, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import build, evm
 from chainward.ledgers.node import NodeLedger
-from chainward.trials import gas, plan, record, runner, trial
+from chainward.trials import gas, plan_file, record, runner, trial
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.specification import Specification
 from chainward.world import Ledger, Reverted
@@ -164,7 +164,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
         'tasks = [{ key = "synthetic", hospitals = 6, patients = 60 }]\nstrategies = ["bflc"]\nseeds = 1\nrounds = 3\n'
         '[ledger]\nname = "brownie"\n'
     )
-    jobs = runner.sweep(plan.read(path, {}), tmp_path).jobs
+    jobs = runner.sweep(plan_file.read(path, {}), tmp_path).jobs
     groups: list[int] = []
 
     def kill_after_round_1(prepared: Any, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
     assert done[0]["error"]["type"] == "ChainwardError"
     assert "no answer from http://127.0.0.1:" in done[0]["error"]["message"]
     monkeypatch.undo()
-    jobs = runner.sweep(plan.read(path, {}), tmp_path).jobs
+    jobs = runner.sweep(plan_file.read(path, {}), tmp_path).jobs
     runner.run(jobs, tmp_path, 1, "cpu", lambda _, document: done.append(document))
     assert done[1]["status"] == "completed"
     assert done[1]["measured"]["inclusion_s"]["median"] > 0

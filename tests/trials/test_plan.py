@@ -8,7 +8,7 @@ import pytest
 from chainward import tasks
 from chainward.errors import ChainwardError
 from chainward.folders import CHECKOUT
-from chainward.trials import plan as plans
+from chainward.trials import plan_file as plans
 from chainward.trials.plan import Plan
 from chainward.trials.runner import sweep
 
