@@ -34,14 +34,20 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
     try:
         plan = Plan.model_validate(_merged({"name": path.stem, **document}, overrides))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ChainwardError(f"{path}: {where}: {first['msg']} (got {str(first['input'])[:60]!r})") from None
+        raise ChainwardError(f"{path}: {_first_mistake(error)}") from None
     try:
         _check(plan)
     except (ChainwardError, ValueError) as error:
         raise ChainwardError(f"{path}: {error}") from None
     return plan
+
+
+def _first_mistake(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+    if first["type"] == "value_error":  # our own words, which say what was given
+        return ": ".join(filter(None, (where, str(first["ctx"]["error"]))))
+    return f"{where}: {first['msg']} (got {str(first['input'])[:60]!r})"
 
 
 def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ EDITS = {
     "wrong kind of parameter": ('"fedavg"', '{key = "fedavg", weighted = "often"}', ["fedavg", "weighted", "boolean"]),
     "unknown task parameter": ("patients", "pateints", ["'pateints'", "did you mean 'patients'?"]),
     "impossible task parameter": ("hospitals = 4", "hospitals = 0", ["'hospitals'", "greater than or equal to 1"]),
-    "no strategy": ('["fedavg", "local_only"]', "[]", ["strategies", "at least 1 item"]),
+    "no strategy": ('["fedavg", "local_only"]', "[]", ["strategies: name at least 1"]),
     "a number for a strategy": ('"fedavg"', "5", ["strategies.0"]),
     "unknown engine": ("seeds", 'engine = "abacus"\nseeds', ["engine", "'abacus'", "cohort"]),
     "unknown ledger": ("seeds", 'ledger = {name = "stone"}\nseeds', ["ledger.name", "'stone'", "evm"]),
