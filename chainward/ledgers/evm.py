@@ -23,7 +23,7 @@ from chainward.errors import ChainwardError
 from chainward.ledgers import outcomes
 from chainward.ledgers.accounts import Accounts, checksummed
 from chainward.ledgers.artifacts import Artifact, find
-from chainward.ledgers.consensus import BlockTimes, block_times
+from chainward.ledgers.consensus import BlockTimes, block_times, parameters
 from chainward.ledgers.fees import floor_gas
 from chainward.world.ports import Receipt, Reverted
 
@@ -278,9 +278,11 @@ def _reason(error: Exception | None) -> str:
 
 
 def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> EvmLedger:
-    """Return a fresh chain; parameters are `consensus` ("poa" or "pow") and `gas_limit` of a block."""
-    unknown = set(params) - {"consensus", "gas_limit"}
+    """Return a fresh chain; parameters are `consensus`, what its model takes, and `gas_limit` of a block."""
+    consensus = params.get("consensus", "poa")
+    known = ("consensus", "gas_limit", *parameters(consensus))
+    unknown = sorted(set(params) - set(known))
     if unknown:
-        raise ChainwardError(f"ledger evm: no parameter {sorted(unknown)[0]!r}; it has consensus, gas_limit")
-    blocks = block_times(params.get("consensus", "poa"), seed)
+        raise ChainwardError(f"ledger evm: no parameter {unknown[0]!r}; it has {', '.join(known)}")
+    blocks = block_times(consensus, seed, {name: params[name] for name in known[2:] if name in params})
     return EvmLedger(blocks, folders, int(params.get("gas_limit", BLOCK_GAS_LIMIT)), seed)

@@ -1,0 +1,118 @@
+"""When blocks are made: the time models of consensus behind a ledger.
+
+A model is one file: a frozen dataclass of the parameters a plan may set, the laws it is checked against, and
+`blocks(seed)`. It is simulated event by event with SimPy, which is loaded with the first model that is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from itertools import count
+from typing import Any, Protocol
+
+from chainward.errors import ChainwardError, UnknownName
+from chainward.methods.randomness import stream
+
+MODELS = {
+    "poa": "authority.Authority",
+    "pow": "work.Work",
+    "pbft": "pbft.PBFT",
+    "raft": "raft.Raft",
+    "committee": "committee.Committee",
+}
+
+
+class BlockTimes(Protocol):
+    """Block n is made at `time(n)` seconds; block 0 is the genesis at 0."""
+
+    def time(self, number: int) -> float:
+        """Return when block `number` is made."""
+
+    def newest(self, at: float) -> int:
+        """Return the number of the newest block at a moment."""
+
+
+class Model(Protocol):
+    """A consensus with its parameters."""
+
+    def blocks(self, seed: int) -> BlockTimes:
+        """Return when its blocks are made; what is random is drawn for the seed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Periodic:
+    """A block every `period_s` seconds."""
+
+    period_s: float = 5.0
+
+    def time(self, number: int) -> float:
+        """Return when block `number` is made."""
+        return number * self.period_s
+
+    def newest(self, at: float) -> int:
+        """Return the number of the newest block at a moment."""
+        number = math.floor(at / self.period_s)
+        return number + 1 if self.time(number + 1) <= at else number
+
+
+class Spaced:
+    """Blocks as far apart as `gaps` says, which never end; they are made as they are asked for."""
+
+    def __init__(self, gaps: Iterator[float]) -> None:
+        self._gaps = gaps
+        self._times = [0.0]
+
+    def time(self, number: int) -> float:
+        """Return when block `number` is made."""
+        while len(self._times) <= number:
+            self._times.append(self._times[-1] + next(self._gaps))
+        return self._times[number]
+
+    def newest(self, at: float) -> int:
+        """Return the number of the newest block at a moment."""
+        while self._times[-1] <= at:
+            self.time(len(self._times))
+        return bisect_right(self._times, at) - 1
+
+
+class Poisson(Spaced):
+    """Proof of work: exponential gaps between blocks with mean `mean_s`, drawn from the trial's seed."""
+
+    def __init__(self, mean_s: float = 13.0, seed: int = 0) -> None:
+        draws = stream(seed, "proof of work")
+        super().__init__(float(draws.exponential(mean_s)) for _ in count())
+
+
+def parameters(name: str) -> tuple[str, ...]:
+    """Return what a plan may set of the model called `name`."""
+    return tuple(field.name for field in dataclasses.fields(_kind(name)))
+
+
+def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -> BlockTimes:
+    """Return the blocks of the model called `name`, with these parameters in place of its own.
+
+    Raises:
+        UnknownName: there is no such model.
+        ChainwardError: a parameter is unknown, is no number, or makes a chain that stands still.
+    """
+    kind, chosen = _kind(name), dict(params or {})
+    kinds: dict[str, Any] = {field.name: type(field.default) for field in dataclasses.fields(kind)}
+    for key, value in chosen.items():
+        if key not in kinds:
+            raise ChainwardError(f"ledger: consensus {name} has no parameter {key!r}; it has {', '.join(kinds)}")
+        if isinstance(value, bool) or not isinstance(value, int | kinds[key]) or not 0 <= value < math.inf:
+            what = "whole number" if kinds[key] is int else "number"
+            raise ChainwardError(f"ledger.{key}: must be a {what} of 0 or more, not {value!r}")
+    model: Model = kind(**chosen)
+    return model.blocks(seed)
+
+
+def _kind(name: str) -> Any:
+    if name not in MODELS:
+        raise UnknownName(f"no consensus model is called {name!r}; there is {', '.join(MODELS)}")
+    module, kind = MODELS[name].split(".")
+    return getattr(import_module(f"{__name__}.{module}"), kind)
