@@ -24,15 +24,18 @@ def train_cohort(
     rows: Indices,
     shares: npt.NDArray[np.float32],
     learning_rate: float,
+    mu: npt.NDArray[np.float32] | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Train K networks for S steps of gradient descent, each on its own batches.
 
     Weights are [K, P], features [N, d + 1] (the last column ones) and labels [N] of all hospitals together, `rows` and
-    `shares` [S, K, B] as from `padded`. Returns the weights [K, P] and the mean loss [K] over the steps.
+    `shares` [S, K, B] as from `padded`; `mu` [K] are proximal terms.
+    Returns the weights [K, P] and the mean loss [K] over the steps.
     """
     device = network.device
     batches = Batches(features, labels, torch.as_tensor(rows, device=device), torch.as_tensor(shares, device=device))
-    trained, losses = descend(network, torch.as_tensor(weights, device=device), batches, learning_rate)
+    held = None if mu is None else torch.as_tensor(mu, device=device)
+    trained, losses = descend(network, torch.as_tensor(weights, device=device), batches, learning_rate, held)
     return trained.cpu().numpy(), losses.cpu().numpy()
 
 
@@ -61,8 +64,17 @@ class CohortEngine(InProcessEngine):
         widest = max(job.schedule.shape[1] for job in jobs)
         rows, shares = padded([job.schedule for job in jobs], [self._offset[job.party] for job in jobs], widest)
         weights = np.stack([job.weights for job in jobs])
-        rate = self.sites.training.learning_rate
-        trained, losses = train_cohort(self.sites.network, weights, self._features, self._labels, rows, shares, rate)
+        mu = np.array([job.mu for job in jobs], dtype=np.float32)
+        trained, losses = train_cohort(
+            self.sites.network,
+            weights,
+            self._features,
+            self._labels,
+            rows,
+            shares,
+            self.sites.training.learning_rate,
+            mu if mu.any() else None,
+        )
         seconds = (time.perf_counter() - started) / len(jobs)
         return [Fitted(own, loss, seconds) for own, loss in zip(trained, losses.tolist(), strict=True)]
 

@@ -12,10 +12,12 @@ from flwr.clientapp import ClientApp
 from chainward.engines import flower_hospital as hospital
 from chainward.engines.flower_hospital import Place
 from chainward.engines.flower_wire import Question, answer_document, dumps, loads
-from chainward.world import ACCURACY, FIT, Update
+from chainward.world import ACCURACY, FIT, Proximal, Update
 
 ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"
 ASKED, ANSWER, ERROR, SETTINGS, ROUND = "question", "answer", "error", "settings", "server-round"
+PROXIMAL_MU = "proximal-mu"
+"""The setting by which Flower's FedProx tells hospitals its mu."""
 
 
 class HospitalApp(ClientApp):
@@ -73,9 +75,10 @@ class HospitalApp(ClientApp):
         return Message(RecordDict({METRICS: metrics}), reply_to=message)
 
     def _stock(self, query: Any, message: Message, context: Context) -> Any:
-        (weights,) = message.content[ARRAYS].to_numpy_ndarrays()
-        label = f"{message.content[CONFIG][ROUND]}/{query.name}/1"
-        return hospital.run(self._place(context), self._settings, partial(_always, query), weights, label).value
+        (weights,), config = message.content[ARRAYS].to_numpy_ndarrays(), message.content[CONFIG]
+        payload = Proximal(weights, config[PROXIMAL_MU]) if config.get(PROXIMAL_MU) else weights
+        label = f"{config[ROUND]}/{query.name}/1"
+        return hospital.run(self._place(context), self._settings, partial(_always, query), payload, label).value
 
 
 def _always(query: Any, _: Any) -> Any:

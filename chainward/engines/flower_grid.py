@@ -9,8 +9,9 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 
+from chainward.engines.flower_app import PROXIMAL_MU
 from chainward.errors import ChainwardError
-from chainward.world import ACCURACY, FIT, Each, Query, Update, World
+from chainward.world import ACCURACY, FIT, Each, Proximal, Query, Update, World
 
 Content = Callable[[str, Any, list[str]], RecordDict]
 
@@ -47,9 +48,10 @@ class WorldGrid(Grid):
         return replies
 
     def _ask(self, query: Query, asked: Mapping[str, Message], content: Content) -> list[Message]:
-        arrays = {name: _arrays(message) for name, message in asked.items()}
-        weights = Each({name: _only(record.values()).numpy() for name, record in arrays.items()})
-        found = self._world.ask(tuple(asked), query, weights).open()
+        arrays = {name: _only(message.content.array_records.values()) for name, message in asked.items()}
+        weights = {name: _only(record.values()).numpy() for name, record in arrays.items()}
+        payload = Each({name: _payload(weights[name], message) for name, message in asked.items()})
+        found = self._world.ask(tuple(asked), query, payload).open()
         return [
             Message(content(name, value, list(arrays[name])), reply_to=asked[name]) for name, value in found.items()
         ]
@@ -92,10 +94,11 @@ def _only(items: Iterable[Any]) -> Any:
     return item
 
 
-def _arrays(message: Message) -> Any:
-    """The arrays of a message, once it asks for nothing but what the task's training does."""
-    for record in message.content.config_records.values():
-        for name, value in record.items():
-            if name != "server-round" and value:
-                raise ChainwardError(f"it asks hospitals for {name} = {value!r}, which the task's training does not do")
-    return _only(message.content.array_records.values())
+def _payload(weights: Any, message: Message) -> Any:
+    """What a message asks to train or evaluate: its weights, and of all other settings only a proximal term."""
+    settings = {name: value for record in message.content.config_records.values() for name, value in record.items()}
+    mu = settings.pop(PROXIMAL_MU, 0.0)
+    for name, value in settings.items():
+        if name != "server-round" and value:
+            raise ChainwardError(f"it asks hospitals for {name} = {value!r}, which the task's training does not do")
+    return Proximal(weights, float(mu)) if mu else weights

@@ -12,15 +12,15 @@ from typing import Any
 from chainward import codec
 from chainward.errors import ChainwardError
 from chainward.strategy import Strategy
-from chainward.world import Answer, Cost, Held, Kind, Published, Query, Update
+from chainward.world import Answer, Cost, Held, Kind, Proximal, Published, Query, Update
 from chainward.world import query as built_in
 
-_MAPPING, _SEQUENCE, _UPDATE, _HELD = range(4)
+_MAPPING, _SEQUENCE, _UPDATE, _HELD, _PROXIMAL = range(5)
 _BUILT_IN = built_in.__name__
 
 
 def dumps(value: Any) -> bytes:
-    """Encode so that `loads` gives the same again: mappings keep their order, `Update` and `Held` stay themselves."""
+    """Encode so that `loads` gives the same again: mappings keep their order, and the world's own types their name."""
     return codec.encode(_packed(value))
 
 
@@ -34,6 +34,8 @@ def _packed(value: Any) -> Any:
         return (_MAPPING, *(_packed(part) for item in value.items() for part in item))
     if isinstance(value, Held):
         return (_HELD, value.name, value.owner)
+    if isinstance(value, Proximal):
+        return (_PROXIMAL, _packed(value.weights), value.mu)
     if isinstance(value, tuple | list):
         return (_UPDATE if isinstance(value, Update) else _SEQUENCE, *(_packed(item) for item in value))
     return value
@@ -46,7 +48,7 @@ def _unpacked(value: Any) -> Any:
     items = [_unpacked(part) for part in parts]
     if sort == _MAPPING:
         return dict(zip(items[::2], items[1::2], strict=True))
-    return {_SEQUENCE: lambda *all_: all_, _UPDATE: Update, _HELD: Held}[sort](*items)
+    return {_SEQUENCE: lambda *all_: all_, _UPDATE: Update, _HELD: Held, _PROXIMAL: Proximal}[sort](*items)
 
 
 @dataclass(frozen=True)

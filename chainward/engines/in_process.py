@@ -12,16 +12,20 @@ import numpy.typing as npt
 
 from chainward.engines.batches import Indices, schedule, seen
 from chainward.engines.sites import Sites
-from chainward.world import Answer, Cost, Held, Query, Update
+from chainward.world import Answer, Cost, Held, Proximal, Query, Update
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One party's training: from which weights [P], on which rows [S, B] of its patients in each step."""
+    """One party's training: from which weights [P], on which rows [S, B] of its patients in each step.
+
+    `mu` is the proximal term that holds it to those weights.
+    """
 
     party: str
     weights: npt.NDArray[np.float32]
     schedule: Indices
+    mu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,11 @@ class InProcessEngine(ABC):
 
     def _job(self, party: str, payload: Any, label: str) -> Job:
         training = self.sites.training
-        weights = self.held(party, payload.name) if isinstance(payload, Held) else payload
+        start, mu = (payload.weights, payload.mu) if isinstance(payload, Proximal) else (payload, 0.0)
+        weights = self.held(party, start.name) if isinstance(start, Held) else start
         patients = len(self.sites.training_rows[party])
         rows = schedule(self.sites.rng(party, label), patients, training.local_steps, training.batch_size)
-        return Job(party, np.asarray(weights, dtype=np.float32), rows)
+        return Job(party, np.asarray(weights, dtype=np.float32), rows, mu)
 
     def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer:
         trained = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)

@@ -22,12 +22,16 @@ from chainward.engines.sites import Sites
 
 
 class Classifier(lightning.LightningModule):
-    """One network of a task as an ordinary LightningModule: binary cross-entropy, plain gradient descent."""
+    """One network of a task as an ordinary LightningModule: binary cross-entropy, plain gradient descent.
 
-    def __init__(self, network: Perceptrons | Convolutions, learning_rate: float) -> None:
+    With `mu` its objective also has (mu / 2) ||w - w_0||^2, where w_0 are the weights it is made with.
+    """
+
+    def __init__(self, network: Perceptrons | Convolutions, learning_rate: float, mu: float = 0.0) -> None:
         super().__init__()
         self.network = network
-        self.learning_rate = learning_rate
+        self.learning_rate, self.mu = learning_rate, mu
+        self.first = [parameter.detach().clone() for parameter in network.parameters()]
         self.losses: list[Tensor] = []
 
     def forward(self, features: Tensor) -> Tensor:
@@ -36,11 +40,16 @@ class Classifier(lightning.LightningModule):
         return logits.squeeze(0)
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
-        """Return the mean loss of a batch."""
+        """Return a batch's objective; its mean loss without the proximal term is kept."""
         features, labels = batch
         loss = binary_cross_entropy_with_logits(self(features), labels)
         self.losses.append(loss.detach())
-        return loss
+        return loss + self.mu / 2 * self._moved() if self.mu else loss
+
+    def _moved(self) -> Tensor:
+        """The squared distance from the first weights."""
+        pairs = zip(self.network.parameters(), self.first, strict=True)
+        return torch.stack([(now - first).square().sum() for now, first in pairs]).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return plain stochastic gradient descent."""
@@ -69,13 +78,17 @@ def fit(
     labels: npt.NDArray[Any],
     weights: npt.NDArray[np.float32],
     rows: Indices,
+    mu: float = 0.0,
 ) -> tuple[npt.NDArray[np.float32], float]:
-    """Train one network from weights [P] on batches of rows [S, B]; return its weights [P] and the mean loss."""
+    """Train one network from weights [P] on batches of rows [S, B]; return its weights [P] and the mean loss.
+
+    `mu` is the proximal term that holds it to the first weights.
+    """
     module = network.build(1)
     load_flat(module, torch.as_tensor(np.array(weights)[None], device=network.device))
     patients = TensorDataset(torch.as_tensor(features.astype(np.float32)), torch.as_tensor(labels.astype(np.float32)))
     loader = DataLoader(patients, batch_sampler=[batch.tolist() for batch in trimmed(rows)])
-    classifier = Classifier(module, learning_rate)
+    classifier = Classifier(module, learning_rate, mu)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on loaders and log intervals, and deprecations inside the library
         _trainer(network.device, len(rows)).fit(classifier, loader)
@@ -93,7 +106,7 @@ class LightningEngine(InProcessEngine):
     def _fit(self, job: Job) -> Fitted:
         started = time.perf_counter()
         rows, rate = self.sites.training_rows[job.party], self.sites.training.learning_rate
-        weights, loss = fit(self.sites.network, rate, rows.features, rows.labels, job.weights, job.schedule)
+        weights, loss = fit(self.sites.network, rate, rows.features, rows.labels, job.weights, job.schedule, job.mu)
         return Fitted(weights, loss, time.perf_counter() - started)
 
 

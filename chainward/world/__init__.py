@@ -16,7 +16,7 @@ from chainward.world.ports import (
     Reverted,
     Store,
 )
-from chainward.world.query import ACCURACY, FIT, PUBLISH, SHARE_RECORDS, Held, Kind, Memory, Query, Update
+from chainward.world.query import ACCURACY, FIT, PUBLISH, SHARE_RECORDS, Held, Kind, Memory, Proximal, Query, Update
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
 from chainward.world.world import World
@@ -42,6 +42,7 @@ __all__ = [
     "Memory",
     "Meter",
     "Network",
+    "Proximal",
     "Published",
     "Query",
     "Receipt",

@@ -55,6 +55,17 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Proximal:
+    """Weights [P] from which `FIT` trains and to which (mu / 2) ||w - weights||^2 in its objective holds it.
+
+    Li et al. 2020, "Federated Optimization in Heterogeneous Networks", eq. 2. With mu = 0 it is the weights alone.
+    """
+
+    weights: Any
+    mu: float
+
+
+@dataclass(frozen=True)
 class Query:
     """A named local function `(site, memory, payload) -> (reply, memory)`, perhaps followed by others.
 
@@ -96,7 +107,7 @@ def _share_records(site: Site, memory: Memory, _: Any) -> tuple[Any, Memory]:
 
 
 FIT = Query("fit", Kind.UPDATE)
-"""Train the task's network from the weights [P] in the payload; replies an `Update`."""
+"""Train the task's network from the weights [P] in the payload, also `Held` or `Proximal`; replies an `Update`."""
 
 ACCURACY = Query("accuracy", Kind.SCORES, _evaluate)
 """Accuracy of the weights [P] in the payload on the party's own training patients."""
