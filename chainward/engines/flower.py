@@ -31,7 +31,7 @@ class FlowerEngine:
         places: Mapping[str, Place],
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._here, self._exchange, self._places = CohortEngine(sites), exchange, places
+        self._here, self.exchange, self.places = CohortEngine(sites), exchange, places
         self._settings = settings_of(sites, strategy).text()
         self._hospitals = tuple(sites.training_rows)
         self.close = close
@@ -39,7 +39,7 @@ class FlowerEngine:
     @property
     def wire_bytes(self) -> int:
         """Bytes of the records in Flower's messages so far, both ways."""
-        return self._exchange.wire_bytes
+        return self.exchange.wire_bytes
 
     def enrol(self, party: str, source: str | None) -> int:
         """Add a party that is not a hospital; see `Sites.enrol`."""
@@ -72,7 +72,7 @@ class FlowerEngine:
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return who was enrolled, and the memories that can be read here."""
-        found = {name: place.memory() for name, place in self._places.items()}
+        found = {name: place.memory() for name, place in self.places.items()}
         memories = {name: memory for name, memory in found.items() if memory is not None}
         here = self._here.snapshot()
         return {**here, "memories": {**here["memories"], **memories}}
@@ -81,9 +81,9 @@ class FlowerEngine:
         """Put back what `snapshot` returned."""
         memories = snapshot["memories"]
         self._here.restore({**snapshot, "memories": {k: v for k, v in memories.items() if k not in self._hospitals}})
-        for name, place in self._places.items():
+        for name, place in self.places.items():
             if name in memories:
                 place.remember(memories[name])
 
     def _ask(self, questions: Questions) -> dict[str, bytes]:
-        return self._exchange.ask(questions, self._settings) if questions else {}
+        return self.exchange.ask(questions, self._settings) if questions else {}

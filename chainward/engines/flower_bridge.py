@@ -14,13 +14,19 @@ from chainward.errors import ChainwardError
 
 
 class Bridge:
-    """The trial's end; `connect` is the other. The folder's permissions are what protects it."""
+    """The trial's end, open while the other, `connect`, is waited for. The folder's permissions protect it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
         self._server.listen(1)
+
+    def __enter__(self) -> Bridge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
 
     def accept(self, process: subprocess.Popen[bytes], timeout_s: float, log: Callable[[], str]) -> Connection:
         """Return the connection once the run is there; it is made once.
@@ -29,10 +35,9 @@ class Bridge:
             ChainwardError: `process` ended, or nobody came in time; the message ends with its log.
         """
         end = time.monotonic() + timeout_s
-        with self._server:
-            while process.poll() is None and time.monotonic() < end:
-                if select.select([self._server], [], [], 0.2)[0]:
-                    return Connection(self._server.accept()[0].detach())
+        while process.poll() is None and time.monotonic() < end:
+            if select.select([self._server], [], [], 0.2)[0]:
+                return Connection(self._server.accept()[0].detach())
         raise ChainwardError(f"the Flower run did not start: {log()}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,6 +14,7 @@ from chainward.engines.flower_bridge import Bridge
 from chainward.engines.flower_certificates import certificates, node_keys
 from chainward.engines.flower_hospital import Place
 from chainward.engines.flower_processes import Processes
+from chainward.engines.flower_superexec import install
 from chainward.errors import ChainwardError
 
 _APP = """[build-system]
@@ -68,20 +69,24 @@ class Federation:
     def open(self) -> None:
         """Start the SuperLink and every hospital's SuperNode."""
         self._link()
-        for name in self.places:
-            self.join(name)
+        self.join(*self.places)
 
-    def register(self, public: Path) -> None:
-        """Tell the SuperLink a public key that it may let in."""
-        self.processes.call("register", "flwr", "supernode", "register", str(public), "here", home=self._home)
+    def register(self, keys: Iterable[Path]) -> None:
+        """Tell the SuperLink public keys that it may let in."""
+        calls = [("flwr", "supernode", "register", str(public), "here") for public in keys]
+        self.processes.call_all("register", calls, home=self._home)
 
-    def join(self, name: str) -> None:
-        """Start the SuperNode of one hospital, with a new key: Flower takes a lost node for present for a minute, and
-        does not let its key in meanwhile."""
-        place = self.places[name]
-        private, public = node_keys(place.directory)
+    def join(self, *names: str) -> None:
+        """Start the SuperNodes of hospitals, with new keys: Flower takes a lost node for present for a minute, and does
+        not let its key in meanwhile."""
+        keys = {name: node_keys(self.places[name].directory) for name in names}
         if not self.insecure:
-            self.register(public)
+            self.register(public for _, public in keys.values())
+        for name, (private, _) in keys.items():
+            self._start(name, private)
+
+    def _start(self, name: str, private: Path) -> None:
+        place = self.places[name]
         secure = ["--root-certificates", str(self._authority), "--auth-supernode-private-key", str(private)]
         number = list(self.places).index(name)
         self.nodes[name] = self.processes.start(
@@ -91,6 +96,7 @@ class Federation:
             *("--superlink", f"127.0.0.1:{self._port}", "--port", str(free_port())),
             *("--node-config", f'directory="{place.directory}" store="{place.store}"'),
             home=place.directory / "home",
+            first=install(self.root / "programs"),
         )
 
     def leave(self, name: str) -> None:
@@ -132,12 +138,13 @@ class Federation:
 
     def relay(self) -> Connection:
         """Start the run that carries a trial's questions and return the connection to its ServerApp."""
-        app, bridge = self.root / "app", Bridge(self.root / "bridge")
+        app = self.root / "relay"
         app.mkdir()
         (app / "pyproject.toml").write_text(_APP)
         (app / "relay.py").write_text(_RELAY)
-        self.submit(app, f'bridge="{bridge.path}" hospitals={len(self.places)} timeout={self.timeout_s:.1f}')
-        return bridge.accept(self.link, self.timeout_s, lambda: self.processes.tail("superlink"))
+        with Bridge(self.root / "bridge") as bridge:
+            self.submit(app, f'bridge="{bridge.path}" hospitals={len(self.places)} timeout={self.timeout_s:.1f}')
+            return bridge.accept(self.link, self.timeout_s, lambda: self.processes.tail("superlink"))
 
 
 def free_port() -> int:

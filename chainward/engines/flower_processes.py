@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,28 +31,35 @@ class Processes:
         self._started: list[subprocess.Popen[bytes]] = []
         atexit.register(self.close)
 
-    def start(self, name: str, program: str, *arguments: str, home: Path) -> subprocess.Popen[bytes]:
-        """Start a program in the background."""
+    def start(
+        self, name: str, program: str, *arguments: str, home: Path, first: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in the background; the programs in the folder `first` hide others of their name from it."""
         with (self._logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*_GUARD, program_path(program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment(home),
+                env=self._environment(home, first),
                 start_new_session=True,
             )
         self._started.append(process)
         return process
 
-    def call(self, name: str, program: str, *arguments: str, home: Path) -> None:
-        """Run a program to its end.
+    def call(self, name: str, *command: str, home: Path) -> None:
+        """Run a program to its end; see `call_all`."""
+        self.call_all(name, [command], home)
+
+    def call_all(self, name: str, commands: Iterable[Sequence[str]], home: Path) -> None:
+        """Run programs to their ends, beside each other.
 
         Raises:
-            RuntimeError: it failed; the message is the end of its log.
+            RuntimeError: one failed; the message is the end of their log.
         """
-        if self.start(name, program, *arguments, home=home).wait(timeout=120):
-            raise RuntimeError(f"{program} {arguments[0]} failed: {self.tail(name)}")
+        for process in [self.start(name, *command, home=home) for command in commands]:
+            if process.wait(timeout=120):
+                raise RuntimeError(f"{name} failed: {self.tail(name)}")
 
     def text(self, name: str) -> str:
         """Return a program's log."""
@@ -83,12 +90,12 @@ class Processes:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def _environment(self, home: Path) -> Mapping[str, str]:
+    def _environment(self, home: Path, first: Path | None) -> Mapping[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("FLWR_", "COV_"))}
-        folder = str(Path(program_path("flwr")).parent)
+        folders = [*([str(first)] if first else []), str(Path(program_path("flwr")).parent), own.get("PATH", "")]
         return own | {
             _MARK: self._mark,
-            "PATH": os.pathsep.join([folder, own.get("PATH", "")]),
+            "PATH": os.pathsep.join(folders),
             "FLWR_HOME": str(home),
             "FLWR_TELEMETRY_ENABLED": "0",
             "FLWR_DISABLE_UPDATE_CHECK": "1",

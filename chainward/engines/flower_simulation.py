@@ -34,11 +34,12 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
         root = Path(ending.enter_context(TemporaryDirectory(prefix="chainward-", ignore_cleanup_errors=True)))
         found = places(root, sites.true_rows)
         sites.store = DirectoryStore(root / "store")
-        processes, bridge = Processes(root), Bridge(root / "bridge")
+        processes = Processes(root)
         ending.callback(processes.close)
-        call = ("-m", __name__, str(root), str(bridge.path), str(len(found)), str(timeout_s))
-        process = processes.start("simulation", sys.executable, *call, home=root / "home")
-        connection = bridge.accept(process, timeout_s, lambda: processes.tail("simulation"))
+        with Bridge(root / "bridge") as bridge:
+            call = ("-m", __name__, str(root), str(bridge.path), str(len(found)), str(timeout_s))
+            process = processes.start("simulation", sys.executable, *call, home=root / "home")
+            connection = bridge.accept(process, timeout_s, lambda: processes.tail("simulation"))
         ending.callback(connection.close)
         return FlowerEngine(sites, strategy, RemoteExchange(connection), found, ending.pop_all().close)
 

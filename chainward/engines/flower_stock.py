@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 import random
@@ -82,15 +83,20 @@ class Stock(Strategy[State]):
 
 @contextmanager
 def _surroundings(seed: str) -> Iterator[None]:
-    """What a Flower strategy finds around it in a run: the global `random`, and a task that its messages belong to."""
+    """What a Flower strategy finds around it in a run: the global `random`, and a task that its messages belong to.
+
+    Some collect garbage after every hospital: what was there before is no business of theirs.
+    """
     before, logger = random.getstate(), logging.getLogger("flwr")
     level = logger.level
     random.seed(seed)
     logger.setLevel(logging.ERROR)
     _belong()
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         random.setstate(before)
         logger.setLevel(level)
 
