@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flower_runs import prepared
+from engine_runs import prepared
 
 from chainward import discovery
 from chainward.engines.flower_hospital import Place, held, places, settings_of

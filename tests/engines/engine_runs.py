@@ -1,19 +1,16 @@
-"""Trials on two engines side by side, and the processes a trial leaves behind."""
+"""Trials on two engines side by side."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainward.testing.small import cohort, small
 from chainward.trials import trial
-from chainward.trials.trial import Trial
+from chainward.trials.trial import EngineBuilder, Trial
 from chainward.world import Held, Receipt
 
 
@@ -31,9 +28,9 @@ class Run:
         return sum(receipt.gas for receipt in self.receipts)
 
 
-def prepared(key: str, engine: str, task: str = "heart", **overrides: Any) -> Trial:
+def prepared(key: str, engine: str, task: str = "heart", build: EngineBuilder | None = None, **overrides: Any) -> Trial:
     specification = small(key, task, engine=engine, **overrides)
-    return trial.prepare(specification, cohort(specification), "cpu")
+    return trial.prepare(specification, cohort(specification), "cpu", build)
 
 
 def run(key: str, engine: str, **overrides: Any) -> Run:
@@ -101,34 +98,3 @@ def assert_agree(one: Run, other: Run) -> None:
 
 def flat(seen: Run) -> list[np.ndarray]:
     return [part for model in seen.models for part in model] + arrays(seen.memories)
-
-
-def alive(parent: int | None = None) -> set[int]:
-    """Processes that this one started, directly or not, and that still run."""
-    known, found = {os.getpid() if parent is None else parent}, set[int]()
-    parents = {pid: above for pid, above in table() if pid != os.getpid()}
-    while more := {pid for pid, above in parents.items() if above in known and pid not in found}:
-        found |= more
-        known |= more
-    return found
-
-
-def table() -> list[tuple[int, int]]:
-    """Process and parent of all that are no zombies."""
-    rows = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, above = path.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                rows.append((int(path.parent.name), int(above)))
-    return rows
-
-
-def marked(mark: str) -> set[int]:
-    """Running processes with this text in their environment."""
-    found = set()
-    for pid, _ in table():
-        with suppress(OSError):
-            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes():
-                found.add(pid)
-    return found
