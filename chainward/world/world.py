@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import numpy as np
 from chainward import codec
 from chainward.methods.randomness import stream
 from chainward.world.chain import Chain, Contract
-from chainward.world.clock import Clock, Speeds
+from chainward.world.clock import PARTS, Clock, Speeds
 from chainward.world.faults import Faults
 from chainward.world.meter import COORDINATOR, EVERYONE, Meter
 from chainward.world.ports import Answer, Engine, HospitalAbsent, Ledger, Network, Store
@@ -112,6 +113,16 @@ class World:
         self.meter.store_bytes += len(data)
         self.clock.spend("network", self.speeds.transfer(len(data)))
         return codec.decode(data)
+
+    def elapse(self, part: str, seconds: float) -> None:
+        """Let modelled time of the protocol itself pass, e.g. that of a simulated race; `part` is one of `PARTS`.
+
+        Raises:
+            ValueError: there is no such part, or the time is negative or without end.
+        """
+        if part not in PARTS or not 0 <= seconds < math.inf:
+            raise ValueError(f"{seconds} s of {part!r} cannot pass; parts are {', '.join(PARTS)}")
+        self.clock.spend(part, seconds)
 
     def _collect(
         self,
