@@ -1,13 +1,25 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
+from scipy.stats import trim_mean
 
-from chainward.methods.aggregation import coordinate_median, geometric_median, lower_median, mean, weighted_mean
+from chainward.methods import aggregation
+from chainward.methods.aggregation import (
+    coordinate_median,
+    geometric_median,
+    lower_median,
+    mean,
+    trimmed_mean,
+    weighted_mean,
+)
 
 MERGES = (weighted_mean, coordinate_median, geometric_median)
+NOT_FINITE = (np.nan, np.inf, -np.inf)
 TRIANGLE = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
 
 
@@ -89,6 +101,74 @@ def test_a_whole_weight_is_that_many_copies(cohort):
     np.testing.assert_array_equal(coordinate_median(updates, weights), np.median(copies, axis=0).astype(np.float32))
 
 
+@given(cohorts())
+def test_weights_of_one_are_no_weights(cohort):
+    updates, _ = cohort
+    np.testing.assert_array_equal(coordinate_median(updates, [1] * len(updates)), coordinate_median(updates))
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+@pytest.mark.parametrize("weights", [None, [1, 1, 1, 1, 1]])
+def test_a_minority_that_is_not_finite_leaves_the_median_finite(value, weights):
+    """What is not a number lies above all numbers."""
+    found = coordinate_median(column(value, value, 1, 2, 3), weights)
+    assert found == (3 if value > 0 or np.isnan(value) else 1)
+
+
+@pytest.mark.parametrize("weights", [None, [1, 1, 1, 1]])
+def test_a_median_between_infinities_is_no_number(weights):
+    assert np.isnan(coordinate_median(column(-np.inf, -np.inf, np.inf, np.inf), weights)).all()
+
+
+# -------------------------------------------------------------------------------------- trimmed mean
+
+
+def test_trimmed_means_of_the_digest():
+    assert trimmed_mean(column(0, 1, 2, 100), 1) == 1.5
+    assert trimmed_mean(column(0, 1, 2, 100), 0) == 25.75
+
+
+@given(cohorts(), st.data())
+def test_a_trimmed_mean_is_that_of_scipy(cohort, data):
+    updates, _ = cohort
+    cut = data.draw(st.integers(0, (len(updates) - 1) // 2))
+    found = trimmed_mean(updates, cut)
+    assert found.dtype == np.float32
+    share = (cut + 0.5) / len(updates) if 2 * cut + 1 < len(updates) else cut / len(updates)
+    np.testing.assert_allclose(found, trim_mean(updates, share), rtol=1e-6, atol=1e-6)
+
+
+@given(cohorts())
+def test_a_trimmed_mean_lies_between_the_mean_and_the_median(cohort):
+    updates, _ = cohort
+    np.testing.assert_allclose(trimmed_mean(updates, 0), mean(updates), atol=1e-6)
+    np.testing.assert_array_equal(trimmed_mean(updates, (len(updates) - 1) // 2), coordinate_median(updates))
+
+
+@given(cohorts(), st.randoms(use_true_random=False), st.integers(-3, 3))
+def test_a_trimmed_mean_ignores_order_and_moves_with_the_updates(cohort, random, offset):
+    updates, _ = cohort
+    order, cut = random.sample(range(len(updates)), len(updates)), (len(updates) - 1) // 3
+    moved = trimmed_mean(updates[order] + offset, cut)
+    np.testing.assert_allclose(moved, trimmed_mean(updates, cut) + offset, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+def test_as_many_as_are_cut_may_be_no_numbers(value):
+    honest = np.random.default_rng(4).normal(size=(5, 6))
+    lying = np.vstack([np.full((2, 6), value), honest])
+    merged = trimmed_mean(lying, 2)
+    assert (merged >= honest.min(axis=0).astype(np.float32)).all()
+    assert (merged <= honest.max(axis=0).astype(np.float32)).all()
+    assert not np.isfinite(trimmed_mean(lying, 1)).any()
+
+
+@pytest.mark.parametrize(("count", "cut"), [(4, 2), (3, 2), (1, 1), (5, -1), (0, 0)])
+def test_cutting_all_or_fewer_than_none_is_refused(count, cut):
+    with pytest.raises(ValueError, match=f"{count} updates cannot lose {cut} at both ends"):
+        trimmed_mean(np.zeros((count, 2)), cut)
+
+
 # ---------------------------------------------------------------------------------- geometric median
 
 
@@ -122,6 +202,44 @@ def test_no_point_has_a_smaller_sum_of_distances(cohort):
     assert distances(found, updates, weights) <= least + 1e-4
 
 
+def test_the_geometric_median_is_that_of_a_numeric_minimiser():
+    """200 cohorts against quasi-Newton steps down the sum of distances, whose gradient is that of unit pulls."""
+
+    def pulls(point, updates, weights):
+        apart = point - updates
+        return (weights / np.linalg.norm(apart, axis=1)) @ apart
+
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        updates = rng.normal(size=(rng.integers(6, 20), rng.integers(2, 8))) * rng.lognormal(size=(1, 1))
+        weights = rng.integers(1, 4, len(updates))
+        start = updates.mean(axis=0)
+        searched = minimize(distances, start, (updates, weights), "BFGS", pulls, options={"gtol": 1e-9})
+        found = geometric_median(updates, weights)
+        assert distances(found, updates, weights) <= searched.fun * (1 + 1e-12)
+        np.testing.assert_allclose(found, searched.x, atol=1e-5 * np.abs(updates).max())
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+def test_updates_that_are_not_finite_are_left_out_of_the_geometric_median(value):
+    lying = np.vstack([[[value, 0.0]], TRIANGLE])
+    np.testing.assert_array_equal(geometric_median(lying), geometric_median(TRIANGLE))
+    np.testing.assert_array_equal(geometric_median(lying, [9, 1, 2, 3]), geometric_median(TRIANGLE, [1, 2, 3]))
+    with pytest.raises(ValueError, match="at least one update that is finite"):
+        geometric_median(lying[:1])
+
+
+def test_a_geometric_median_that_is_an_update_is_found_exactly():
+    """Two that pull at 121 degrees pull with 0.985 of their weight, and the iteration only creeps towards the third."""
+    angle = np.radians(121)
+    np.testing.assert_array_equal(geometric_median([[0, 0], [1, 0], [np.cos(angle), np.sin(angle)]]), [0, 0])
+
+
+def test_the_longest_float32_does_not_move_the_geometric_median_far():
+    lying = np.vstack([np.random.default_rng(6).normal(size=(8, 4)), np.full((3, 4), 3e38)]).astype(np.float32)
+    assert np.abs(geometric_median(lying)).max() < 5
+
+
 def test_an_update_at_the_mean_does_not_hold_the_estimate():
     """Weiszfeld's own step does not leave the update it starts on, whose sum of distances is 18.08."""
     updates = [[0, 0], [4, 2], [1, 0], [1, 4], [-6, -6]]
@@ -149,6 +267,25 @@ def test_the_order_of_updates_does_not_matter(merge):
     rng = np.random.default_rng(1)
     updates, weights, order = rng.normal(size=(6, 9)), rng.integers(1, 100, 6), rng.permutation(6)
     np.testing.assert_allclose(merge(updates[order], weights[order]), merge(updates, weights), atol=1e-6)
+
+
+@pytest.mark.parametrize("merge", [*MERGES, lambda updates, _: coordinate_median(updates)])
+def test_a_cohort_in_parts_has_the_same_merge(merge, monkeypatch):
+    rng = np.random.default_rng(5)
+    updates, weights = rng.normal(size=(7, 23)).astype(np.float32), rng.integers(1, 100, 7)
+    whole = merge(updates, weights)
+    monkeypatch.setattr(aggregation, "BLOCK", 25)
+    np.testing.assert_allclose(merge(updates, weights), whole, rtol=1e-6)
+
+
+@pytest.mark.parametrize("merge", [*MERGES, lambda updates, _: trimmed_mean(updates, 60)])
+def test_memory_is_a_few_copies_of_the_cohort(merge):
+    updates = np.random.default_rng(6).standard_normal((200, 25_000), dtype=np.float32)
+    tracemalloc.start()
+    merge(updates, np.ones(200))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * updates.nbytes
 
 
 def test_the_median_of_two_is_their_mean():
