@@ -1,6 +1,18 @@
-"""Noise that hides a single patient in what a hospital publishes."""
+"""Noise that hides a single patient in what a hospital publishes, and what it hides: differential privacy."""
 
 from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import gammaln, logsumexp, xlog1py, xlogy
+
+from chainward.methods.aggregation import Floats
+
+ORDERS = np.arange(2, 257)
+"""The Rényi orders that a subsampled mechanism is accounted at."""
 
 
 def laplace_scale(rows: int, regularisation: float, epsilon: float) -> float:
@@ -16,3 +28,84 @@ def laplace_scale(rows: int, regularisation: float, epsilon: float) -> float:
     if rows <= 0 or not regularisation > 0 or not epsilon > 0:
         raise ValueError("output perturbation needs rows, a positive regularisation and a positive epsilon")
     return 2 / (rows * regularisation * epsilon)
+
+
+def clipped(vectors: npt.ArrayLike, bound: float) -> Floats:
+    """Return g min(1, C / ||g||) for each of vectors [..., P], so that none is longer than the bound C.
+
+    Raises:
+        ValueError: the bound is not positive.
+    """
+    if not bound > 0:
+        raise ValueError("vectors are clipped to a positive bound")
+    long = np.asarray(vectors, dtype=np.float64)
+    short: Floats = long * (bound / np.maximum(np.linalg.norm(long, axis=-1, keepdims=True), bound))
+    return short
+
+
+def gaussian_sigma(sensitivity: float, epsilon: float, delta: float) -> float:
+    """Return C sqrt(2 ln(1.25 / delta)) / epsilon, the noise on each coordinate of a vector that moves by C at most.
+
+    One publication is then (epsilon, delta)-private (Dwork, Roth 2014, theorem 3.22). That is proved for epsilon up to
+    1; C times `noise_multiplier` is for any, and for many publications.
+
+    Raises:
+        ValueError: sensitivity or epsilon is not positive, or delta not between 0 and 1.
+    """
+    if not sensitivity > 0 or not epsilon > 0 or not 0 < delta < 1:
+        raise ValueError("Gaussian noise needs a positive sensitivity and epsilon, and a delta between 0 and 1")
+    return sensitivity * math.sqrt(2 * math.log(1.25 / delta)) / epsilon
+
+
+def epsilon_spent(noise: float, steps: int, delta: float, sampling: float = 1.0) -> float:
+    """Return the epsilon of (epsilon, delta)-privacy after `steps` Gaussian mechanisms of sigma = `noise` * C.
+
+    The least over orders a of T rdp(a) + ln(1 / delta) / (a - 1) (Mironov 2017, proposition 3). With all patients in
+    every step, rdp(a) = a / (2 sigma^2) and the least is rho + 2 sqrt(rho ln(1 / delta)), rho = T / (2 sigma^2). Where
+    a step takes each patient with probability `sampling`, orders are those of ORDERS, and it is never more than that.
+
+    Raises:
+        ValueError: noise or steps is not positive, delta not between 0 and 1, or sampling not in (0, 1].
+    """
+    if not noise > 0 or steps < 1 or not 0 < delta < 1 or not 0 < sampling <= 1:
+        raise ValueError("accounting needs noise, a step, a delta between 0 and 1 and a sampling rate in (0, 1]")
+    rho = steps / (2 * noise**2)
+    whole = rho + 2 * math.sqrt(rho * -math.log(delta))
+    if sampling == 1:
+        return whole
+    return min(whole, float(np.min(steps * sampled_gaussian_rdp(noise, sampling) - math.log(delta) / (ORDERS - 1))))
+
+
+def noise_multiplier(epsilon: float, steps: int, delta: float, sampling: float = 1.0) -> float:
+    """Return the least `noise` with which `epsilon_spent` is epsilon, to nine digits; 0 for an infinite epsilon.
+
+    Raises:
+        ValueError: as `epsilon_spent`, or epsilon is not positive.
+    """
+    epsilon_spent(1.0, steps, delta, sampling)
+    if not epsilon > 0:
+        raise ValueError("no noise attains an epsilon that is not positive")
+    if math.isinf(epsilon):
+        return 0.0
+    whole = math.sqrt(steps / 2) * (math.sqrt(epsilon - math.log(delta)) + math.sqrt(-math.log(delta))) / epsilon
+    if sampling == 1:
+        return whole
+
+    def excess(logarithm: float) -> float:
+        return epsilon_spent(math.exp(logarithm), steps, delta, sampling) - epsilon
+
+    return math.exp(brentq(excess, math.log(whole) - 20, math.log(whole) + 1e-9, xtol=1e-10))
+
+
+def sampled_gaussian_rdp(noise: float, sampling: float) -> Floats:
+    """Return the Rényi divergence of one Poisson-sampled Gaussian mechanism at each of ORDERS.
+
+    ln( sum_k C(a, k) (1 - q)^(a - k) q^k exp(k (k - 1) / (2 sigma^2)) ) / (a - 1), k = 0 … a, with q = `sampling`
+    (Mironov, Talwar, Zhang 2019, section 3.3).
+    """
+    order, drawn = ORDERS[:, None], np.arange(ORDERS[-1] + 1)
+    left = np.maximum(order - drawn, 0)
+    ways = gammaln(order + 1) - gammaln(drawn + 1) - gammaln(left + 1)
+    terms = ways + xlog1py(left, -sampling) + xlogy(drawn, sampling) + drawn * (drawn - 1) / (2 * noise**2)
+    divergence: Floats = logsumexp(np.where(drawn <= order, terms, -np.inf), axis=1) / (ORDERS - 1)
+    return divergence
