@@ -1,0 +1,112 @@
+"""Shapley values: what each player adds to a coalition, on average over the orders in which all can come together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, permutations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Coalition = tuple[int, ...]
+Value = Callable[[Coalition], float]
+"""v(C), the worth of a coalition C of players 0 .. n-1 in ascending order; v(()) is that of nobody."""
+
+
+def exact(value: Value, players: int) -> Floats:
+    """Return phi_i = sum over C without i of |C|! (n - |C| - 1)! / n! (v(C + i) - v(C)), Shapley (1953): [n].
+
+    Every one of the 2^n coalitions is evaluated once; meant for up to about 16 players.
+    """
+    everything = coalitions(players)
+    masks, sizes = np.arange(2**players), np.array([len(coalition) for coalition in everything])
+    worth = np.array([value(coalition) for coalition in everything], dtype=np.float64)
+    weights = np.array([1 / (players * math.comb(players - 1, size)) for size in range(players)])
+    shares = np.zeros(players)
+    for player in range(players):
+        without = masks[masks >> player & 1 == 0]
+        shares[player] = weights[sizes[without]] @ (worth[without | 1 << player] - worth[without])
+    return shares
+
+
+def sampled(value: Value, players: int, orders: Iterable[Sequence[int]]) -> Floats:
+    """Return the mean over orders of the marginals v(prefix + i) - v(prefix) (Castro, Gomez, Tejada 2009): [n].
+
+    `orders` are permutations of the players. Every coalition is evaluated once, however many orders pass it. The values
+    sum to v(all) - v(()) for any number of orders, and over all n! of them they are the exact ones.
+
+    Raises:
+        ValueError: there is no order.
+    """
+    return _mean_of_marginals(value, players, orders, tolerance=0.0)
+
+
+def truncated(value: Value, players: int, count: int, tolerance: float, rng: np.random.Generator) -> Floats:
+    """Return truncated Monte Carlo values (Ghorbani, Zou 2019, algorithm 1) over `count` drawn orders: [n].
+
+    The players of an order who come after |v(all) - v(prefix)| < `tolerance` get 0 from it, and what they would form is
+    not evaluated. The values then sum to v(all) - v(()) within the tolerance; a tolerance of 0 truncates nothing.
+    """
+    return _mean_of_marginals(value, players, drawn_orders(players, count, rng), tolerance)
+
+
+def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coalition]:
+    """Return `count` random permutations of the players, drawn with replacement; from n! on all of them, once each."""
+    if count >= math.factorial(players):
+        return list(permutations(range(players)))
+    return [tuple(rng.permutation(players).tolist()) for _ in range(count)]
+
+
+def coalitions(players: int) -> list[Coalition]:
+    """Return all 2^n coalitions, the empty one first: what `exact` asks for, for values in one batch."""
+    return [_members(mask, players) for mask in range(2**players)]
+
+
+def prefixes(orders: Iterable[Sequence[int]]) -> list[Coalition]:
+    """Return every coalition that `sampled` asks for, the empty one first: once each, for values in one batch."""
+    grown = {mask for order in orders for mask in accumulate(1 << player for player in order)}
+    return [_members(mask, mask.bit_length()) for mask in sorted({0, *grown})]
+
+
+def orders_needed(error: float, failure: float, spread: float, players: int = 1) -> int:
+    """Return how many orders keep every sampled value within `error` of the exact one.
+
+    That is ceil(r^2 ln(2 n / delta) / (2 epsilon^2)) for marginals in an interval of length r = `spread`: Hoeffding's
+    inequality (as Maleki et al. 2013 use it), summed over the n `players` who may miss, together with probability of
+    at most delta = `failure`.
+
+    Raises:
+        ValueError: the error is not positive, or the failure is not a probability above 0.
+    """
+    if not (error > 0 and 0 < failure <= 1):
+        raise ValueError("the error must be positive, and the failure a probability above 0")
+    return math.ceil(spread**2 * math.log(2 * players / failure) / (2 * error**2))
+
+
+def _mean_of_marginals(value: Value, players: int, orders: Iterable[Sequence[int]], tolerance: float) -> Floats:
+    """The mean over orders of each player's marginals, those within the tolerance of the end taken as 0."""
+    known: dict[int, float] = {}
+
+    def worth(mask: int) -> float:
+        if mask not in known:
+            known[mask] = float(value(_members(mask, players)))
+        return known[mask]
+
+    total, count, everybody = np.zeros(players), 0, 2**players - 1
+    for order in orders:
+        count += 1
+        mask = 0
+        for player in order:
+            if tolerance and abs(worth(everybody) - worth(mask)) < tolerance:
+                break
+            total[player] += worth(mask | 1 << player) - worth(mask)
+            mask |= 1 << player
+    if not count:
+        raise ValueError("a sampled value needs at least one order")
+    return total / count
+
+
+def _members(mask: int, players: int) -> Coalition:
+    return tuple(player for player in range(players) if mask >> player & 1)
