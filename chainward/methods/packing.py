@@ -1,0 +1,59 @@
+"""Weights as whole numbers of millionths, packed into the 256-bit slots of a contract's storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+UNITS = 1_000_000
+"""Whole numbers that make up 1."""
+
+SLOT_BYTES = 32
+"""Bytes of a slot: eight numbers of 32 bits, or four of 64."""
+
+
+class FixedPoint(NamedTuple):
+    """Numbers in millionths [n] int32, and which of them are right: [n] bool. The others are 0."""
+
+    values: npt.NDArray[np.int32]
+    fits: npt.NDArray[np.bool_]
+
+
+def fixed_point(weights: npt.ArrayLike) -> FixedPoint:
+    """Return weights [n] in millionths, rounded to the nearest, halves to even.
+
+    What is not finite or beyond 32 bits (about ±2147) does not fit.
+    """
+    scaled = np.rint(np.asarray(weights, dtype=np.float64) * UNITS)
+    bounds = np.iinfo(np.int32)
+    fits = (bounds.min <= scaled) & (scaled <= bounds.max)  # false for what is not a number
+    return FixedPoint(np.where(fits, scaled, 0).astype(np.int32), fits)
+
+
+def floating_point(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return numbers of millionths [n] as weights [n]."""
+    return (np.asarray(values, dtype=np.float64) / UNITS).astype(np.float32)
+
+
+def packed(values: npt.NDArray[Any]) -> bytes:
+    """Return whole numbers [n] as full slots, big-endian, the first in the highest bits; zeros fill the last slot."""
+    data = values.astype(values.dtype.newbyteorder(">")).tobytes()
+    return data.ljust(-(-len(data) // SLOT_BYTES) * SLOT_BYTES, b"\0")
+
+
+def unpacked(data: bytes, count: int) -> npt.NDArray[np.int32]:
+    """Return the first `count` 32-bit numbers in full slots."""
+    return np.frombuffer(data, dtype=">i4", count=count).astype(np.int32)
+
+
+def slots(data: bytes) -> tuple[int, ...]:
+    """Return full slots as a contract takes them: numbers of 256 bits."""
+    return tuple(int.from_bytes(data[at : at + SLOT_BYTES], "big") for at in range(0, len(data), SLOT_BYTES))
+
+
+def joined(numbers: Iterable[int]) -> bytes:
+    """Invert `slots`."""
+    return b"".join(number.to_bytes(SLOT_BYTES, "big") for number in numbers)
