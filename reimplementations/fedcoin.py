@@ -1,0 +1,261 @@
+"""Solvers race to value what each hospital contributed, and the winner's values pay all. Liu et al. 2020, FedCoin."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from eth_utils.crypto import keccak
+
+from chainward.methods.aggregation import mean
+from chainward.methods.shapley import Coalition, coalitions, drawn_orders, exact, prefixes, sampled
+from chainward.strategy import Audience, Card, Strategy, Vector
+from chainward.world import FIT, PUBLISH, Contract, Each, Kind, Memory, Query, Site, Update, World
+
+ONE = 2**20  # 1 in the contract's fixed point
+FARTHEST = 2**32 - 1  # the largest D it can hold, beyond any distance that there is
+BATCH = 128  # models evaluated at a time
+
+Floats = npt.NDArray[np.float64]
+Task = tuple[tuple[str, ...], Vector, bytes]
+
+
+class Phase(IntEnum):
+    """What the contract waits for."""
+
+    IDLE, COMMITTING, REVEALING = range(3)
+
+
+@dataclass(frozen=True)
+class State:
+    """The global model [P], the contract and its solvers, and what came of the tasks so far.
+
+    `earned` is wei by hospital, `valued` the sum over tasks of its share of the positive values, `tasks` and `paid`
+    count.
+    """
+
+    weights: Vector
+    contract: str
+    solvers: tuple[str, ...]
+    earned: Mapping[str, int]
+    valued: Mapping[str, float]
+    tasks: int = 0
+    paid: int = 0
+
+
+@dataclass(frozen=True)
+class FedCoin(Strategy[State]):
+    """Proof of Shapley; a task a round, and `solvers` of them who race on the validation patients.
+
+    Each solver draws `permutations` orders of the hospitals; where there are no more orders than that, it takes every
+    one once and its values are exact. `distance` is D; about 170 orders or more mostly keep within 0.05. `baseline` is
+    v(empty), the accuracy with nobody's model: 0 as published, or that of the global model they began from. `median`
+    measures distances from the median of the vectors in place of their average, so that one liar cannot move it far. A
+    phase lasts `phase_blocks` at most, which must exceed the patience with solvers that do not answer.
+    """
+
+    permutations: int = 200
+    solvers: int = 5
+    distance: float = 0.05
+    baseline: Literal["empty", "global"] = "empty"
+    median: bool = False
+    price_wei: int = 10**18
+    train_percent: int = 70
+    server_percent: int = 10
+    phase_blocks: int = 150
+
+    card: ClassVar[Card] = Card(
+        key="fedcoin",
+        title="FedCoin: A Peer-to-Peer Payment System for Federated Learning",
+        authors="Liu, Ai, Sun, Zhang, Liu, Yu",
+        where="2020, arXiv 2002.11711",
+        year=2020,
+        family="federated, contribution",
+        tier="T1",
+        summary="Solvers estimate the hospitals' Shapley values as their work; whoever is nearest to the average of "
+        "all estimates wins, and its estimate splits the pay.",
+        consensus="proof of Shapley on a chain of its own",
+        sees_individual_updates=Audience.EVERYONE,
+        raw_records_shared="validation",
+        spends_gas=True,
+        tolerates_absence=True,
+        names=("proof of Shapley", "PoSap"),
+        contracts=("FedCoin",),
+        deviations=(
+            "A contract on Ethereum in place of a chain of its own: it picks the winner, whom others have to verify.",
+            "All read one average there, so the rule that a verifier's own average lies within D of it always holds.",
+            "The fork rule is the choice itself: of all vectors of a task the nearest wins. Ties: by registration.",
+            "Two solvers are always equally far from their average, and exact values are equal: the first then wins.",
+            "A budget of permutations stands for the time limit. From n! on each order is taken once: exact values.",
+            "Solvers commit before they reveal, and a commitment is bound to its sender: copying does not pay.",
+            "Who does not reveal in time is left out; it loses no bond, so it can withhold what would not win.",
+            "D is 0.05; the readme's 1.5 (track published) never binds where no value is negative.",
+            "The code pays the winning solver only; 70, 10, 20 % for trainers, server, solver are the readme's.",
+            "Trainers are paid by the winner's positive values; what flooring leaves goes back to the requester.",
+            "If no value is positive, all of the trainers' part does.",
+            "With no vector within D nobody is paid for the round, and the price goes back to the requester.",
+            "The model is merged all the same: the mean of the hospitals' weights, without weights as in the code.",
+            "v(empty) = 0 as published pays a hospital that returns the global model nearly as much as any other.",
+            "baseline = global pays it nothing while training gains, and by chance once nobody's training does.",
+            "The requester, the server and the solvers are named at deployment; the server says who trained.",
+            "The validation patients of all hospitals are the solvers' public test set, and count as shared.",
+            "Models are published in the clear, under content ids on chain, for whoever wants to value them.",
+            "A model that is not finite is left out of the task, as a hospital that does not answer is.",
+            "With one hospital it gets all of the trainers' part.",
+            "`median` is not published: with the average one liar can leave everybody unpaid.",
+        ),
+        published={"params": {"solvers": 2, "distance": 1.5}},
+    )
+
+    def open(self, world: World) -> State:
+        """The requester deploys the contract with its terms."""
+        (requester,), (server,) = world.parties("requester", 1), world.parties("server", 1)
+        solvers = world.parties("solver", self.solvers, records="validation")
+        farthest = int(min(self.distance * ONE, FARTHEST))
+        terms = (self.price_wei, self.train_percent, self.server_percent, farthest, self.median, self.phase_blocks)
+        address = world.deploy("FedCoin", server, world.hospitals, solvers, *terms, sender=requester)
+        earned, valued = dict.fromkeys(world.hospitals, 0), dict.fromkeys(world.hospitals, 0.0)
+        return State(world.initial_weights(), address, solvers, earned, valued)
+
+    def round(self, state: State, world: World) -> State:
+        """Train, have the models valued, pay by the values, merge."""
+        answers = world.ask(world.hospitals, FIT.then(PUBLISH), state.weights).open()
+        models = {trainer: Update(*world.fetch(cid)).weights for trainer, cid in answers.items()}
+        models = {trainer: weights for trainer, weights in models.items() if np.isfinite(weights).all()}
+        if not models:
+            return state
+        contract, cids = world.at(state.contract), tuple(answers[trainer] for trainer in models)
+        self._post(contract, tuple(models), cids)
+        self._race(contract, world, state, cids)
+        return self._account(replace(state, weights=mean(list(models.values()))), contract)
+
+    def model(self, state: State) -> Vector:
+        return state.weights
+
+    def numbers(self, hospitals: int) -> Mapping[str, float]:
+        """Solvers, and the orders each takes when all hospitals train."""
+        return {"solvers": self.solvers, "orders": min(self.permutations, math.factorial(hospitals))}
+
+    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+        """Each hospital's share of all wei paid for training, and of the average vectors' positive values.
+
+        "tasks" counts those that were paid and those that no vector came near enough for.
+        """
+        whole = sum(state.earned.values())
+        return {
+            "paid": {name: wei / whole if whole else 0.0 for name, wei in state.earned.items()},
+            "shapley": {name: share / max(1, state.tasks) for name, share in state.valued.items()},
+            "tasks": {"paid": state.paid, "unpaid": state.tasks - state.paid},
+        }
+
+    def solve(self, site: Site, memory: Memory, task: Task) -> tuple[bytes, Memory]:
+        """At a solver: value the models under these content ids, and commit to the values."""
+        cids, weights, domain = task
+        models = np.stack([Update(*site.fetch(cid)).weights for cid in cids]).astype(np.float64)
+        vector = tuple(int(value) for value in np.rint(ONE * self.values(site, models, weights)))
+        salt = site.rng.bytes(32)
+        return sealed(domain, salt, vector), {"salt": salt, "vector": vector}
+
+    def values(self, site: Site, models: Floats, weights: Vector) -> Floats:
+        """s: mean over random orders of acc(mean of a prefix) - acc(mean of the prefix before) for models [n, P]: [n].
+
+        The accuracy of an empty prefix is the baseline.
+        """
+        players = len(models)
+        complete = self.permutations >= math.factorial(players)
+        orders = [] if complete else drawn_orders(players, self.permutations, site.rng)
+        asked = (coalitions(players) if complete else prefixes(orders))[1:]
+        nobody = accuracies(site, weights[None])[0] if self.baseline == "global" else 0.0
+        batches = (asked[start : start + BATCH] for start in range(0, len(asked), BATCH))
+        found = itertools.chain.from_iterable(accuracies(site, means(site, models, batch)) for batch in batches)
+        worth = {(): nobody, **dict(zip(asked, found, strict=True))}
+        return exact(worth.__getitem__, players) if complete else sampled(worth.__getitem__, players, orders)
+
+    def _post(self, contract: Contract, trainers: tuple[str, ...], cids: tuple[str, ...]) -> None:
+        """Lock the price: the requester makes up what its funds lack, then the server posts the task."""
+        requester = contract.call("requester")
+        lacking = self.price_wei - contract.call("credit", requester)
+        if lacking > 0:
+            contract.send("fund", sender=requester, value=lacking)
+        server = contract.call("server")  # reading waits until the funds are in a block
+        contract.send("post", trainers, cids, sender=server)
+
+    def _race(self, contract: Contract, world: World, state: State, cids: tuple[str, ...]) -> None:
+        """Have the solvers commit, then reveal, and let the winner close the task: it makes the block."""
+        server = contract.call("server")
+        tasks = Each({solver: (cids, state.weights, contract.call("domain", solver)) for solver in state.solvers})
+        solve = Query("solve", Kind.REFERENCE, self.solve)
+        committed = world.ask(state.solvers, solve, tasks).open()
+        if world.chain.block < contract.call("deadline"):  # else it is too late for everybody
+            for solver, commitment in committed.items():
+                contract.send("commit", commitment, sender=solver)
+        if contract.call("phase") == Phase.COMMITTING:
+            _wait(contract, world)
+            contract.send("close", sender=server)
+        if contract.call("phase") == Phase.REVEALING:
+            revealed = world.ask(tuple(committed), REVEAL).open()
+            if world.chain.block < contract.call("deadline"):
+                for solver, opened in revealed.items():
+                    contract.send("reveal", *opened, sender=solver)
+            if contract.call("reveals") < contract.call("commits"):
+                _wait(contract, world)
+            nearest = contract.call("nearest")
+            contract.send("close", sender=nearest if nearest in state.solvers else server)
+
+    def _account(self, state: State, contract: Contract) -> State:
+        """Note what the contract decided."""
+        trainers, amounts = contract.call("pay")
+        point, _ = contract.call("centre")
+        positive = [max(0, value) for value in point]
+        shares = [value / max(1, sum(positive)) for value in positive]
+        return replace(
+            state,
+            earned=_added(state.earned, dict(zip(trainers, amounts, strict=True))),
+            valued=_added(state.valued, dict(zip(trainers, shares, strict=True))),
+            tasks=state.tasks + 1,
+            paid=state.paid + (contract.call("winner") in state.solvers),
+        )
+
+
+def sealed(domain: bytes, salt: bytes, vector: Sequence[int]) -> bytes:
+    """Return keccak256(domain || salt || vector), each value as 32 bytes, as the contract computes it."""
+    return keccak(domain + salt + b"".join(value.to_bytes(32, "big", signed=True) for value in vector))
+
+
+def means(site: Site, models: Floats, members: Sequence[Coalition]) -> Vector:
+    """Return the unweighted mean of the weights of each of M coalitions, from models [n, P]: [M, P]."""
+    sizes = np.array([len(coalition) for coalition in members])
+    rows, columns = np.repeat(np.arange(len(members)), sizes), list(itertools.chain.from_iterable(members))
+    parts = np.zeros((len(members), len(models)))
+    parts[rows, columns] = 1 / sizes[rows]
+    site.work(2.0 * parts.size * models.shape[1])
+    return (parts @ models).astype(np.float32)
+
+
+def accuracies(site: Site, models: Vector) -> list[float]:
+    """Return the accuracy of each of models [M, P] on the solver's patients."""
+    right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
+    found: list[float] = right.mean(axis=1).tolist()
+    return found
+
+
+def _reveal(_: Site, memory: Memory, __: None) -> tuple[tuple[bytes, tuple[int, ...]], Memory]:
+    return (memory["salt"], memory["vector"]), memory
+
+
+def _wait(contract: Contract, world: World) -> None:
+    """Let the phase's deadline pass."""
+    world.chain.wait(max(0, contract.call("deadline") - world.chain.block))
+
+
+def _added(whole: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value + part.get(name, 0) for name, value in whole.items()}
+
+
+REVEAL = Query("reveal", Kind.SCORES, _reveal)
