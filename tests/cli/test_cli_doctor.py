@@ -26,7 +26,7 @@ def test_all_that_a_plain_run_needs_is_here(chainward) -> None:
     assert f"torch {version('torch')}" in found["packages"][1]
     assert found["strategies"][1].split(", ") == list(discovery.keys())
     assert {f"task {key}" for key in tasks.names()} <= set(found)
-    assert {"extra flower", "extra brownie", "extra zk", "commit", "browser", "gas snapshot"} <= set(found)
+    assert {"extra flower", "extra brownie", "extra ray", "commit", "browser", "gas snapshot"} <= set(found)
 
 
 def test_table_has_a_line_a_check(chainward) -> None:
