@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,7 +26,7 @@ FLOWER = "flwr:"
 def keys() -> tuple[str, ...]:
     """Return the keys of all strategies, ours in order of the listing, then installed ones."""
     own = sorted(path.stem for path in REIMPLEMENTATIONS.glob("[!_]*.py"))
-    return (*own, *sorted(set(_installed()) - set(own)))
+    return (*own, *sorted(entry_points(group=GROUP).names - set(own)))
 
 
 @cache
@@ -42,8 +42,8 @@ def load(key: str) -> type[Strategy[Any]]:
         return _load_stock(key)
     if path.is_file() and not key.startswith("_"):
         found: Any = _only_strategy(_import(path), key)
-    elif key in _installed():
-        found = _load_installed(_installed()[key])
+    elif installed := entry_points(group=GROUP, name=key):
+        found = _load_installed(installed)
     else:
         raise UnknownName(f"no strategy is called {key!r}{_suggest(key)}; see `chainward list strategies`")
     if not (inspect.isclass(found) and issubclass(found, Strategy) and getattr(found, "card", None)):
@@ -110,11 +110,12 @@ def _load_stock(key: str) -> type[Strategy[Any]]:
     return flower_stock.load(key)
 
 
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
-def _load_installed(entry: EntryPoint) -> Any:
+def _load_installed(entries: EntryPoints) -> Any:
+    entry, *others = {found.value: found for found in entries}.values()
+    if others:
+        raise ChainwardError(
+            f"two installed packages have a strategy {entry.name!r}: {entry.value} and {others[0].value}; uninstall one"
+        )
     try:
         return entry.load()
     except Exception as error:

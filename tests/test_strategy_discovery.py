@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = set(sys.modules)
     discovery.load.cache_clear()
     monkeypatch.setattr(discovery, "REIMPLEMENTATIONS", tmp_path)
-    monkeypatch.setattr(discovery, "entry_points", lambda group: ())
+    monkeypatch.setattr(discovery, "entry_points", EntryPoints().select)
     yield tmp_path
     discovery.load.cache_clear()
     for name in set(sys.modules) - before:
@@ -177,8 +177,11 @@ def test_own_contracts_lie_beside_the_file(folder: Path) -> None:
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
-    entries = [EntryPoint(name, value, discovery.GROUP) for name, value in values.items()]
-    monkeypatch.setattr(discovery, "entry_points", lambda group: entries if group == discovery.GROUP else ())
+    installed_at(monkeypatch, *(EntryPoint(name, value, discovery.GROUP) for name, value in values.items()))
+
+
+def installed_at(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> None:
+    monkeypatch.setattr(discovery, "entry_points", EntryPoints(entries).select)
 
 
 def test_installed_strategies_come_after_ours(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,3 +215,14 @@ def test_broken_package_breaks_its_own_name_only(
     with pytest.raises(ChainwardError, match=complaint):
         discovery.load("other_paper")
     assert discovery.load("alpha_paper").card.key == "alpha_paper"
+
+
+def test_two_packages_with_one_key_are_both_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = (EntryPoint("paper", value, discovery.GROUP) for value in ("ours:Paper", "theirs:Paper"))
+    installed_at(monkeypatch, ours, theirs)
+    assert discovery.keys() == ("paper",)
+    with pytest.raises(ChainwardError, match="two installed packages have .* 'paper': ours:Paper and theirs:Paper"):
+        discovery.load("paper")
+    installed_at(monkeypatch, ours, ours)
+    with pytest.raises(ChainwardError, match="ours:Paper cannot be imported"):
+        discovery.load("paper")
