@@ -221,7 +221,7 @@ def test_two_packages_with_one_key_are_both_named(folder: Path, monkeypatch: pyt
     ours, theirs = (EntryPoint("paper", value, discovery.GROUP) for value in ("ours:Paper", "theirs:Paper"))
     installed_at(monkeypatch, ours, theirs)
     assert discovery.keys() == ("paper",)
-    with pytest.raises(ChainwardError, match="two installed packages have .* 'paper': ours:Paper and theirs:Paper"):
+    with pytest.raises(ChainwardError, match=r"two installed packages have .* 'paper': ours:Paper and theirs:Paper"):
         discovery.load("paper")
     installed_at(monkeypatch, ours, ours)
     with pytest.raises(ChainwardError, match="ours:Paper cannot be imported"):
