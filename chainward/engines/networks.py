@@ -102,7 +102,9 @@ class TaskNetwork:
         self.kind, self.features = training.network, features
         self.hidden = 0 if training.network == "logistic" else training.hidden
         self.device = device
-        self.parameters = sum(parameter.numel() for parameter in self.build(1).parameters())
+        self._one = self.build(1)  # making a module takes longer than predicting with it
+        self._initial: dict[int, npt.NDArray[np.float32]] = {}
+        self.parameters = sum(parameter.numel() for parameter in self._one.parameters())
 
     def build(self, models: int) -> Perceptrons | Convolutions:
         """Return `models` networks as one batched module, all weights zero."""
@@ -112,9 +114,14 @@ class TaskNetwork:
 
     def initial(self, seed: int) -> npt.NDArray[np.float32]:
         """Return first weights [P]: uniform within 1 / sqrt(fan-in), drawn for the seed."""
+        if seed not in self._initial:
+            self._initial[seed] = self._drawn(seed)
+        return self._initial[seed].copy()
+
+    def _drawn(self, seed: int) -> npt.NDArray[np.float32]:
         rng = stream(seed, "initial weights")
         parts = []
-        for layer in self.build(1).layers:
+        for layer in self._one.layers:
             assert isinstance(layer, BatchedLinear | BatchedConvolution)
             bound = 1 / math.sqrt(layer.fan_in)
             count = layer.weight.numel() + layer.bias.numel()
@@ -125,7 +132,7 @@ class TaskNetwork:
         """Return probabilities [n] for features [n, d], or [M, n] for stacked weights [M, P]."""
         stacked = torch.as_tensor(np.array(weights, dtype=np.float32), device=self.device)
         models = stacked.reshape(-1, self.parameters)
-        module = self.build(len(models))
+        module = self._one if len(models) == 1 else self.build(len(models))
         load_flat(module, models)
         rows = torch.as_tensor(features.astype(np.float32), device=self.device)
         with torch.inference_mode():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Sites:
         self._rows: dict[str, Records] = dict(self.training_rows)
         self._validation = tuple(hospital.validation for hospital in cohort.hospitals)
         self.seed, self.store, self._trainer = seed, store, trainer
-        self._keys = {name: self._key(name).public for name in self._hospitals}
+        self._keys = {name: key_of(name).public for name in self._hospitals}
 
     def enrol(self, party: str, source: str | None) -> int:
         """Add a party with no records, or with source "validation" the validation patients of all hospitals.
@@ -82,7 +83,7 @@ class Sites:
             network=self.network,
             rng=self.rng(party, f"{label}/{steps[-1].name}"),
             store=self.store,
-            key=self._key(party),
+            key=key_of(party),
             keys=self._keys,
             trainer=self._trainer,
             local_steps=self.training.local_steps,
@@ -109,8 +110,11 @@ class Sites:
             return patients
         return self.attack.records(patients, stream(seed, party, "attack"))
 
-    def _key(self, party: str) -> KeyPair:
-        return key_pair(stream("key", party).bytes(32))
+
+@lru_cache(maxsize=4_096)
+def key_of(party: str) -> KeyPair:
+    """Return the pair of keys that a party has for what is encrypted to it, the same in each trial."""
+    return key_pair(stream("key", party).bytes(32))
 
 
 def device_for(name: str) -> Any:
