@@ -259,7 +259,7 @@ class BlockFL(Strategy[State]):
         rate, delays = rates["rate used"], [spread] * self.miners
         contest, extra = world.rng.spawn(2)
         tries = mining.races_until_one_wins(rate, delays, contest)
-        sampled = [mining.race(rate, delays, extra) for _ in range(self.races)]
+        sampled = mining.races(rate, delays, self.races, extra)
         again, mined = len(tries) - 1, sum(one.mining for one in tries)
         world.elapse("compute", again * local)
         world.elapse("network", again * upload)
@@ -274,8 +274,8 @@ class BlockFL(Strategy[State]):
             "races": len(tries),
             "forks": again,
             "simulated races": self.races,
-            "simulated forks": sum(one.forked for one in sampled),
-            "simulated seconds": sum(terms.overhead + one.mining for one in sampled),
+            "simulated forks": int(sampled.forked.sum()),
+            "simulated seconds": self.races * terms.overhead + float(sampled.mining.sum()),
         }
 
     def _rates(self, terms: mining.Terms, spread: float) -> dict[str, float]:

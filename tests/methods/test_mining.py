@@ -89,10 +89,8 @@ def test_the_best_simulated_rate_is_the_closed_forms() -> None:
     factors = (0.5, 0.7, 1.0, 1.4, 2.0)
     latencies = []
     for factor in factors:
-        rng = stream("best rate")
-        tries = [race(factor * optimal_rate(HAND), DELAYS, rng) for _ in range(4_000)]
-        total = sum(HAND.overhead + one.mining for one in tries)
-        latencies.append(total / sum(not one.forked for one in tries))
+        tries = mining.races(factor * optimal_rate(HAND), DELAYS, 20_000, stream("best rate"))
+        latencies.append(float((HAND.overhead + tries.mining).sum() / (~tries.forked).sum()))
     slopes = np.polyder(np.polyfit(np.log(factors), np.log(latencies), 3))
     (best,) = [root for root in np.exp(np.roots(slopes)) if 0.5 < root < 2]
     assert best == pytest.approx(1, abs=0.1)
@@ -122,6 +120,19 @@ def test_a_race_draws_one_number_a_miner() -> None:
     assert slow.mining == pytest.approx(2 * fast.mining)
     assert slow.winner == fast.winner
     assert race(1.0, DELAYS, stream(3)) == race(1.0, DELAYS, stream(3)) != race(1.0, DELAYS, stream(4))
+
+
+@pytest.mark.parametrize("delays", [DELAYS, [0.0, 0.1, 1.0, 3.0], [0.5], [0.0] * 5])
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_many_races_at_once_are_the_same_races(rate: float, delays: list[float]) -> None:
+    """Draw by draw, against the simulation event by event."""
+    one_by_one, at_once = stream("many", rate), stream("many", rate)
+    tries = [race(rate, delays, one_by_one) for _ in range(400)]
+    found = mining.races(rate, delays, 400, at_once)
+    assert found.winner.tolist() == [one.winner for one in tries]
+    assert found.mining.tolist() == [one.mining for one in tries]
+    assert found.forked.tolist() == [one.forked for one in tries]
+    assert one_by_one.random() == at_once.random()
 
 
 def test_a_rate_at_which_everything_forks_is_refused() -> None:

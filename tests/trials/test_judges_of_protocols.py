@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from chainward.methods.mining import Terms, expected_latency, optimal_rate, races
+from chainward.methods.randomness import stream
 from chainward.trials.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, verdicts
 
 SEEDS = range(5)
@@ -268,6 +270,68 @@ def test_dearest_parts(verification: Sequence[float], expected: str) -> None:
             trials.append(trial | {"rounds": [{"latency_s": {"compute": seconds - 1, "network": 1}}]})
     found = verdict(trials)
     assert found["verdict"] == expected, found["found"]
+
+
+BEST = {"name": "best_rate", "task": "synthetic", "task_params": TWENTY, "rounds": 2, "races": 100}
+BEST |= {"factors": [0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0], "near": 0.1, "above": 0.02}
+TERMS = Terms(miners=10, overhead=0.45, exposure=2.8)
+
+
+def sweep(latency: Callable[[float], float]) -> list[dict[str, Any]]:
+    """Trials at each multiple of lambda* = 0.05, with the latencies given."""
+    found = []
+    for factor in BEST["factors"]:
+        told = {"rate": {"used": 0.05 * factor, "optimal": 0.05}, "simulated": {"latency_s": latency(factor)}}
+        setting = {"params": {"rate_factor": factor, "races": 100}, "task_params": TWENTY}
+        found += [record(judge=BEST, seed=seed, outcomes=told, **setting) for seed in SEEDS]
+    return found
+
+
+def closed(factor: float, shift: float = 1.0) -> float:
+    """The latency by the closed form, its least moved to `shift` times where it belongs."""
+    return expected_latency(factor * optimal_rate(TERMS) / shift, TERMS)
+
+
+@pytest.mark.parametrize(
+    ("latency", "expected"),
+    [
+        (closed, REPRODUCED),
+        (lambda factor: closed(factor, 1.09), REPRODUCED),
+        (lambda factor: closed(factor, 1.2), PARTLY),  # near in latency, not in rate
+        (lambda factor: closed(factor, 0.8), PARTLY),
+        (lambda factor: closed(factor) * (1.03 if factor == 1 else 1), PARTLY),  # near in rate, not in latency
+        (lambda factor: 1 / factor, NOT_REPRODUCED),
+        (lambda factor: factor, NOT_REPRODUCED),
+    ],
+)
+def test_best_rate(latency: Callable[[float], float], expected: str) -> None:
+    found = verdict(sweep(latency))
+    assert found["verdict"] == expected, found["found"]
+
+
+def test_best_rate_is_not_led_astray_by_one_lucky_point() -> None:
+    """The least of the points is a quarter off; the curve through all of them is not."""
+    found = verdict(sweep(lambda factor: closed(factor) * (0.985 if factor == 1.25 else 1)))
+    assert found["verdict"] == REPRODUCED
+    assert found["found"].startswith("least latency at 1.0")
+    assert len(found["records"]) == 45
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.2])
+def test_best_rate_of_simulated_races(shift: float) -> None:
+    def simulated(factor: float) -> float:
+        rate = factor * optimal_rate(TERMS) / shift
+        tries = races(rate, [TERMS.exposure / 9] * 10, 20_000, stream("sweep"))
+        return float((TERMS.overhead + tries.mining).sum() / (~tries.forked).sum())
+
+    assert verdict(sweep(simulated))["verdict"] == (REPRODUCED if shift == 1 else PARTLY)
+
+
+def test_best_rate_needs_every_rate_and_seed_and_a_race_without_a_fork() -> None:
+    trials = sweep(closed)
+    assert verdict(trials[1:])["why"].startswith("4 of 5 seeds of ours on synthetic with ")
+    trials[0]["outcomes"] = {"rate": {"used": 1.0, "optimal": 1.0}}
+    assert verdict(trials)["why"].startswith("a trial in which every simulated race forked")
 
 
 # --- shares --------------------------------------------------------------------------------------

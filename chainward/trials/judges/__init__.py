@@ -27,6 +27,7 @@ from chainward.trials.judges.evidence import (
     Unjudgeable,
     predictions,
 )
+from chainward.trials.judges.rates import best_rate
 from chainward.trials.judges.shares import pays_alike, size_and_score, size_and_share
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
 _ALL = (
     attackers_earn_less,
     attackers_score_lower,
+    best_rate,
     better_than_sites,
     close_to,
     dearest_parts,
