@@ -98,15 +98,15 @@ def _precedence(record: Record, setting: str, settings: Sequence[str]) -> tuple[
 
 
 def _labels(members: Sequence[Sequence[Record]], settings: Sequence[str]) -> list[str]:
-    """The strategy's name, and what differs where one strategy has several rows in one setting."""
+    """The strategy's name, and what was set where one strategy has several rows in one setting that differ in it."""
     facts = [_facts(trials[0]) for trials in members]
     labels = []
     for mine, setting in zip(facts, settings, strict=True):
         same = zip(facts, settings, strict=True)
         rivals = [other for other, theirs in same if theirs == setting and other["strategy"] == mine["strategy"]]
         names = sorted({name for other in rivals for name in other})
-        differing = [name for name in names if len({other.get(name, "unset") for other in rivals}) > 1]
-        words = ", ".join(f"{name} {mine.get(name, 'unset')}" for name in differing)
+        differing = [name for name in names if len({other.get(name) for other in rivals}) > 1]
+        words = ", ".join(f"{name} {mine[name]}" for name in differing if name in mine)
         labels.append(f"{mine['strategy']} ({words})" if words else mine["strategy"])
     return labels
 
