@@ -46,11 +46,11 @@ def gas_axis(low: float, high: float) -> alt.Axis:
     return alt.Axis(values=[value for value in values if low <= value <= high], format="~s", gridOpacity=0.45)
 
 
-def name_axis() -> alt.Axis:
-    """An axis of names: text alone."""
-    return alt.Axis(labelLimit=230, ticks=False, domain=False, labelColor=INK, labelPadding=6)
+def name_axis(room: float = 0.0) -> alt.Axis:
+    """An axis of names: text alone, in at least so many pixels."""
+    return alt.Axis(labelLimit=230, ticks=False, domain=False, labelColor=INK, labelPadding=6, minExtent=room)
 
 
-def ordered(field: str, names: Sequence[str] | None = None) -> alt.Y:
+def ordered(field: str, names: Sequence[str] | None = None, room: float = 0.0) -> alt.Y:
     """Rows of names, in the order given or as they come."""
-    return alt.Y(f"{field}:N", title=None, sort=None if names is None else list(names), axis=name_axis())
+    return alt.Y(f"{field}:N", title=None, sort=None if names is None else list(names), axis=name_axis(room))

@@ -27,12 +27,13 @@ def gas_functions(rows: Sequence[Row], key: str) -> Chart | None:
     x = alt.X("min:Q", title="gas a call, log scale (measured)", scale=scale, axis=gas_axis(low, high))
     phases = alt.Scale(domain=["setup", "round"], range=[SOFT, ACCENT])
     colour = alt.Color("phase:N", scale=phases, legend=alt.Legend(title=None, orient="top", symbolType="circle"))
-    base = alt.Chart().encode(y=ordered("function"), color=colour)
+    room = 6.2 * max(len(row["function"]) for row in values)  # facets do not measure each other's names
+    base = alt.Chart().encode(y=ordered("function", room=room), color=colour)
     layers = alt.layer(
         base.mark_rule(strokeWidth=1).encode(x=x, x2="max:Q"),
         base.mark_point(filled=True, size=38, opacity=1).encode(x="median:Q"),
         data=data(values),
     ).properties(width=WIDTH, height=alt.Step(15))
-    header = alt.Header(title=None, labelAngle=0, labelAlign="left", labelLimit=170, labelOrient="left")
+    header = alt.Header(title=None, labelOrient="top", labelAnchor="start", labelPadding=2)
     facets = layers.facet(row=alt.Row("label:N", header=header, title=None), spacing=7).resolve_scale(y="independent")
     return drawn(facets, key, f"Gas a function, {known[0]['task']}", "Least, median and greatest gas of one call.")
