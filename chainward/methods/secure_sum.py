@@ -1,0 +1,112 @@
+"""Vectors that are committed to, masked by noise, shared and added up, so that only the sum comes to light.
+
+A vector of whole numbers [n] is laid out as rows of coefficients, each with a blinding in front, and every row is
+committed to by one point. As commitments add up, what is masked can be held against those to vector and noise, and
+shares and their sums against those to the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from chainward.methods.sharing import (
+    FIELD,
+    Row,
+    packed_rows,
+    recovered,
+    shamir_rows,
+    signed,
+    summed,
+    uniform,
+    unpacked_secrets,
+)
+from chainward.methods.vector_commitment import Claim
+
+Whole = npt.NDArray[np.int64]
+
+
+class Masked(NamedTuple):
+    """d times a vector plus the sum of d noises, [n], and the blindings that open it; without noise d is 1."""
+
+    values: Whole
+    blindings: Row
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """`terms` shares recover a vector, and as many points commit to it.
+
+    With `packed` 1 each number has a polynomial of its own, and fewer shares say nothing about it (Shamir). Otherwise
+    so many numbers are the coefficients of one, as in Biscotti's code, and `terms` is that too. One term is no sharing:
+    what is given out is the vector itself.
+    """
+
+    terms: int
+    packed: int = 1
+
+    @property
+    def reveals(self) -> bool:
+        """Whether a single share tells numbers of the vector."""
+        return self.terms == 1 or self.packed > 1
+
+    def blinded(self, values: Whole, rng: np.random.Generator) -> list[Row]:
+        """Return the rows of a vector [n], uniformly blinded: [packed, 1 + n / packed]."""
+        rows = packed_rows(values.tolist(), self.packed)
+        return [[blinding, *row] for blinding, row in zip(uniform(len(rows), rng), rows, strict=True)]
+
+    def polynomials(self, values: Whole, rng: np.random.Generator) -> list[Row]:
+        """Return the rows of a vector to be shared: [terms, 1 + n / packed]."""
+        rows = self.blinded(values, rng)
+        return rows if self.packed > 1 else shamir_rows(rows[0], self.terms, rng)
+
+    def values(self, rows: Sequence[Row], count: int) -> Whole:
+        """Invert `blinded`, for numbers of at most 63 bits: the vector [n] of so many."""
+        return np.array(signed(unpacked_secrets([row[1:] for row in rows], count)), dtype=np.int64)
+
+    def points(self, seat: int, seats: int) -> tuple[int, ...]:
+        """Return where the shares of one of so many parties lie.
+
+        Shamir: one each, from 1 on. Packed, as in Biscotti's code: 2 c shares in all, rounded up, from -c on.
+        """
+        if self.terms == 1:
+            return (0,)
+        if self.packed == 1:
+            return (seat + 1,)
+        each = -(-2 * self.packed // seats)
+        return tuple(range(seat * each - self.packed, (seat + 1) * each - self.packed))
+
+    def recovered(self, shares: Mapping[int, Row], count: int) -> Whole:
+        """Return the vector [n] from `terms` shares by point.
+
+        Raises:
+            ValueError: they are fewer.
+        """
+        return self.values(recovered(shares, self.terms)[: self.packed], count)
+
+    def masked(self, rows: Sequence[Row], noises: Sequence[Sequence[Row]], count: int) -> Masked:
+        """Return a vector of so many numbers, given by its rows, under noises given by theirs."""
+        times = max(1, len(noises))
+        own = [[times * value for value in row] for row in rows[: self.packed]]
+        whole = [summed(parts) for parts in zip(own, *noises, strict=True)]
+        return Masked(self.values(whole, count), [row[0] for row in whole])
+
+    def mask_claims(self, masked: Masked, vector: Sequence[bytes], noises: Sequence[Sequence[bytes]]) -> list[Claim]:
+        """Return what is true if `masked` is the committed vector under the committed noises; nothing if it is odd."""
+        rows = packed_rows(masked.values.tolist(), self.packed)
+        if len(masked.blindings) != len(rows) or any(len(points) != len(rows) for points in noises):
+            return []
+        times = [max(1, len(noises)), *[1] * len(noises)]
+        return [
+            Claim([blinding, *row], [vector[at], *(points[at] for points in noises)], times)
+            for at, (blinding, row) in enumerate(zip(masked.blindings, rows, strict=True))
+        ]
+
+
+def share_claim(values: Row, point: int, commitments: Sequence[bytes]) -> Claim:
+    """Return what is true if these are the values at a point of the committed polynomials (Feldman 1987)."""
+    return Claim(values, commitments, [pow(point, power, FIELD) for power in range(len(commitments))])
