@@ -32,8 +32,8 @@ def test_there_and_back(values: list[int]) -> None:
 
 
 def test_rounds_to_millionths() -> None:
-    values, fits = fixed_point([1.0, -0.5, 0.0000004, 0.0000006, -2147.483648])
-    assert values.tolist() == [1_000_000, -500_000, 0, 1, -(2**31)]
+    values, fits = fixed_point([1.0, -0.5, 0.0000004, 0.0000006, -2147.483648, 2147.483647])
+    assert values.tolist() == [1_000_000, -500_000, 0, 1, -(2**31), 2**31 - 1]
     assert fits.all()
 
 

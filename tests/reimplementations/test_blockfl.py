@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chainward import discovery, tasks
 from chainward.ledgers.consensus import Periodic
-from chainward.ledgers.evm import EvmLedger
+from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger
 from chainward.methods import mining
 from chainward.methods.aggregation import mean, weighted_mean
 from chainward.testing.small import completed, run
@@ -91,9 +91,9 @@ class Chain:
         return [self.call("collectable", party) for party in parties]
 
     def held(self) -> int:
-        """Wei in the contract."""
-        balance: int = self.ledger._read(self.address).balance
-        return balance
+        """Wei in the contract: those gone from all accounts."""
+        everybody = ("founder", STRANGER, *self.devices, *self.miners)
+        return sum(ENDOWMENT_WEI - self.ledger.balance(name) for name in everybody)
 
 
 def uploaded() -> Chain:
@@ -764,6 +764,18 @@ def test_more_races_estimate_the_latency_and_change_nothing() -> None:
             assert latency(ready, last) == latency(plain, without)
             assert ready.world.clock.now == plain.world.clock.now
     assert found[1.0] < min(found[0.3], found[3.0])
+
+
+def test_more_races_have_the_same_draws_at_every_rate_however_often_the_epoch_forks() -> None:
+    """Mining in them takes as many times longer as the rate is lower."""
+    mined, tries = {}, {}
+    for factor in (0.3, 6.0):
+        *_, last = states(prepared(rounds=1, strategy=blockfl(rate_factor=factor, races=50)))
+        overhead = sum(last.sums[part] for part in ("local", "upload", "cross_verification", "propagation"))
+        tries[factor] = last.sums["races"]
+        mined[factor] = last.sums["simulated seconds"] - 50 * overhead / tries[factor]
+    assert tries[0.3] != tries[6.0]
+    assert 0.3 * mined[0.3] == pytest.approx(6.0 * mined[6.0])
 
 
 def test_one_miner_never_forks_and_needs_a_rate() -> None:

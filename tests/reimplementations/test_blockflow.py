@@ -18,11 +18,12 @@ import torch
 from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chainward import codec, discovery, tasks
 from chainward.ledgers import artifacts
 from chainward.ledgers.consensus import Periodic
-from chainward.ledgers.evm import EvmLedger, account_address
+from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger, account_address
 from chainward.methods.aggregation import lower_median, mean, weighted_mean
 from chainward.methods.commitment import commitment
 from chainward.methods.contribution import ONE, fixed_contributions, fixed_point, refunds
@@ -160,9 +161,10 @@ class Experiment:
         return self.medians(scores).datasets().close()
 
     def money(self) -> int:
-        """Wei in the contract, which must be the pool and what may be collected."""
-        held: int = self.ledger._read(self.address).balance
-        owed = sum(self.call("collectable", agent) for agent in (*self.agents, STRANGER))
+        """Wei in the contract, gone from all accounts: they must be the pool and what may be collected."""
+        everybody = (*self.agents, STRANGER)
+        held = sum(ENDOWMENT_WEI - self.ledger.balance(name) for name in everybody)
+        owed = sum(self.call("collectable", name) for name in everybody)
         assert held == self.call("pool") + owed
         return held
 
@@ -262,13 +264,11 @@ def test_what_flooring_leaves_goes_to_the_first_agent() -> None:
 def test_equals_the_oracle_and_conserves_every_wei(data: st.DataObject) -> None:
     agents = "abcd"[: data.draw(st.integers(1, 4))]
     score = st.one_of(st.integers(0, ONE), st.sampled_from([0, ONE // 2, ONE]))
-    matrices = st.lists(
-        st.lists(score, min_size=len(agents), max_size=len(agents)), min_size=len(agents), max_size=len(agents)
-    )
+    four = st.tuples(*4 * [st.tuples(*4 * [score])])  # always as many, so that no example outgrows the others
     terms = {"bond": data.draw(st.integers(1, 2 * ETHER)), "fraction": data.draw(st.integers(0, ONE))}
     experiment = training(agents=agents, reserve=data.draw(st.integers(0, terms["bond"])), **terms)
     for last in (False, True):
-        scores, pool = data.draw(matrices), experiment.call("pool")
+        scores, pool = [row[: len(agents)] for row in data.draw(four)[: len(agents)]], experiment.call("pool")
         shares = fixed_contributions(scores).shares
         wanted = refunds(shares, pool, experiment.reserve, experiment.fraction, last)
         assert experiment.play(scores) == dict(zip(agents, zip(shares, wanted, strict=True), strict=True))
@@ -759,6 +759,151 @@ def test_who_refuses_payment_keeps_the_claim(tmp_path: Path) -> None:
     assert experiment.call("collectable", purse) == RESERVE
 
 
+class Dealing(RuleBasedStateMachine):
+    """Anybody calls anything at any time: not a wei is made, lost or locked for good."""
+
+    agents = "abc"
+
+    @initialize(
+        who=st.sampled_from(["abc", "abc", "ab", "a"]),
+        bond=st.integers(0, 10**6),
+        kept=st.integers(0, 100),
+        fraction=st.integers(0, ONE),
+        majority=st.booleans(),
+    )
+    def begin(self, who: str, bond: int, kept: int, fraction: int, majority: bool) -> None:
+        reserve = bond * kept // 100
+        self.deal = Experiment(self.agents, bond=bond, reserve=reserve, fraction=fraction, majority=majority)
+        self.deal.enrol(who)
+        self.within = len(who) * bond
+        self.scores: dict[tuple[int, str, str], int] = {}
+        self.booted: dict[str, int] = {}
+
+    def try_to(self, sender: str, function: str, *arguments: Any, value: int = 0) -> bool:
+        try:
+            self.deal.send(sender, function, *arguments, value=value)
+        except Reverted:
+            return False
+        self.within += value
+        return True
+
+    def owed(self, name: str) -> int:
+        return int(self.deal.call("collectable", name))
+
+    anybody = st.sampled_from([*agents, STRANGER])
+    score = st.integers(0, ONE) | st.sampled_from([0, ONE // 2, ONE, ONE + 1])
+
+    @rule(who=st.sampled_from(["abc", "abc", "ab", "bc", "c"]), stages=st.integers(1, 6), score=score)
+    def go_on(self, who: str, stages: int, score: int) -> None:
+        """What these do next if honest; a model is worth `score` to the first of them, and less to others."""
+        for _ in range(stages):
+            stage = self.deal.stage
+            for place, agent in enumerate(who):
+                self.act(agent, stage, score >> place)
+
+    def act(self, agent: str, stage: Any, score: int) -> None:
+        if stage == module().Stage.ENROLLING:
+            self.try_to(agent, "enrol", value=self.deal.bond)
+        elif stage == module().Stage.TRAINING:
+            self.try_to(agent, "submitData", "cid")
+        elif stage == module().Stage.RETRIEVING:
+            self.try_to(agent, "markRetrieved", self.deal.members)
+        elif stage == module().Stage.TALLYING:
+            self.tally(agent)
+        for model in self.deal.members if stage in (module().Stage.SCORING, module().Stage.REVEALING) else ():
+            (self.commit if stage == module().Stage.SCORING else self.reveal)(agent, model, score)
+
+    @rule(who=anybody, other=anybody, score=score, act=st.sampled_from(["enrol", "read", "commit", "reveal", "tally"]))
+    def meddle(self, who: str, other: str, score: int, act: str) -> None:
+        """Something out of place, or half of what is due."""
+        if act == "enrol":
+            self.try_to(who, "enrol", value=score)
+        elif act == "read":
+            self.try_to(who, "markRetrieved", [other])
+        elif act == "commit":
+            self.commit(who, other, score)
+        elif act == "reveal":
+            self.reveal(who, other, score + 1)
+        else:
+            self.try_to(who, "closeRound")
+            self.tally(who)
+
+    def commit(self, agent: str, model: str, score: int) -> None:
+        number = self.deal.call("round")
+        if self.try_to(agent, "commitScores", [model], [commitment(salt(agent, model, number), score)]):
+            self.scores[number, agent, model] = score
+
+    def reveal(self, agent: str, model: str, otherwise: int) -> None:
+        number = self.deal.call("round")
+        score = self.scores.get((number, agent, model), otherwise)
+        self.try_to(agent, "revealScores", [model], [salt(agent, model, number)], [score])
+
+    def tally(self, sender: str) -> None:
+        """Propose every score as a median: each model takes one of them."""
+        number, members = self.deal.call("round"), self.deal.members
+        for model in members:
+            for score in sorted({self.scores.get((number, auditor, model), 0) for auditor in members}):
+                self.try_to(sender, "commitMedian", model, score)
+        for auditor in members:
+            self.try_to(sender, "tallyDataset", auditor)
+        self.try_to(sender, "closeRound")
+
+    @rule(sender=anybody, agent=anybody)
+    def boot(self, sender: str, agent: str) -> None:
+        """Its reserve goes from the pool to the booter, and nothing to itself any more."""
+        pool, owed, its = self.deal.call("pool"), self.owed(sender), self.owed(agent)
+        if self.try_to(sender, "boot", agent):
+            assert self.owed(sender) - owed == pool - self.deal.call("pool") == self.deal.reserve
+            self.booted[agent] = its
+
+    @rule(sender=anybody)
+    def collect(self, sender: str) -> None:
+        owed, before = self.owed(sender), self.deal.ledger.balance(sender)
+        assert self.try_to(sender, "collect") == (owed > 0)
+        assert self.deal.ledger.balance(sender) == before + owed
+        self.within -= owed
+        if sender in self.booted:
+            self.booted[sender] = 0
+
+    @rule(who=st.sampled_from(["a", "ab", "bc", "ac", ""]), without=st.booleans())
+    def wait(self, who: str, without: bool) -> None:
+        """Let these act and the deadline pass. Without the stragglers, or if all failed, nobody can hold it up."""
+        self.go_on(who, 1, ONE // 3)
+        late = self.deal.late().call("stragglers")
+        prompt = [agent for agent in self.deal.members if agent not in late] or self.deal.members
+        for agent in late if without else ():
+            self.boot(prompt[0], agent)
+        assert self.try_to(prompt[0], "advance") or not without or self.deal.stage >= module().Stage.TALLYING
+
+    @invariant()
+    def conserved(self) -> None:
+        if hasattr(self, "deal"):
+            assert self.deal.money() == self.within
+            assert self.owed(STRANGER) == 0
+            assert all(self.owed(agent) == wei for agent, wei in self.booted.items())
+
+    def end(self) -> None:
+        """Go on, stage by stage, without the stragglers."""
+        while self.deal.stage != module().Stage.OVER:
+            if self.deal.stage == module().Stage.TALLYING:
+                self.tally(self.deal.members[0])
+                continue
+            self.wait("", without=True)
+
+    def teardown(self) -> None:
+        """Whatever happened, what is left can bring it to its end, and every wei can be taken home."""
+        if not hasattr(self, "deal"):
+            return
+        self.end()
+        for name in self.agents:
+            self.try_to(name, "collect")
+        assert self.deal.money() == 0
+
+
+TestDealing = Dealing.TestCase
+TestDealing.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
 def test_every_require_has_a_twin() -> None:
     reasons = set(re.findall(r'require\(.*?, "(.*?)"\);', SOURCE.read_text(encoding="utf-8")))
     elsewhere = {"not a member", "not the stage", "too late", "payment refused"}
@@ -964,7 +1109,9 @@ def test_after_rounds_nobody_came_to_the_bonds_come_back_and_a_new_experiment_op
     assert ready.world.at(found.contract).call("stage") == module().Stage.OVER
     assert opened.contract == found.contract != last.contract
     assert len(last.contributions) == 4
-    assert sum(before.values()) - sum(map(ready.world.chain.balance, before)) == held(ready, last.contract)
+    chain = ready.world.at(last.contract)
+    owed = chain.call("pool") + sum(chain.call("collectable", name) for name in before)
+    assert sum(before.values()) - sum(map(ready.world.chain.balance, before)) == owed > 0
 
 
 def test_an_experiment_nobody_came_to_is_opened_later() -> None:
@@ -973,11 +1120,6 @@ def test_an_experiment_nobody_came_to_is_opened_later() -> None:
     assert opened.contract == first.contract == ""
     np.testing.assert_array_equal(first.weights, opened.weights)
     assert len(second.contributions) == 4
-
-
-def held(ready: trial.Trial, address: str) -> int:
-    """Wei an experiment still holds."""
-    return int(ready.world.ledger._read(address).balance)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("hospitals", "unreadable"), [(4, 3), (20, 8)])

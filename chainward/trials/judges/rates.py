@@ -34,7 +34,11 @@ def best_rate(
     """
     sweep = []
     for factor in sorted(factors):
-        setting = {"task_params": task_params, "rounds": rounds, "params": {"rate_factor": factor, "races": races}}
+        setting: dict[str, Any] = {
+            "task_params": task_params,
+            "rounds": rounds,
+            "params": {"rate_factor": factor, "races": races},
+        }
         sweep.append(evidence.need(task, seeds=seeds, **setting))
     points = np.array([np.mean([_point(trial) for trial in trials], axis=0) for trials in sweep])
     rates, latencies = points[:, 0], np.exp(points[:, 1])
