@@ -769,13 +769,13 @@ def test_more_races_estimate_the_latency_and_change_nothing() -> None:
 def test_more_races_have_the_same_draws_at_every_rate_however_often_the_epoch_forks() -> None:
     """Mining in them takes as many times longer as the rate is lower."""
     mined, tries = {}, {}
-    for factor in (0.3, 6.0):
+    for factor in (0.3, 9.0):
         *_, last = states(prepared(rounds=1, strategy=blockfl(rate_factor=factor, races=50)))
         overhead = sum(last.sums[part] for part in ("local", "upload", "cross_verification", "propagation"))
         tries[factor] = last.sums["races"]
         mined[factor] = last.sums["simulated seconds"] - 50 * overhead / tries[factor]
-    assert tries[0.3] != tries[6.0]
-    assert 0.3 * mined[0.3] == pytest.approx(6.0 * mined[6.0])
+    assert tries[0.3] != tries[9.0]
+    assert 0.3 * mined[0.3] == pytest.approx(9.0 * mined[9.0])
 
 
 def test_one_miner_never_forks_and_needs_a_rate() -> None:
