@@ -237,6 +237,21 @@ def test_setup_gas_line(gas: Sequence[int], expected: str) -> None:
     assert found["verdict"] == expected, found["found"]
 
 
+def test_setup_gas_line_is_of_trials_with_just_its_parameters() -> None:
+    rule = LINE | {"params": {"setting": "b"}}
+    trials = [
+        {
+            **record(judge=rule, setup={"gas": gas}, task_params={"hospitals": count}, params=params),
+            "hospitals": [{}] * count,
+        }
+        for count in (1, 2, 3)
+        for params, gas in (({}, 7), ({"setting": "b"}, 50 + 100 * count))
+    ]
+    assert verdict(trials)["verdict"] == REPRODUCED
+    others = [trial for trial in trials if not trial["specification"]["params"]]
+    assert verdict(others)["verdict"] == NOT_TESTABLE
+
+
 LESS = {"name": "less_gas_than", "task": "synthetic", "variant": {"winners": 0}, "other": "fedavg", "within": 0.02}
 
 

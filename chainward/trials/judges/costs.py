@@ -53,10 +53,21 @@ def gas_an_agent(
 
 
 def setup_gas_line(
-    evidence: Evidence, *, task: str, hospitals: Sequence[int], slope: float, r2: float, within: float
+    evidence: Evidence,
+    *,
+    task: str,
+    hospitals: Sequence[int],
+    slope: float,
+    r2: float,
+    within: float,
+    params: Mapping[str, Any] | None = None,
 ) -> Finding:
-    """Judge "set-up gas is linear in hospitals". Reproduced: r2 and the slope `within` the quoted. Partly: r2."""
-    trials = [trial for count in hospitals for trial in evidence.need(task, seeds=1, task_params={"hospitals": count})]
+    """Judge "set-up gas is linear in hospitals" under just these hyper-parameters.
+
+    Reproduced: r2 is reached and the slope is `within` of the quoted one. Partly: r2 is reached.
+    """
+    sizes: list[dict[str, Any]] = [{"hospitals": count} for count in hospitals]
+    trials = [trial for size in sizes for trial in evidence.need(task, seeds=1, params=params, task_params=size)]
     counts = np.array([len(trial["hospitals"]) for trial in trials], dtype=np.float64)
     rows = np.column_stack([np.ones_like(counts), counts])
     fitted, explained = _least_squares(rows, np.array([float(trial["setup"]["gas"]) for trial in trials]))

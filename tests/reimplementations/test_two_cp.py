@@ -1,0 +1,5 @@
+from chainward.testing import StrategyConformance
+
+
+class TestConformance(StrategyConformance):
+    key = "two_cp"
