@@ -407,9 +407,13 @@ class Mining(RuleBasedStateMachine):
     anybody = st.sampled_from(["a", "b", "c", "d", STRANGER])
     bits = st.integers(0, 4)
 
-    @rule(bits=st.integers(1, 3))
-    def go_on(self, bits: int) -> None:
+    @rule(bits=st.integers(1, 3), steps=st.integers(1, 8))
+    def go_on(self, bits: int, steps: int) -> None:
         """What honest participants do next."""
+        for _ in range(steps):
+            self.honest(bits)
+
+    def honest(self, bits: int) -> None:
         phase, it = self.it.call("phase"), self.it
         if phase == COLLECTING:
             for trainer in it.trainers:
@@ -486,7 +490,7 @@ def varied(params: Mapping[str, Any] | None = None, **replaced: Any) -> Any:
 def prepared(
     hospitals: int = 6, rounds: int = 1, key: str = "biscotti", strategy: Strategy[Any] | None = None, **others: Any
 ) -> trial.Trial:
-    sizes = {"hospitals": hospitals, "patients": 40}
+    sizes = {"hospitals": hospitals, "patients": 40, "features": 4}
     specification = Specification(strategy=key, task="synthetic", task_params=sizes, seed=0, rounds=rounds, **others)
     ready = trial.prepare(specification, tasks.load("synthetic", **sizes).cohort(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
@@ -739,7 +743,7 @@ def test_each_iteration_has_noise_of_its_own_fixed_before() -> None:
 def test_an_absent_leader_is_passed_over() -> None:
     _, aggregators = first_roles()
     leader = max(aggregators)
-    ready = prepared(faults={"absent": {leader: [1]}})
+    ready = prepared(faults={"absent": {leader: [1]}}, params={"deadline_blocks": 400})  # longer than the patience
     *_, last = states(ready)
     assert last.blocks == 1
     assert senders(ready, "propose") == [max(set(aggregators) - {leader})]
