@@ -152,8 +152,9 @@ contract Crowdsource {
                                 INTERNAL
     //////////////////////////////////////////////////////////////*/
 
+    /// @dev Counted from the last deadline, so that runs begun together can be revealed together, complete or not.
     function _reveal() private {
-        (phase, deadline) = (Phase.Revealing, uint64(block.number) + window);
+        (phase, deadline) = (Phase.Revealing, deadline + window);
     }
 
     /// @dev The next round's time begins with its first commitment.
