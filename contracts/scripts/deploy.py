@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from brownie import BFLC, BlockFlow, ExplorerChain, SwarmLearning, accounts, network
+from brownie import (
+    BFLC,
+    Baffle,
+    Biscotti,
+    BlockFL,
+    BlockFlow,
+    ExplorerChain,
+    FedCoin,
+    SwarmLearning,
+    TwoCP,
+    accounts,
+    network,
+)
 
 HOSPITALS = 4
 
@@ -16,9 +28,15 @@ def main() -> list[Any]:
             accounts.load(name)
     hospitals = list(accounts)[:HOSPITALS]
     sender = {"from": hospitals[0]}
+    founder, *others = hospitals
     return [
+        Baffle.deploy(hospitals, 64, 1, 2, 4, 1, 10, sender),
         BFLC.deploy(hospitals, 1, 2, 1, False, 10, sender),
+        Biscotti.deploy(hospitals, 1, 3, 3, 2, 10, 5, 10, sender),
+        BlockFL.deploy(others, [founder], 10, 100_000, 10, 8, 10, 10, {**sender, "value": 10_000}),
         BlockFlow.deploy(3, 1000, 100, 100_000, 10, False, hospitals, sender),
         ExplorerChain.deploy(hospitals, 3, 10, 10, sender),
+        FedCoin.deploy(founder, others, [founder], 1_000, 70, 10, 50_000, False, 10, sender),
         SwarmLearning.deploy(hospitals, 2, 10, 10, sender),
+        TwoCP.deploy(founder, others, 10, sender),
     ]
