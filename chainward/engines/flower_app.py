@@ -11,11 +11,20 @@ from flwr.clientapp import ClientApp
 
 from chainward.engines import flower_hospital as hospital
 from chainward.engines.flower_hospital import Place
-from chainward.engines.flower_wire import Question, answer_document, dumps, loads
+from chainward.engines.flower_wire import (
+    ANSWER,
+    ASKED,
+    CONFIG,
+    ERROR,
+    SETTINGS,
+    Question,
+    answer_document,
+    dumps,
+    loads,
+)
 from chainward.world import ACCURACY, FIT, Proximal, Update
 
-ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"
-ASKED, ANSWER, ERROR, SETTINGS, ROUND = "question", "answer", "error", "settings", "server-round"
+ARRAYS, METRICS, ROUND = "arrays", "metrics", "server-round"
 PROXIMAL_MU = "proximal-mu"
 """The setting by which Flower's FedProx tells hospitals its mu."""
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from chainward.errors import ChainwardError
 
+START_S = 300.0
+"""Seconds in which a program of Flower's must be there, also on a machine that has much else to do."""
+
 
 class Bridge:
     """The trial's end, open while the other, `connect`, is waited for. The folder's permissions protect it."""
@@ -28,13 +31,13 @@ class Bridge:
     def __exit__(self, *_: object) -> None:
         self._server.close()
 
-    def accept(self, process: subprocess.Popen[bytes], timeout_s: float, log: Callable[[], str]) -> Connection:
+    def accept(self, process: subprocess.Popen[bytes], log: Callable[[], str]) -> Connection:
         """Return the connection once the run is there; it is made once.
 
         Raises:
             ChainwardError: `process` ended, or nobody came in time; the message ends with its log.
         """
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + START_S
         while process.poll() is None and time.monotonic() < end:
             if select.select([self._server], [], [], 0.2)[0]:
                 return Connection(self._server.accept()[0].detach())

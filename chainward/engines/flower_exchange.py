@@ -10,8 +10,8 @@ from typing import Protocol
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
-from chainward.engines.flower_app import ANSWER, ASKED, CONFIG, ERROR, SETTINGS
-from chainward.engines.flower_wire import dumps, loads
+from chainward.engines.flower_bridge import START_S
+from chainward.engines.flower_wire import ANSWER, ASKED, CONFIG, ERROR, SETTINGS, dumps, loads
 from chainward.errors import ChainwardError
 
 _LOOK_EVERY_S = 0.1
@@ -39,10 +39,10 @@ class GridExchange:
         self.wire_bytes = 0
 
     def wait(self, hospitals: int, patience_s: float) -> None:
-        """Wait until so many hospitals are there; go on without the others when patience ends."""
+        """Wait until so many hospitals have said who they are; go on without the others when patience ends."""
         end = time.monotonic() + patience_s
-        while len(set(self._grid.get_node_ids())) < hospitals and time.monotonic() < end:
-            time.sleep(0.1)
+        while len(set(self._present().values())) < hospitals and time.monotonic() < end:
+            time.sleep(_LOOK_EVERY_S)
 
     def ask(self, questions: Questions, settings: str) -> dict[str, bytes]:
         """Send every question to its hospital at once and wait for the answers."""
@@ -113,9 +113,12 @@ class RemoteExchange:
 
 
 def serve(grid: Grid, connection: Connection, hospitals: int, timeout_s: float) -> None:
-    """Put the questions that arrive to the hospitals of a grid until the other end hangs up."""
+    """Put the questions that arrive to the hospitals of a grid until the other end hangs up.
+
+    The first waits until all have started, however short the time for one exchange.
+    """
     exchange = GridExchange(grid, timeout_s)
-    exchange.wait(hospitals, timeout_s)
+    exchange.wait(hospitals, max(timeout_s, START_S))
     failed, found = None, {}
     while True:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from chainward.engines.flower_bridge import Bridge
+from chainward.engines.flower_bridge import START_S, Bridge
 from chainward.engines.flower_certificates import certificates, node_keys
 from chainward.engines.flower_hospital import Place
 from chainward.engines.flower_processes import Processes
@@ -36,7 +36,7 @@ publisher = "chainward"
 
 [tool.flwr.app.components]
 serverapp = "relay:server"
-clientapp = "relay:client"
+clientapp = "hospital:client"
 
 [tool.flwr.app.config]
 bridge = ""
@@ -44,12 +44,8 @@ hospitals = 0
 timeout = 0.0
 """
 
-_RELAY = '''"""Both sides of the relay; everything is in chainward."""
-
-from chainward.engines.flower_relay import client, server
-
-__all__ = ["client", "server"]
-'''
+_RELAY = 'from chainward.engines.flower_relay import server\n\n__all__ = ["server"]\n'
+_HOSPITAL = "from chainward.engines.flower_app import HospitalApp\n\nclient = HospitalApp()\n"
 
 
 @dataclass
@@ -64,7 +60,7 @@ class Federation:
     def __post_init__(self) -> None:
         self.processes = Processes(self.root)
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
-        self._port, self._home = free_port(), self.root / "home"
+        self.port, self._home = free_port(), self.root / "home"
 
     def open(self) -> None:
         """Start the SuperLink and every hospital's SuperNode."""
@@ -83,17 +79,18 @@ class Federation:
         if not self.insecure:
             self.register(public for _, public in keys.values())
         for name, (private, _) in keys.items():
-            self._start(name, private)
+            self.nodes[name] = self.start(name, private)
 
-    def _start(self, name: str, private: Path) -> None:
+    def start(self, name: str, private: Path) -> subprocess.Popen[bytes]:
+        """Start a SuperNode at a hospital's place, which shows the SuperLink this key."""
         place = self.places[name]
         secure = ["--root-certificates", str(self._authority), "--auth-supernode-private-key", str(private)]
         number = list(self.places).index(name)
-        self.nodes[name] = self.processes.start(
+        return self.processes.start(
             f"supernode-{number}",
             "flower-supernode",
             *(["--insecure"] if self.insecure else secure),
-            *("--superlink", f"127.0.0.1:{self._port}", "--port", str(free_port())),
+            *("--superlink", f"127.0.0.1:{self.port}", "--port", str(free_port())),
             *("--node-config", f'directory="{place.directory}" store="{place.store}"'),
             home=place.directory / "home",
             first=install(self.root / "programs"),
@@ -109,13 +106,13 @@ class Federation:
         self._home.mkdir()
         trust = "insecure = true" if self.insecure else f'root-certificates = "{self._authority}"'
         (self._home / "config.toml").write_text(
-            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self._port}"\n{trust}\n'
+            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self.port}"\n{trust}\n'
         )
         self.link = self.processes.start(
             "superlink",
             "flower-superlink",
             *(["--insecure"] if self.insecure else [*map(str, secure), "--enable-supernode-auth"]),
-            *("--host", "127.0.0.1", "--port", str(self._port), "--disable-runtime-dependency-installation"),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--disable-runtime-dependency-installation"),
             *("--fleet-api-address", f"127.0.0.1:{free_port()}"),
             *("--control-api-address", f"127.0.0.1:{free_port()}"),
             home=self._home,
@@ -123,10 +120,10 @@ class Federation:
         self._await_port()
 
     def _await_port(self) -> None:
-        end = time.monotonic() + self.timeout_s
+        end = time.monotonic() + START_S
         while time.monotonic() < end and self.link.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.1)
         raise ChainwardError(f"the SuperLink did not start: {self.processes.tail('superlink')}")
@@ -142,9 +139,10 @@ class Federation:
         app.mkdir()
         (app / "pyproject.toml").write_text(_APP)
         (app / "relay.py").write_text(_RELAY)
+        (app / "hospital.py").write_text(_HOSPITAL)
         with Bridge(self.root / "bridge") as bridge:
             self.submit(app, f'bridge="{bridge.path}" hospitals={len(self.places)} timeout={self.timeout_s:.1f}')
-            return bridge.accept(self.link, self.timeout_s, lambda: self.processes.tail("superlink"))
+            return bridge.accept(self.link, lambda: self.processes.tail("superlink"))
 
 
 def free_port() -> int:

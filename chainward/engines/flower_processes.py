@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from chainward.engines.flower_bridge import START_S
+
 _MARK = "CHAINWARD_FLOWER"
 _DIE_WITH_PARENT = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
 _GUARD = (sys.executable, "-ISc", _DIE_WITH_PARENT) if sys.platform == "linux" else ()  # 1: PR_SET_PDEATHSIG
@@ -58,7 +60,7 @@ class Processes:
             RuntimeError: one failed; the message is the end of their log.
         """
         for process in [self.start(name, *command, home=home) for command in commands]:
-            if process.wait(timeout=120):
+            if process.wait(timeout=START_S):
                 raise RuntimeError(f"{name} failed: {self.tail(name)}")
 
     def text(self, name: str) -> str:

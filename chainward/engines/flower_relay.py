@@ -1,16 +1,14 @@
-"""The Flower app of a deployment: its ServerApp puts a trial's questions to the hospitals, its ClientApp is theirs."""
+"""The ServerApp of a deployment, which puts a trial's questions to the hospitals; it needs no torch and starts soon."""
 
 from __future__ import annotations
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from chainward.engines.flower_app import HospitalApp
 from chainward.engines.flower_bridge import connect
 from chainward.engines.flower_exchange import serve
 
 server = ServerApp()
-client = HospitalApp()
 
 
 @server.main()

@@ -39,7 +39,7 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
         with Bridge(root / "bridge") as bridge:
             call = ("-m", __name__, str(root), str(bridge.path), str(len(found)), str(timeout_s))
             process = processes.start("simulation", sys.executable, *call, home=root / "home")
-            connection = bridge.accept(process, timeout_s, lambda: processes.tail("simulation"))
+            connection = bridge.accept(process, lambda: processes.tail("simulation"))
         ending.callback(connection.close)
         return FlowerEngine(sites, strategy, RemoteExchange(connection), found, ending.pop_all().close)
 

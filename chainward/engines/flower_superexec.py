@@ -32,6 +32,7 @@ def install(folder: Path) -> Path:
 
 def main() -> None:
     """Be Flower's SuperExec, beside a process with everything imported that lives as long."""
+    superexec = _program(_NAME)  # what it imports is there for both
     there, here = os.pipe()
     if os.fork() == 0:
         os.close(here)
@@ -45,25 +46,22 @@ def main() -> None:
         return os.write(here, json.dumps(arguments).encode() + b"\n")
 
     subprocess.Popen = popen  # type: ignore[assignment,misc]
-    _run([_NAME, *sys.argv[1:]])
+    sys.argv[0] = _NAME
+    sys.exit(superexec())
 
 
 def _serve(requests: int) -> None:
     """Fork for every command that arrives, one a line, until the other end closes."""
     import_module("chainward.engines.flower_app")
-    _program(_FORKED)
+    clientapp = _program(_FORKED)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     with os.fdopen(requests) as lines:
         for line in lines:
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _run(json.loads(line))
+                sys.argv = json.loads(line)
+                sys.exit(clientapp())
     sys.exit()
-
-
-def _run(arguments: list[str]) -> None:
-    sys.argv = arguments
-    sys.exit(_program(arguments[0])())
 
 
 def _program(name: str) -> Callable[[], Any]:

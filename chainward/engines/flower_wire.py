@@ -15,6 +15,9 @@ from chainward.strategy import Strategy
 from chainward.world import Answer, Cost, Held, Kind, Proximal, Published, Query, Update
 from chainward.world import query as built_in
 
+CONFIG, ASKED, ANSWER, ERROR, SETTINGS = "config", "question", "answer", "error", "settings"
+"""The record of our messages, and what may be in it."""
+
 _MAPPING, _SEQUENCE, _UPDATE, _HELD, _PROXIMAL = range(5)
 _BUILT_IN = built_in.__name__
 
