@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
 from chainward.errors import ChainwardError
 from chainward.folders import ARTIFACTS
-
-_WORDS: Mapping[str, Callable[[bytes], Any]] = {
-    "address": lambda word: f"0x{word[12:].hex()}",
-    "bytes32": bytes,
-    "uint256": lambda word: int.from_bytes(word, "big"),
-}
-
-
-def decoded(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
-    """Decode ABI values; where all are words of the commonest types, without the library, which takes many times as
-    long and checks the padding of what an EVM made itself."""
-    if len(data) == 32 * len(kinds) and all(kind in _WORDS for kind in kinds):
-        return tuple(_WORDS[kind](data[32 * number :][:32]) for number, kind in enumerate(kinds))
-    return abi_decode(kinds, data)
+from chainward.ledgers import abi
 
 
 @dataclass(frozen=True)
@@ -42,11 +27,11 @@ class Function:
 
     def encode(self, arguments: Iterable[Any]) -> bytes:
         """Return the calldata."""
-        return self.selector + abi_encode(self.inputs, tuple(arguments))
+        return self.selector + abi.encode(self.inputs, tuple(arguments))
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
         """Return the results."""
-        return decoded(self.outputs, data)
+        return abi.decode(self.outputs, data)
 
 
 @dataclass(frozen=True)
@@ -57,9 +42,10 @@ class Event:
     arguments: tuple[tuple[str, str, bool], ...]
 
     def decode(self, topics: Iterable[bytes], data: bytes) -> dict[str, Any]:
-        """Return the arguments by name; indexed dynamic values stay the hashes they are in a log."""
-        indexed = iter(decoded(self._kinds(True), b"".join(list(topics)[1:])))
-        plain = iter(decoded(self._kinds(False), data))
+        """Return the arguments by name, from the topics after the first and the data; indexed dynamic values stay the
+        hashes they are in a log."""
+        indexed = iter(abi.decode(self._kinds(True), b"".join(topics)))
+        plain = iter(abi.decode(self._kinds(False), data))
         return {name: next(indexed if is_indexed else plain) for name, _, is_indexed in self.arguments}
 
     def _kinds(self, indexed: bool) -> tuple[str, ...]:

@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from chainward.errors import ChainwardError
-from chainward.ledgers import anvil
-from chainward.ledgers.consensus import block_times
-from chainward.ledgers.evm import BLOCK_GAS_LIMIT
+from chainward.ledgers import anvil, evm
 from chainward.ledgers.node import NodeLedger
 from chainward.ledgers.own_chain import OwnChain
 from chainward.ledgers.shared_chain import SharedChain, Terms
 from chainward.ledgers.wire import Refused, Transaction
 
 PASSWORD = "CHAINWARD_KEYSTORE_PASSWORD"
-_OWN = {"consensus", "network", "gas_limit"}
 _SHARED = {"consensus", "network", "rpc", "accounts", "confirmations", "timeout_s", "gas"}
 _NAME = re.compile(r"[\w.-]{1,40}")
 
@@ -116,23 +113,21 @@ def _brownie() -> tuple[Any, Any, Any]:
 def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> NodeLedger:
     """Return a ledger that starts or connects when first used.
 
-    With `network` "anvil", the default: a local node whose blocks follow the virtual clock; `consensus` and `gas_limit`
-    are as for the chain in process. Else a `network` by Brownie's name or an `rpc` URL ($NAME in it comes from the
-    environment), with `accounts` of Brownie's keystore, `confirmations`, `timeout_s` until a transaction is replaced,
-    and `gas`, the limit of each transaction; its blocks follow the chain's own clock.
+    With `network` "anvil", the default: a local node whose blocks follow the virtual clock; `consensus`, what its model
+    takes, and `gas_limit` are as for the chain in process. Else a `network` by Brownie's name or an `rpc` URL ($NAME in
+    it comes from the environment), with `accounts` of Brownie's keystore, `confirmations`, `timeout_s` until a
+    transaction is replaced, and `gas`, the limit of each transaction; its blocks follow the chain's own clock.
     """
     if find_spec("brownie") is None:
         raise ChainwardError('ledger brownie: not installed; pip install "chainward[brownie]"')
     name, url = str(params.get("network", "" if "rpc" in params else "anvil")), str(params.get("rpc", ""))
-    known = _OWN if name == "anvil" and not url else _SHARED
-    unknown = sorted(set(params) - known)
-    if unknown:
-        raise ChainwardError(f"ledger brownie: no parameter {unknown[0]!r} here; it has {', '.join(sorted(known))}")
-    if known is _OWN:
+    if name == "anvil" and not url:
+        times, gas_limit = evm.chain("brownie", params, seed, "network")
         anvil.find()
-        limit = int(params.get("gas_limit", BLOCK_GAS_LIMIT))
-        times = block_times(params.get("consensus", "poa"), seed)
-        return NodeLedger(OwnChain(times, limit, partial(BrownieWire, "chainward-anvil")), folders)
+        return NodeLedger(OwnChain(times, gas_limit, partial(BrownieWire, "chainward-anvil")), folders)
+    unknown = sorted(set(params) - _SHARED)
+    if unknown:
+        raise ChainwardError(f"ledger brownie: no parameter {unknown[0]!r} here; it has {', '.join(sorted(_SHARED))}")
     if bool(name) == bool(url):
         raise ChainwardError("ledger brownie: give either a network by Brownie's name or an rpc URL")
     if params.get("consensus", "poa") != "poa":

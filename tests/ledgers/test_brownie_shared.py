@@ -168,7 +168,9 @@ def test_the_main_network_is_refused(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"gas": 1}, "no parameter 'gas' here; it has consensus, gas_limit, network"),
+        ({"gas": 1}, "no parameter 'gas'; it has consensus, gas_limit, period_s, signers, silent, network"),
+        ({"consensus": "pow", "signers": 3}, "no parameter 'signers'; it has"),
+        ({"period_s": 0}, "period_s must be above 0"),
         ({"network": "sepolia", "gas_limit": 1}, "no parameter 'gas_limit'"),
         ({"network": "sepolia", "rpc": "http://localhost"}, "either a network"),
         ({"network": "sepolia", "consensus": "pow"}, "modelled on the local node only"),
@@ -181,6 +183,16 @@ def test_wrong_parameters_are_refused_at_once(params: dict[str, Any], message: s
     with pytest.raises(ChainwardError, match=message) as caught:
         own(**params)
     assert "1111" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "params", [{"period_s": 2.0}, {"consensus": "pow"}, {"consensus": "raft", "gas_limit": 1_000_000}]
+)
+def test_a_node_of_ones_own_has_the_blocks_of_the_chain_in_process(params: dict[str, Any]) -> None:
+    here, node = build("evm", params, 0, ()), own(**params)
+    for blocks in (1, 7):
+        assert node.wait(blocks, 3.0) == here.wait(blocks, 3.0)
+    assert node.block(100.0) == here.block(100.0) > 0
 
 
 @pytest.mark.parametrize(("network", "message"), [("atlantis", "no network 'atlantis'"), ("hardhat", "use anvil, or")])
