@@ -62,7 +62,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
-    for extra in ("flower", "brownie", "ray"):
+    for extra in ("flower", "brownie", "ray", "fast"):
         for name, (_, found, fits) in _wanted(extra).items():
             told = f"{name} {found}" if fits else f"{name} {found or 'not installed'}: pip install 'chainward[{extra}]'"
             yield Check(f"extra {extra}", OK if fits else NOTE, told)

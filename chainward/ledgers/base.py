@@ -94,7 +94,7 @@ class ContractLedger(ABC):
         return receipt
 
     def _receipt(self, contract: str, function: str, sender: str, data: bytes, outcome: Outcome) -> Receipt:
-        events: Any = outcomes.Events(outcome.logs, self._contracts, self._accounts)  # equal to the tuple it stands for
+        events = outcomes.Events(outcome.logs, self._contracts, self._accounts)
         return Receipt(
             contract,
             function,

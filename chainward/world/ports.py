@@ -111,7 +111,7 @@ class Receipt:
     size: int
     block: int
     succeeded: bool
-    events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    events: Sequence[tuple[str, Mapping[str, Any]]] = ()
     inclusion_s: float | None = field(default=None, compare=False)
 
 
