@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml
 
-test: lint unit contracts-check regressions contracts-test ## Run every check, the fast ones first
+test: lint unit contracts-check regressions contracts-test flower-test ## Run every check, the fast ones first
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -73,8 +73,7 @@ contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test
 
 # These start Ray, a SuperLink and SuperNodes, so they run one after another.
 flower-test: .venv/.flower ## Test the engines that run on Flower, and sweeps on Ray
-	$(BIN)/pytest tests/engines/test_flower_wire.py tests/engines/test_flower_stock.py \
-		tests/engines/test_flower_simulation.py tests/engines/test_flower_deployment.py tests/trials/test_on_ray.py
+	$(BIN)/pytest tests/methods/test_aggregators_against_flower.py tests/engines/test_flower_*.py tests/trials/test_on_ray.py
 
 gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
 	$(BIN)/python contracts/gas_snapshot.py

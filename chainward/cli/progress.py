@@ -40,16 +40,20 @@ def render(
     prices: Mapping[str, float] | None = None,
 ) -> None:
     """Write the report of records into a folder, under `prices` where given, and print its leaderboard."""
-    from chainward.report import Assumptions, attack_rows, leaderboard_rows, write_report
+    from rich.console import Console
 
-    judged, assumptions = verdicts(records), Assumptions(**(prices or {}))
-    write_report(records, judged, out, manifest, assumptions)
-    rows = leaderboard_rows(records, assumptions)
+    from chainward.report import Assumptions, all_tables, write_tables
+
+    assumptions = Assumptions(**(prices or {}))
+    with Console(stderr=True).status(f"judging claims and drawing the report of {len(records)} trials"):
+        judged = verdicts(records)
+        tables = all_tables(records, judged, assumptions)
+        write_tables(tables, out, manifest, assumptions)
     if json_output:
-        as_json(rows)
+        as_json(tables["leaderboard"])
         return
-    print_leaderboard(rows)
-    print_attacks(attack_rows(records))
+    print_leaderboard(tables["leaderboard"])
+    print_attacks(tables["attacks"])
     print_verdicts(judged)
     say(f"\nreport: {out / 'index.html'}")
 

@@ -4,6 +4,15 @@ from chainward.report.assumptions import Assumptions
 from chainward.report.attacks import attack_rows
 from chainward.report.everything import all_tables
 from chainward.report.tables import leaderboard_rows
-from chainward.report.write import as_csv, as_json, write_report
+from chainward.report.write import as_csv, as_json, write_report, write_tables
 
-__all__ = ["Assumptions", "all_tables", "as_csv", "as_json", "attack_rows", "leaderboard_rows", "write_report"]
+__all__ = [
+    "Assumptions",
+    "all_tables",
+    "as_csv",
+    "as_json",
+    "attack_rows",
+    "leaderboard_rows",
+    "write_report",
+    "write_tables",
+]

@@ -27,6 +27,15 @@ def accuracy(trials: Sequence[Record]) -> Row:
     return {**_figures(seeds), "accuracy_error": None}
 
 
+def interval(trials: Sequence[Record]) -> Row:
+    """AUROC with its interval alone; null where `accuracy` is."""
+    try:
+        found = auroc_interval([predictions(trial) for trial in trials]) if trials else None
+    except (TypeError, ValueError):
+        found = None
+    return _interval("auroc", asdict(found) if found else {}, mean="auroc_mean")
+
+
 def difference(trials: Sequence[Record], best: Sequence[Record]) -> Row:
     """AUROC minus that of the best, paired on the same patients; null where seeds or patients differ."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chainward.report.accuracy import accuracy
+from chainward.report.accuracy import interval
 from chainward.report.groups import Group, Record, Row, group
 
 
@@ -18,7 +18,7 @@ def attack_rows(records: Iterable[Record]) -> list[Row]:
 
 def _row(before: Group, after: Group) -> Row:
     seeds = _seeds(before) & _seeds(after)
-    figures = [accuracy(_of(one, seeds)) for one in (before, after)]
+    figures = [interval(_of(one, seeds)) for one in (before, after)]
     without, under = (row["auroc_mean"] for row in figures)
     reaches = _reaches(after)
     return {

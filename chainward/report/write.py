@@ -13,7 +13,7 @@ from typing import Any
 
 from chainward.report.assumptions import Assumptions
 from chainward.report.details import Verdict
-from chainward.report.everything import all_tables
+from chainward.report.everything import Tables, all_tables
 from chainward.report.groups import Record, Row
 from chainward.report.html import page
 
@@ -27,12 +27,18 @@ def write_report(
     manifest: Mapping[str, Any] | None = None,
     assumptions: Assumptions | None = None,
 ) -> tuple[Path, ...]:
+    """Write the report of records into `folder`; see `write_tables`."""
+    return write_tables(all_tables(records, verdicts, assumptions), folder, manifest, assumptions)
+
+
+def write_tables(
+    tables: Tables, folder: Path, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None
+) -> tuple[Path, ...]:
     """Write index.html, report.json, leaderboard.json and one CSV a table into `folder`; return their paths.
 
     Equal arguments give equal bytes. The folder is made where it is missing; other files in it are left alone.
     """
     prices = assumptions or Assumptions()
-    tables = all_tables(records, verdicts, prices)
     everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": manifest, "tables": tables}
     texts = {
         "index.html": page(tables, manifest, prices),

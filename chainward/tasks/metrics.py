@@ -92,7 +92,7 @@ def measures(labels: Array, probabilities: Array) -> dict[str, float | None]:
     return {name: measure(labels, probabilities) for name, measure in MEASURES.items()}
 
 
-def weighted_aurocs(labels: Array, probabilities: Array, weights: NDArray[np.int64]) -> NDArray[np.float64]:
+def weighted_aurocs(labels: Array, probabilities: Array, weights: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """AUROCs [b] when patient i counts weights[b, i] times, NaN where a class is absent: for bootstraps.
 
     weights: [b, n]. Equal to `auroc` of the repeated patients.
@@ -101,8 +101,9 @@ def weighted_aurocs(labels: Array, probabilities: Array, weights: NDArray[np.int
     order = np.argsort(of, kind="stable")
     starts = np.searchsorted(of[order], np.arange(len(values)))
     ordered, positive = weights[:, order], labels[order] > 0
-    positives = np.add.reduceat(ordered * positive, starts, axis=1)
-    negatives = np.add.reduceat(ordered * ~positive, starts, axis=1)
+    positives, negatives = ordered * positive, ordered * ~positive
+    if len(values) < len(of):  # ties
+        positives, negatives = (np.add.reduceat(side, starts, axis=1) for side in (positives, negatives))
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     won = np.einsum("bv,bv->b", positives, below)

@@ -137,9 +137,9 @@ def _bootstrap(strategies: Sequence[Sequence[Predictions]], replicates: int, rng
     return averages
 
 
-def _resampled(groups: Array, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _resampled(groups: Array, draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """How often each of n patients is drawn [draws, n] when every group is resampled to its own size."""
-    weights = np.zeros((draws, len(groups)), dtype=np.int64)
+    weights = np.zeros((draws, len(groups)), dtype=np.int32)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         picks = rng.integers(len(members), size=(draws, len(members)))
