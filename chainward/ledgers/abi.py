@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-try:
-    from faster_eth_abi import decode, encode
-except ImportError:  # not every platform has wheels of what it needs
-    from eth_abi.abi import decode, encode
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
-__all__ = ["decode", "encode"]
+# Not every platform has wheels of what the compiled one needs.
+_CODER: Any = import_module("faster_eth_abi" if find_spec("faster_eth_abi") else "eth_abi.abi")
+
+
+def encode(types: Sequence[str], values: Iterable[Any]) -> bytes:
+    """Return the ABI encoding of values of these types."""
+    return bytes(_CODER.encode(types, values))
+
+
+def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
+    """Return the values of these types in `data`."""
+    return tuple(_CODER.decode(types, data))
