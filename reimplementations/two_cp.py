@@ -228,10 +228,13 @@ class TwoCP(Strategy[State]):
 
 
 def losses(site: Site, models: Vector) -> list[float]:
-    """Return L of models [M, P]: the mean squared error of the probability on the evaluator's patients."""
+    """Return L of models [M, P]: the mean squared error of the probability on the evaluator's patients.
+
+    A prediction that is not a number, as of weights that are finite but huge, is as wrong as can be.
+    """
     batches = (models[start : start + BATCH] for start in range(0, len(models), BATCH))
     errors = (site.predict(batch, site.train.features) - site.train.labels for batch in batches)
-    return [float(loss) for error in errors for loss in (error**2).mean(axis=1)]
+    return [float(loss) for error in errors for loss in np.nan_to_num(error**2, nan=1.0).mean(axis=1)]
 
 
 def sealed(domain: bytes, salt: bytes, hashed: bytes) -> bytes:

@@ -414,6 +414,13 @@ def test_shapley_of_two_by_hand() -> None:
 
 
 @pytest.mark.parametrize("method", ["step", "shapley"])
+def test_a_prediction_that_is_not_a_number_is_wrong_and_leaves_others_their_values(method: str) -> None:
+    models = np.array([[np.nan], [1.0]], np.float32)
+    lost, good = two_cp(method=method).values(Desk(), GLOBAL, models)
+    assert lost < 0 < good
+
+
+@pytest.mark.parametrize("method", ["step", "shapley"])
 def test_equal_models_have_equal_values(method: str) -> None:
     values = two_cp(method=method).values(Desk(), GLOBAL, np.full((4, 1), 0.75, np.float32))
     assert np.ptp(values) == pytest.approx(0, abs=1e-12)
