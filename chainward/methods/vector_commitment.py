@@ -1,8 +1,9 @@
 """Commitments to vectors that can be added: Pedersen's on the curve bn254, whose points a contract can add too.
 
-The commitment to a row (b, v_1 … v_n) is b B + v_1 H_1 + … + v_n H_n. All generators are hashed onto the curve, so
-nobody knows a relation between them and there is no set-up to trust: it binds while discrete logarithms are hard, and a
-uniform b hides the values. Points are 64 bytes, x and y big-endian; 64 zeros are the neutral point, as in the EVM.
+The commitment to a row (b, v_1 … v_n) is b B + v_1 H_1 + … + v_n H_n. All generators are hashed onto the curve (RFC
+9380: SHA-256, the map of Shallue and van de Woestijne), so nobody knows a relation between them and there is no set-up
+to trust: it binds while discrete logarithms are hard, and a uniform b hides the values. Points are 64 bytes, x and y
+big-endian; 64 zeros are the neutral point, as in the EVM.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def opening_flops(claims: Sequence[Claim], bits: int = 254) -> float:
 
 
 def _hold(claims: Sequence[Claim], rng: np.random.Generator) -> bool:
-    chances = [int.from_bytes(rng.bytes(WEIGHT_BYTES), "big") | 1 for _ in claims]
+    chances = [int.from_bytes(rng.bytes(WEIGHT_BYTES), "big") for _ in claims]
     width = max(len(claim.row) for claim in claims)
     row = [0] * width
     for claim, chance in zip(claims, chances, strict=True):

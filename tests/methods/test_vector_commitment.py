@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,44 @@ def test_each_place_has_a_generator_of_its_own() -> None:
     standard = curve.G1()
     assert len({*points, standard.x.to_bytes(32, "big") + standard.y.to_bytes(32, "big")}) == 7
     assert all(map(on_curve, points))
+
+
+def by_rfc_9380(message: bytes, domain: bytes) -> bytes:
+    """The point of BN254G1_XMD:SHA-256_SVDW_RO_ (RFC 9380, sections 5.3.1 and 6.6.1, Z = 1)."""
+    curve = EllipticCurve("BN254")
+    p = int(curve.field_modulus)
+
+    def root(square: int) -> int:
+        return pow(square, (p + 1) // 4, p)
+
+    def mapped(u: int) -> Any:
+        minor = root(-4 * 3) % p
+        t = u * u * 4 % p
+        shrink = pow((1 - t) * (1 + t), -1, p)
+        side = u * (1 - t) * shrink * min(minor, p - minor, key=lambda y: y % 2)
+        half = -pow(2, -1, p)
+        for x in (half - side, half + side, 1 - 16 * pow(3, -1, p) * ((1 + t) ** 2 * shrink) ** 2):
+            y = root((x**3 + 3) % p)
+            if (y * y - x**3 - 3) % p == 0:
+                return curve.curve.PointG1(x % p, y if y % 2 == u % 2 else p - y)
+        raise AssertionError("one of three is on the curve")
+
+    suffix = domain + bytes([len(domain)])
+    first = hashlib.sha256(bytes(64) + message + (96).to_bytes(2, "big") + b"\0" + suffix).digest()
+    blocks = [hashlib.sha256(first + b"\1" + suffix).digest()]
+    for number in (2, 3):
+        mixed = bytes(one ^ other for one, other in zip(first, blocks[-1], strict=True))
+        blocks.append(hashlib.sha256(mixed + bytes([number]) + suffix).digest())
+    spread = b"".join(blocks)
+    point = mapped(int.from_bytes(spread[:48], "big") % p) + mapped(int.from_bytes(spread[48:], "big") % p)
+    return bytes(point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big"))
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_nobody_knows_a_relation_between_generators_since_they_are_hashed(place: int) -> None:
+    """Multiples of one point by hashes would do everything else too, and bind nobody."""
+    expected = by_rfc_9380(place.to_bytes(8, "big"), b"chainward vector commitment")
+    assert commit([int(place == at) for at in range(4)]) == expected
 
 
 def test_points_are_the_evms() -> None:
