@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from chainward.methods.lottery import others_drawn, outcome, prove, public_key
 from chainward.methods.privacy import noise_multiplier
 from chainward.methods.randomness import stream
-from chainward.methods.secure_sum import Masked, Scheme, Whole, share_claim
+from chainward.methods.secure_sum import Masked, Scheme, Whole
 from chainward.methods.selection import krum_selected
 from chainward.methods.sharing import Row, from_bytes, in_units, share, summed, to_bytes
 from chainward.methods.vector_commitment import (
@@ -53,7 +53,7 @@ class Counts(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What verifiers see: d delta + d noises in units, what opens it, the noises' points, the draw's proof."""
+    """What verifiers see: delta + noises in units, what opens it, the noises' points, the draw's proof."""
 
     values: Whole
     blindings: bytes
@@ -82,7 +82,8 @@ class Biscotti(Strategy[State]):
     """Proof of Federation; an iteration a round. A count of 0 follows the rule for the number of hospitals.
 
     An iteration takes the earliest updates of a share `sampled` of the hospitals; `poisoners` is the share Krum
-    tolerates. `epsilon` and `delta` are those of one noise on an update that a patient moves by `sensitivity` at most.
+    tolerates. `epsilon` and `delta` are those of one noise of the paper's on an update that a patient moves by
+    `sensitivity` at most; the mean of several, which verifiers see, is smaller than one.
     Updates are in units of 1 / `precision`. `packing` numbers of an update are the coefficients of one polynomial: 1 is
     Shamir's form, with random coefficients, 10 the code's. A switch that is off leaves its part out.
     """
@@ -134,9 +135,11 @@ class Biscotti(Strategy[State]):
             "but an owner that departs from it can sign again for other noisers.",
             "Noise is committed an iteration ahead, not at the genesis, and is one for all who ask, as published.",
             "Two updates with the same noisers show their difference; the fewer the hospitals, the more of these.",
+            "Each of m noises is 1 / m of the paper's, so their sum is its mean; with one missing there is less.",
             "A noiser gives the seed of its noise. Trainers drop noise that does not open its commitment;",
             "who gets none does not show its update, which is then rejected.",
             "Verifiers check that what they judge is the committed update and committed noise, by adding commitments.",
+            "The mean of two noises of epsilon 2 is one of epsilon 2.88, and of 4.16 if one of them is known or missing.",
             "Noise is for one iteration (accountant, not the code's formula); R of them spend more epsilon.",
             "No patient's gradient is clipped: epsilon holds where one patient moves an update by sensitivity at most.",
             "Sensitivity 0.05 is near alpha / sqrt(batch) of the synthetic task, the scale of the code's noise.",
@@ -154,6 +157,7 @@ class Biscotti(Strategy[State]):
             "The leader's block needs more than half of the aggregators; if it is late, any of them may propose.",
             "Without enough verifiers or aggregators the iteration is lost, the model and stakes stay.",
             "Where nobody has a stake everybody has one ticket. Hospitals that come later start with the same stake.",
+            "Two bytes name 65,536 tickets; when so many are out, an accepted update earns nothing more.",
             "The first model is the task's, not zero; the task's ten steps stand for one.",
             "No RONI, no noise in the model (DP_IN_MODEL), no forks.",
         ),
@@ -318,7 +322,7 @@ class Biscotti(Strategy[State]):
             return (public_key(secret), (), bytes(32)), kept
         noises = {number: seed for number, seed in memory.get("noises", {}).items() if number == iteration}
         noises[iteration + 1] = seed = site.rng.bytes(32)
-        digest = _noise_digest(iteration + 1, _committed(site, self._noise(seed, site.network.parameters)))
+        digest = _noise_digest(iteration + 1, _committed(site, self._noise(seed, site)))
         if not iteration:
             return (public_key(secret), (), digest), {**kept, "noises": noises}
         site.work(SIGNING)
@@ -342,8 +346,8 @@ class Biscotti(Strategy[State]):
         return memory["noises"].get(iteration, b""), memory
 
     def mask(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[Shown | None, Memory]:
-        """Step 3 at a trainer: d delta + the sum of d noises that are the committed ones; nothing if there are none."""
-        rows = {name: self._noise(seed, site.network.parameters) for name, seed in task["given"].items() if seed}
+        """Step 3 at a trainer: delta + those noises that are the committed ones; nothing if there are none."""
+        rows = {name: self._noise(seed, site) for name, seed in task["given"].items() if seed}
         points = {name: _committed(site, noise) for name, noise in rows.items()}
         good = [name for name in rows if _noise_digest(task["iteration"], points[name]) == task["noises"][name]]
         if self.noising and not good:
@@ -362,7 +366,7 @@ class Biscotti(Strategy[State]):
         sound = opened_by(claims, site.rng)
         if len(sound) < 3:
             return tuple(sound), memory
-        deltas = np.stack([shown[name].values / max(1, len(shown[name].noises)) for name in sound]) / self.precision
+        deltas = np.stack([shown[name].values for name in sound]) / self.precision
         site.work(2.0 * len(sound) * deltas.size)
         tolerated = self._tolerated(len(sound), len(site.hospitals))
         kept = krum_selected(deltas, tolerated, len(sound) - tolerated)
@@ -376,11 +380,9 @@ class Biscotti(Strategy[State]):
 
     def collect(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[tuple[str, ...], Memory]:
         """Step 5 at an aggregator: keep the shares that fit the commitments; replies whose do."""
+        scheme, count = self._scheme(len(site.hospitals)), site.network.parameters
         claims = {
-            name: [
-                share_claim(from_bytes(v), x, task["commitments"][name])
-                for x, v in zip(task["at"], values, strict=True)
-            ]
+            name: scheme.share_claims(list(map(from_bytes, values)), task["at"], task["commitments"][name], count)
             for name, values in task["shares"].items()
         }
         site.work(opening_flops([claim for own in claims.values() for claim in own]))
@@ -397,19 +399,22 @@ class Biscotti(Strategy[State]):
     def recover(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[Vector, Memory]:
         """Step 6 at an aggregator: the sum, from shares that fit the sum of commitments, and the model with the mean.
 
-        Replies an empty vector if too few fit.
+        Replies an empty vector if too few fit, or if they hold what is no number of units.
         """
         old, commitments, scheme = memory["model"], task["commitments"], self._scheme(len(site.hospitals))
         aggregate = [combined(column, [1] * len(column)) for column in zip(*commitments, strict=True)]
-        sums = {x: from_bytes(value) for at, values in task["sums"] for x, value in zip(at, values, strict=True)}
-        claims = {x: [share_claim(row, x, aggregate)] for x, row in sums.items()}
-        site.work(opening_flops([claim for (claim,) in claims.values()]))
+        sums = {x: from_bytes(value) for at, values in task["sums"] for x, value in zip(at, values, strict=False)}
+        claims = {x: scheme.share_claims([row], [x], aggregate, len(old)) for x, row in sums.items()}
+        site.work(opening_flops([claim for own in claims.values() for claim in own]))
         site.work(FLOPS_A_GROUP_OPERATION * len(commitments) * len(aggregate))
         fitting = opened_by(claims, site.rng)
         if len(fitting) < scheme.terms:
             return np.empty(0, np.float32), memory
         site.work(FLOPS_A_FIELD_PRODUCT * scheme.terms**2 * len(sums[fitting[0]]))
-        whole = scheme.recovered({x: sums[x] for x in fitting}, len(old))
+        try:
+            whole = scheme.recovered({x: sums[x] for x in fitting}, len(old))
+        except OverflowError:
+            return np.empty(0, np.float32), memory
         return (old + whole / (self.precision * len(commitments))).astype(np.float32), memory
 
     def _claims(self, site: Site, name: str, shown: Shown, task: Mapping[str, Any]) -> list[Claim]:
@@ -440,11 +445,12 @@ class Biscotti(Strategy[State]):
         drawn = others_drawn(block["stakes"], site.hospitals.index(name), chance, seats)
         return tuple(site.hospitals[peer] for peer in drawn)
 
-    def _noise(self, seed: bytes, count: int) -> list[Row]:
-        """The noise [P] that a seed stands for, in units, laid out and blinded as an update is."""
-        rng = stream("noise", seed.hex())
-        values = np.rint(self._sigma * self.precision * rng.standard_normal(count)).astype(np.int64)
-        return self._scheme(0).blinded(values, rng)
+    def _noise(self, seed: bytes, site: Site) -> list[Row]:
+        """A noiser's part [P] of the mean noise that a seed stands for, in units, laid out and blinded as an update."""
+        rng, hospitals = stream("noise", seed.hex()), len(site.hospitals)
+        scale = self._sigma * self.precision / max(1, self._counts(hospitals).noisers)
+        values = np.rint(scale * rng.standard_normal(site.network.parameters)).astype(np.int64)
+        return self._scheme(hospitals).blinded(values, rng)
 
     def _scheme(self, hospitals: int) -> Scheme:
         """How updates are shared: more than half of the aggregators recover the sum."""
@@ -469,7 +475,7 @@ class Biscotti(Strategy[State]):
 
     @property
     def _sigma(self) -> float:
-        """Standard deviation of a noise's coordinates."""
+        """Standard deviation of the coordinates of one noise of the paper's."""
         return self.sensitivity * noise_multiplier(self.epsilon, 1, self.delta) if self.noising else 0.0
 
 

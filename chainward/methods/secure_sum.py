@@ -25,13 +25,13 @@ from chainward.methods.sharing import (
     uniform,
     unpacked_secrets,
 )
-from chainward.methods.vector_commitment import Claim
+from chainward.methods.vector_commitment import Claim, on_curve
 
 Whole = npt.NDArray[np.int64]
 
 
 class Masked(NamedTuple):
-    """d times a vector plus the sum of d noises, [n], and the blindings that open it; without noise d is 1."""
+    """A vector plus noises, [n], and the blindings that open it."""
 
     values: Whole
     blindings: Row
@@ -65,7 +65,11 @@ class Scheme:
         return rows if self.packed > 1 else shamir_rows(rows[0], self.terms, rng)
 
     def values(self, rows: Sequence[Row], count: int) -> Whole:
-        """Invert `blinded`, for numbers of at most 63 bits: the vector [n] of so many."""
+        """Invert `blinded`: the vector [n] of so many.
+
+        Raises:
+            OverflowError: a number has more than 63 bits.
+        """
         return np.array(signed(unpacked_secrets([row[1:] for row in rows], count)), dtype=np.int64)
 
     def points(self, seat: int, seats: int) -> tuple[int, ...]:
@@ -85,26 +89,46 @@ class Scheme:
 
         Raises:
             ValueError: they are fewer.
+            OverflowError: a number has more than 63 bits, as when somebody shared what is no number of units.
         """
         return self.values(recovered(shares, self.terms)[: self.packed], count)
 
     def masked(self, rows: Sequence[Row], noises: Sequence[Sequence[Row]], count: int) -> Masked:
         """Return a vector of so many numbers, given by its rows, under noises given by theirs."""
-        times = max(1, len(noises))
-        own = [[times * value for value in row] for row in rows[: self.packed]]
-        whole = [summed(parts) for parts in zip(own, *noises, strict=True)]
+        whole = [summed(parts) for parts in zip(rows[: self.packed], *noises, strict=True)]
         return Masked(self.values(whole, count), [row[0] for row in whole])
 
     def mask_claims(self, masked: Masked, vector: Sequence[bytes], noises: Sequence[Sequence[bytes]]) -> list[Claim]:
-        """Return what is true if `masked` is the committed vector under the committed noises; nothing if it is odd."""
+        """Return what is true if `masked` is the committed vector under the committed noises; nothing if it is odd.
+
+        The vector counts once and is not scaled. If it were, say doubled, halves would pass: in the field they are
+        numbers too, but huge ones, and one of them spoils every sum.
+        """
         rows = packed_rows(masked.values.tolist(), self.packed)
-        if len(masked.blindings) != len(rows) or any(len(points) != len(rows) for points in noises):
+        odd = len(masked.blindings) != len(rows) or any(len(points) != len(rows) for points in noises)
+        if odd or not self.committed(vector):
             return []
-        times = [max(1, len(noises)), *[1] * len(noises)]
         return [
-            Claim([blinding, *row], [vector[at], *(points[at] for points in noises)], times)
+            Claim([blinding, *row], [vector[at], *(points[at] for points in noises)], [1] * (1 + len(noises)))
             for at, (blinding, row) in enumerate(zip(masked.blindings, rows, strict=True))
         ]
+
+    def committed(self, points: Sequence[bytes]) -> bool:
+        """Tell whether points can be the commitment to a vector: one a row, all on the curve."""
+        return len(points) == self.terms and all(map(on_curve, points))
+
+    def share_claims(
+        self, values: Sequence[Row], at: Sequence[int], commitments: Sequence[bytes], count: int
+    ) -> list[Claim]:
+        """Return what is true if these are the shares at some points of a committed vector of so many numbers.
+
+        Nothing if it is odd.
+        """
+        width = 1 + -(-count // self.packed)
+        odd = len(values) != len(at) or any(len(row) != width for row in values)
+        if odd or not self.committed(commitments):
+            return []
+        return [share_claim(row, point, commitments) for row, point in zip(values, at, strict=True)]
 
 
 def share_claim(values: Row, point: int, commitments: Sequence[bytes]) -> Claim:

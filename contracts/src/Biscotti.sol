@@ -69,6 +69,8 @@ contract Biscotti {
 
     /// @notice Updates an iteration takes at most, since votes are bits of a word.
     uint256 public constant MOST_UPDATES = 256;
+    /// @notice Tickets there are at most, as two bytes name one; with more, a draw might never find some peers.
+    uint256 public constant MOST_TICKETS = 65_536;
 
     /// @notice Seats for verifiers; without any nobody votes and every update is accepted.
     uint256 public immutable verifierSeats;
@@ -97,6 +99,8 @@ contract Biscotti {
     uint64 public submitted;
     /// @notice Aggregators that agree to the proposed block, its proposer among them; 0 without a proposal.
     uint64 public agreed;
+    /// @notice All stakes together, the genesis stakes of those who have not come among them.
+    uint64 public tickets;
     /// @notice What this iteration's roles are drawn from.
     bytes32 public seed;
     /// @notice Hash of the latest block, which holds that of the block before.
@@ -139,6 +143,7 @@ contract Biscotti {
         require(aggregatorSeats_ > 0, "no aggregators");
         require(wanted_ > 0 && wanted_ <= MOST_UPDATES, "wanted is not 1 to 256");
         require(terms_ > 0, "no points");
+        require(consortium.length * genesisStake_ <= MOST_TICKETS, "too many tickets");
         for (uint256 i = 0; i < consortium.length; i++) {
             require(peerOf[consortium[i]].place == 0, "listed twice");
             peerOf[consortium[i]].place = uint64(i + 1);
@@ -146,7 +151,7 @@ contract Biscotti {
         peers = consortium;
         (verifierSeats, aggregatorSeats, wanted, terms) = (verifierSeats_, aggregatorSeats_, wanted_, terms_);
         (genesisStake, unit, window) = (genesisStake_, unit_, window_);
-        deadline = uint64(block.number) + window_;
+        (tickets, deadline) = (uint64(consortium.length * genesisStake_), uint64(block.number) + window_);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -329,12 +334,16 @@ contract Biscotti {
     }
 
     /// @dev Stakes move by the verifiers' votes. An update that was accepted but is not in the block, because its shares
-    /// did not fit or did not come, moves none. The block's hash and the chain's randomness draw the next roles.
+    /// did not fit or did not come, moves none, nor does one that would make the tickets too many. The block's hash and the chain's randomness draw the next roles.
     function _seal() private {
         for (uint256 i = 0; i < submitted; i++) {
             Peer storage peer = peerOf[submissionAt[i].trainer];
-            if ((proposal.included >> i) & 1 == 1) peer.stake += unit;
-            else if ((accepted >> i) & 1 == 0) peer.stake -= peer.stake < unit ? peer.stake : unit;
+            if ((proposal.included >> i) & 1 == 1) {
+                if (uint256(tickets) + unit <= MOST_TICKETS) (peer.stake, tickets) = (peer.stake + unit, tickets + unit);
+            } else if ((accepted >> i) & 1 == 0) {
+                uint64 burnt = peer.stake < unit ? peer.stake : unit;
+                (peer.stake, tickets) = (peer.stake - burnt, tickets - burnt);
+            }
         }
         latest = proposal;
         head = sha256(

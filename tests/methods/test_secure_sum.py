@@ -60,10 +60,10 @@ def test_masked_is_the_committed_vector_under_the_committed_noise(scheme: Scheme
     vector, *noise = vectors(1 + noises)
     rows, hidden = scheme.polynomials(vector, RNG), [scheme.blinded(values, RNG) for values in noise]
     masked = scheme.masked(rows, hidden, WIDTH)
-    np.testing.assert_array_equal(masked.values, max(1, noises) * vector + sum(noise))
+    np.testing.assert_array_equal(masked.values, vector + sum(noise))
     committed, points = [commit(row) for row in rows], [[commit(row) for row in each] for each in hidden]
     assert all(opened(scheme.mask_claims(masked, committed, points), RNG))
-    benign = masked._replace(values=masked.values - vector)
+    benign = masked._replace(values=masked.values + 1)
     assert not all(opened(scheme.mask_claims(benign, committed, points), RNG))
     other = [[commit(row) for row in scheme.blinded(vector, RNG)]] * noises
     assert noises == 0 or not all(opened(scheme.mask_claims(masked, committed, other), RNG))
@@ -75,6 +75,38 @@ def test_what_does_not_fit_the_layout_claims_nothing() -> None:
     committed = [commit(row) for row in rows]
     assert SHAMIR.mask_claims(Masked(vector, []), committed, []) == []
     assert SHAMIR.mask_claims(SHAMIR.masked(rows, [], WIDTH), committed, [[]]) == []
+    masked, shares = SHAMIR.masked(rows, [], WIDTH), [share(rows, x) for x in (1, 2)]
+    assert len(SHAMIR.mask_claims(masked, committed, [])) == 1
+    assert len(SHAMIR.share_claims(shares, (1, 2), committed, WIDTH)) == 2
+    for odd in (committed[:1], [*committed, committed[0]], [committed[0], b"\1" * 64]):
+        assert SHAMIR.mask_claims(masked, odd, []) == []
+        assert SHAMIR.share_claims(shares, (1, 2), odd, WIDTH) == []
+    for few in ([], shares[:1], [shares[0], [*shares[1], 0]], [shares[0], shares[1][:-1]]):
+        assert SHAMIR.share_claims(few, (1, 2), committed, WIDTH) == []
+
+
+@SCHEMES
+def test_a_number_that_is_none_of_units_is_not_decoded(scheme: Scheme) -> None:
+    rows = scheme.polynomials(vectors(1)[0], RNG)
+    rows[0][1] = (rows[0][1] + pow(2, -1, FIELD)) % FIELD
+    shares = {x: share(rows, x) for seat in range(3) for x in scheme.points(seat, 3)}
+    with pytest.raises(OverflowError):
+        scheme.recovered(shares, WIDTH)
+
+
+@SCHEMES
+def test_half_a_unit_cannot_be_shown_as_a_small_number_whatever_the_noises(scheme: Scheme) -> None:
+    """It could where the vector were doubled under two noises: twice a half is one."""
+    vector, *noise = vectors(3)
+    rows, hidden = scheme.polynomials(vector, RNG), [scheme.blinded(values, RNG) for values in noise]
+    rows[0][1] = (rows[0][1] + pow(2, -1, FIELD)) % FIELD
+    committed, points = [commit(row) for row in rows], [[commit(row) for row in each] for each in hidden]
+    for times in (1, 2):
+        values = times * vector + sum(noise)
+        values[0] += times - 1
+        blindings = [sum(parts) for parts in zip(*([row[0] for row in each] for each in hidden), strict=True)]
+        blindings = [own + times * row[0] for own, row in zip(blindings, rows, strict=False)]
+        assert not all(opened(scheme.mask_claims(Masked(values, blindings), committed, points), RNG))
 
 
 def test_points_of_the_code() -> None:

@@ -7,7 +7,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from chainward.ledgers.evm import EvmLedger
 from chainward.methods.lottery import committees
 from chainward.methods.privacy import epsilon_spent
 from chainward.methods.secure_sum import Scheme
-from chainward.methods.sharing import from_bytes
+from chainward.methods.sharing import FIELD, from_bytes, to_bytes
 from chainward.methods.vector_commitment import combined, commit
 from chainward.strategy import Strategy
 from chainward.testing import StrategyConformance
@@ -218,6 +220,17 @@ def test_stakes_follow_the_votes() -> None:
     assert federation.stakes[second] == STAKE  # accepted, but not in the block
 
 
+def test_no_more_tickets_are_given_out_than_two_bytes_name() -> None:
+    """With more, whoever holds the last ones is drawn never, and a search for that peer ends never."""
+    federation = aggregating(0b01, 0b01, stake=2**14, peers="abcd", wanted=2)
+    accepted, *rejected = federation.call("submissions")[0]
+    federation.propose(0b01).endorse(0b01)
+    expected = dict.fromkeys("abcd", 2**14) | dict.fromkeys(rejected, 2**14 - UNIT)
+    assert federation.stakes == expected
+    assert accepted not in rejected
+    assert federation.call("tickets") == sum(expected.values())
+
+
 def test_the_block_holds_the_sum_of_the_included_commitments() -> None:
     federation = aggregating()
     first, _, third = federation.call("submissions")[0]
@@ -325,6 +338,7 @@ REFUSALS: list[tuple[str, Callable[[], Any]]] = [
     ("wanted is not 1 to 256", lambda: Federation(wanted=0)),
     ("wanted is not 1 to 256", lambda: Federation(wanted=257)),
     ("no points", lambda: Federation(terms=0)),
+    ("too many tickets", lambda: Federation(peers="abcd", stake=2**14 + 1)),
     ("listed twice", lambda: Federation(peers="abca")),
     ("not in the consortium", lambda: Federation().register([STRANGER])),
     ("already registered", lambda: Federation().register("aa")),
@@ -457,6 +471,7 @@ class Mining(RuleBasedStateMachine):
     def conserved(self) -> None:
         if hasattr(self, "it"):
             assert self.it.stakes == self.expected
+            assert self.it.call("tickets") == sum(self.expected.values())
             assert len(set(self.it.adders)) == len(self.it.adders) > 0
 
     def teardown(self) -> None:
@@ -518,6 +533,7 @@ def shown(ready: trial.Trial) -> dict[str, int]:
     return {row["kind"]: row["count"] for row in ready.world.meter.disclosures() if row["audience"] != "coordinator"}
 
 
+@cache
 def first_roles(**others: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Verifiers and aggregators of round 1, which are the same whoever is absent then."""
     ready = prepared(**others)
@@ -621,10 +637,58 @@ def test_without_verification_poisoners_are_taken() -> None:
     assert sum(last.rejected.values()) == 0
 
 
+@cache
 def trainer_and_others(hospitals: int = 6) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     verifiers, aggregators = first_roles(hospitals=hospitals)
     names = prepared(hospitals).world.hospitals
     return next(name for name in names if name not in (*verifiers, *aggregators)), verifiers, aggregators
+
+
+def committing_to(change: Callable[[list[int]], list[int]], points: Callable[[Any], Any] = tuple) -> Any:
+    """The strategy in which a liar commits to other numbers, and shares them, than it shows."""
+    kind, (liar, _, _) = discovery.load("biscotti"), trainer_and_others()
+
+    def other(self: Any, site: Site, memory: Memory, update: Update) -> tuple[Any, Memory]:
+        told, kept = kind.commit(self, site, memory, update)  # type: ignore[attr-defined]
+        if site.name != liar:
+            return told, kept
+        rows = [change(from_bytes(kept["rows"][0])), *map(from_bytes, kept["rows"][1:])]
+        return points(map(commit, rows)), {**kept, "liar": tuple(map(to_bytes, rows))}
+
+    def shares(self: Any, site: Site, memory: Memory, at: Any) -> tuple[Any, Memory]:
+        return kind.share(self, site, {**memory, "rows": memory.get("liar", memory["rows"])}, at)  # type: ignore[attr-defined]
+
+    return {"commit": other, "share": shares}
+
+
+def half(row: list[int]) -> list[int]:
+    """Half a unit more in the first number: in the field it is one, but huge."""
+    return [row[0], (row[1] + pow(2, -1, FIELD)) % FIELD, *row[2:]]
+
+
+@pytest.mark.parametrize(
+    "points",
+    [lambda found: tuple(found)[:1], lambda found: (*found, bytes(64)), lambda found: (*list(found)[:1], b"\1" * 64)],
+    ids=["too few", "too many", "not on the curve"],
+)
+@pytest.mark.parametrize("verification", [True, False])
+def test_a_commitment_that_is_none_spoils_nothing(points: Callable[[Any], Any], verification: bool) -> None:
+    liar, _, _ = trainer_and_others()
+    params = {"sampled": 1.0, "verification": verification}
+    *_, last = states(prepared(params=params, strategy=varied(params, **committing_to(list, points))))
+    assert (last.blocks, last.stakes[liar]) == (1, STAKE - UNIT * verification)
+
+
+def test_half_a_unit_is_rejected_since_in_the_field_it_is_a_huge_number() -> None:
+    liar, _, _ = trainer_and_others()
+    *_, last = states(prepared(params={"sampled": 1.0}, strategy=varied({"sampled": 1.0}, **committing_to(half))))
+    assert (last.blocks, last.rejected[liar], last.stakes[liar]) == (1, 1, STAKE - UNIT)
+
+
+def test_without_verifiers_a_huge_number_loses_the_iteration_and_no_more() -> None:
+    params = {"verification": False, "sampled": 1.0}
+    *_, last = states(prepared(params=params, strategy=varied(params, **committing_to(half))))
+    assert (last.blocks, last.lost) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -675,9 +739,20 @@ def test_an_update_with_tampered_shares_is_left_out_without_a_change_of_stake() 
     assert not np.array_equal(last.weights, honest.weights)
 
 
-def test_a_tampered_sum_is_caught_and_done_without() -> None:
+LONGER_OR_FEWER = [lambda rows: tuple(row + bytes(32) for row in rows), lambda rows: ()]
+
+
+@pytest.mark.parametrize("change", LONGER_OR_FEWER, ids=["longer", "none"])
+def test_shares_of_another_shape_do_not_fit(change: Callable[[Any], Any]) -> None:
+    liar, _, _ = trainer_and_others()
+    *_, last = states(prepared(strategy=at(liar, "share", change)))
+    assert (last.blocks, last.stakes[liar]) == (1, STAKE)
+
+
+@pytest.mark.parametrize("change", [tampered, *LONGER_OR_FEWER], ids=["tampered", "longer", "none"])
+def test_a_tampered_sum_is_caught_and_done_without(change: Callable[[Any], Any]) -> None:
     _, _, aggregators = trainer_and_others()
-    (_, last), (_, honest) = states(prepared(strategy=at(aggregators[0], "add", tampered))), states(prepared())
+    (_, last), (_, honest) = states(prepared(strategy=at(aggregators[0], "add", change))), states(prepared())
     np.testing.assert_array_equal(last.weights, honest.weights)
     assert last.blocks == 1
 
@@ -723,7 +798,13 @@ def test_noise_has_the_deviation_that_the_accountant_asks_for() -> None:
     strategy = biscotti()
     sigma = strategy.numbers(20)["sigma"]
     assert epsilon_spent(sigma / strategy.sensitivity, 1, strategy.delta) == pytest.approx(2.0)
-    noise = Scheme(1).values(strategy._noise(b"seed", 4000), 4000) / strategy.precision
+    mean, one_known = (epsilon_spent(sigma / less / strategy.sensitivity, 1, strategy.delta) for less in (2**0.5, 2))
+    assert (mean, one_known) == (pytest.approx(2.88, abs=0.005), pytest.approx(4.16, abs=0.005))  # as the card says
+    site: Any = SimpleNamespace(hospitals=tuple("abcdef"), network=SimpleNamespace(parameters=4000))
+    parts = [Scheme(1).values(strategy._noise(seed, site), 4000) / strategy.precision for seed in (b"a", b"b")]
+    assert parts[0].std() == pytest.approx(sigma / 2, rel=0.05)  # their sum is the mean of two whole noises
+    assert sum(parts).std() == pytest.approx(sigma / 2**0.5, rel=0.05)
+    noise = 2 * parts[0]
     assert (noise.std(), abs(noise.mean()) < 4 * sigma / 4000**0.5) == (pytest.approx(sigma, rel=0.05), True)
     assert biscotti(epsilon=float("inf")).numbers(20)["sigma"] == 0
 
