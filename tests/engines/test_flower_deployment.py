@@ -182,9 +182,12 @@ def refuses_by_name(ready: Trial, state: Any, away: str) -> None:
 
 
 def rejoin(engine: DeploymentEngine, name: str) -> None:
-    """Start a hospital again and wait until it says who it is."""
+    """Start a hospital again and wait until it says who it is; until the SuperLink knows it, its old node is asked."""
+    log, end = engine.federation.processes, time.monotonic() + PATIENCE_S
+    known = log.text("superlink").count("Activated node_id")
     engine.federation.join(name)
-    end = time.monotonic() + PATIENCE_S
+    while log.text("superlink").count("Activated node_id") == known and time.monotonic() < end:
+        time.sleep(0.1)
     while not engine.exchange.ask({name: ("hello", b"")}, "") and time.monotonic() < end:
         pass
 
