@@ -139,7 +139,7 @@ class Biscotti(Strategy[State]):
             "A noiser gives the seed of its noise. Trainers drop noise that does not open its commitment;",
             "who gets none does not show its update, which is then rejected.",
             "Verifiers check that what they judge is the committed update and committed noise, by adding commitments.",
-            "The mean of two noises of epsilon 2 is one of epsilon 2.88, and of 4.16 if one of them is known or missing.",
+            "The mean of two noises of epsilon 2 is one of epsilon 2.88; of 4.16 if one is known or missing.",
             "Noise is for one iteration (accountant, not the code's formula); R of them spend more epsilon.",
             "No patient's gradient is clipped: epsilon holds where one patient moves an update by sensitivity at most.",
             "Sensitivity 0.05 is near alpha / sqrt(batch) of the synthetic task, the scale of the code's noise.",
