@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml
 
-test: lint unit contracts-check regressions contracts-test ## Run every check, the fast ones first
+test: lint unit contracts-check regressions contracts-test flower-test ## Run every check, the fast ones first
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
