@@ -28,7 +28,6 @@ from chainward.methods.secure_sum import Scheme
 from chainward.methods.sharing import FIELD, from_bytes, to_bytes
 from chainward.methods.vector_commitment import combined, commit
 from chainward.strategy import Strategy
-from chainward.testing import StrategyConformance
 from chainward.trials import trial
 from chainward.trials.specification import Specification
 from chainward.world import FIT, Kind, Memory, Query, Reverted, Site, Update
@@ -38,10 +37,6 @@ WINDOW, STAKE, UNIT = 10, 10, 5
 REGISTERING, COLLECTING, VERIFYING, AGGREGATING = range(4)
 STRANGER = "stranger"
 MODEL, OTHER = b"\x01" * 32, b"\x02" * 32
-
-
-class TestConformance(StrategyConformance):
-    key = "biscotti"
 
 
 def module() -> Any:

@@ -20,7 +20,6 @@ from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger
 from chainward.methods.aggregation import mean
 from chainward.methods.content import content_id
-from chainward.testing import StrategyConformance
 from chainward.testing.small import completed, run_small
 from chainward.trials import trial
 from chainward.trials.specification import Specification
@@ -31,10 +30,6 @@ ONE, WINDOW, COMMITTING, REVEALING = 10**18, 10, 0, 1
 NOBODY = "0x" + 40 * "0"
 ALICE, STRANGER = "alice", "stranger"
 SALT = b"\x05" * 32
-
-
-class TestConformance(StrategyConformance):
-    key = "two_cp"
 
 
 def module() -> Any:
