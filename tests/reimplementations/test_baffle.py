@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from eth_utils.crypto import keccak
+from rounds import states
 
 from chainward import discovery, tasks
 from chainward.ledgers.consensus import Periodic
@@ -504,15 +505,6 @@ def prepared(
     specification = Specification(strategy=key, task="synthetic", task_params=params, seed=0, rounds=rounds, **others)
     ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
-
-
-def states(ready: trial.Trial) -> list[Any]:
-    """The state after opening and after each round."""
-    found = [ready.strategy.open(ready.world)]
-    for number in range(1, ready.specification.rounds + 1):
-        ready.world.begin(number)
-        found.append(ready.strategy.round(found[-1], ready.world))
-    return found
 
 
 def baffle(**params: Any) -> Any:

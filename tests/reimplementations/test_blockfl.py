@@ -20,6 +20,7 @@ from eth_utils.crypto import keccak
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from rounds import states
 
 from chainward import discovery, tasks
 from chainward.ledgers.consensus import Periodic
@@ -461,15 +462,6 @@ def prepared(hospitals: int = 4, rounds: int = 3, key: str = "blockfl", strategy
     specification = Specification(strategy=key, task="synthetic", task_params=params, seed=0, rounds=rounds, **others)
     ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
-
-
-def states(ready: Any) -> list[Any]:
-    """The state after opening and after each round."""
-    found = [ready.strategy.open(ready.world)]
-    for number in range(1, ready.specification.rounds + 1):
-        ready.world.begin(number)
-        found.append(ready.strategy.round(found[-1], ready.world))
-    return found
 
 
 def blockfl(**params: Any) -> Any:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from rounds import states
 
 from chainward import discovery, tasks
 from chainward.ledgers.consensus import Periodic
@@ -356,15 +357,6 @@ def prepared(hospitals: int = 4, rounds: int = 2, strategy: Any = None, **others
     specification = Specification("two_cp", "synthetic", 0, rounds, others.pop("params", {}), params, **others)
     ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
-
-
-def states(ready: trial.Trial) -> list[Any]:
-    """The state after opening and after each round."""
-    found = [ready.strategy.open(ready.world)]
-    for number in range(1, ready.specification.rounds + 1):
-        ready.world.begin(number)
-        found.append(ready.strategy.round(found[-1], ready.world))
-    return found
 
 
 CONSORTIUM = {"setting": "consortium"}

@@ -119,8 +119,8 @@ def dearest_parts(
         setting: dict[str, Any] = {"task_params": {"hospitals": count}}
         whole = evidence.need(task, seeds=seeds, **setting)
         without = {name: evidence.need(task, seeds=seeds, params={name: False}, **setting) for name in switches}
-        parts = {name: round(_latency(whole) - _latency(trials), 6) + 0.0 for name, trials in without.items()}
-        told.append(f"{count} hospitals: {', '.join(f'{name} {value:g} s' for name, value in parts.items())}")
+        parts = {name: _latency(whole) - _latency(trials) for name, trials in without.items()}
+        told.append(f"{count} hospitals: {', '.join(f'{name} {round(s, 6):zg} s' for name, s in parts.items())}")
         right.append(all(dearer - cheaper > TIE_S for dearer, cheaper in pairwise(parts.values())))
         records += [*whole, *(trial for trials in without.values() for trial in trials)]
     return decided(all(right), sum(right) >= partly, "; ".join(told), records)
