@@ -73,7 +73,7 @@ contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test
 
 # These start Ray, a SuperLink and SuperNodes, so they run one after another.
 flower-test: .venv/.flower ## Test the engines that run on Flower, and sweeps on Ray
-	$(BIN)/pytest tests/methods/test_aggregators_against_flower.py tests/engines/test_flower_*.py tests/trials/test_on_ray.py
+	$(BIN)/pytest tests/methods/test_aggregators_against_flower.py tests/strategy/test_flower_stock.py tests/engines/flower tests/trials/test_on_ray.py
 
 gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
 	$(BIN)/python contracts/gas_snapshot.py

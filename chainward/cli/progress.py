@@ -9,10 +9,11 @@ from typing import Any
 
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
-from chainward.trials import record, runner
-from chainward.trials.judges import verdicts
+from chainward.judges import verdicts
+from chainward.plans.plan import Plan
+from chainward.results import store
+from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
-from chainward.trials.plan import Plan
 
 
 def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output: bool) -> None:
@@ -23,9 +24,9 @@ def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
     failed = _run(plan, sweep, out, workers)
-    records = [found for name in sweep.identifiers if (found := record.read(record.path_of(out, name)))]
-    records.sort(key=record.order)
-    manifest = record.write_manifest(out, [found["id"] for found in records], record.provenance(plan.device))
+    records = [found for name in sweep.identifiers if (found := store.read(store.path_of(out, name)))]
+    records.sort(key=store.order)
+    manifest = store.write_manifest(out, [found["id"] for found in records], store.provenance(plan.device))
     render(records, manifest, out, json_output)
     if failed:
         say(f"{failed} trials failed; their errors are in the report")

@@ -13,16 +13,17 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.errors import ChainwardError
-from chainward.trials import record
+from chainward.plans.plan import Plan
+from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.results import store
+from chainward.strategy import discovery
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.on_ray import Cluster
-from chainward.trials.plan import Plan
-from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
 
 if TYPE_CHECKING:
-    from chainward.trials.trial import EngineBuilder
+    from chainward.trials.prepare import EngineBuilder
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def sweep(plan: Plan, out: Path) -> Sweep:
     """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again."""
     jobs, skipped = [], []
     for job in {job.identifier: job for job in _jobs(plan)}.values():
-        done = record.read(record.path_of(out, job.identifier))
+        done = store.read(store.path_of(out, job.identifier))
         if done and done["status"] == "completed":
             skipped.append(job.identifier)
         else:
@@ -67,7 +68,7 @@ def _jobs(plan: Plan) -> Iterator[Job]:
         key = (specification.task, repr(specification.task_params), specification.seed)
         if key not in data:
             task = tasks.load(specification.task, **specification.task_params)
-            data[key] = data_digest(task.cohort(specification.seed))
+            data[key] = data_digest(task.dataset(specification.seed))
         digests = data[key], code(specification.strategy)
         yield Job(specification, trial_id(specification, *digests), *digests)
 
@@ -77,7 +78,7 @@ def run(
 ) -> None:
     """Run the jobs in so many processes or on a cluster and write a record for each; `done` is told after each."""
     for job, document in _results(jobs, out, workers, device):
-        record.write(out, document)
+        store.write(out, document)
         checkpoint(out, job.identifier).discard()
         done(job, document)
 
@@ -123,7 +124,8 @@ def _attempt(
     """Run one trial; whatever it raises becomes a failed record. One torch thread, so that sums never depend on it."""
     import torch
 
-    from chainward.trials import trial
+    from chainward.trials.prepare import prepare
+    from chainward.trials.run import run_trial
 
     torch.set_num_threads(1)
     specification = job.specification
@@ -131,22 +133,22 @@ def _attempt(
     ending = ExitStack()
     try:
         task = tasks.load(specification.task, **specification.task_params)
-        cohort = task.cohort(specification.seed)
-        prepared = trial.prepare(specification, cohort, device, build)
+        dataset = task.dataset(specification.seed)
+        prepared = prepare(specification, dataset, device, build)
         ending.callback(prepared.world.ledger.close)
         ending.callback(prepared.world.engine.close)
         document |= {
-            "provenance": record.provenance(str(prepared.network.device)),
+            "provenance": store.provenance(str(prepared.network.device)),
             "hospitals": [
                 {"name": h.name, "train": len(h.train), "validation": len(h.validation), "test": len(h.test)}
-                for h in cohort.hospitals
+                for h in dataset.hospitals
             ],
-            "notes": list(cohort.notes),
-            "preprocessing_bytes": sum(cohort.preprocessing.values()),
+            "notes": list(dataset.notes),
+            "preprocessing_bytes": sum(dataset.preprocessing.values()),
         }
-        result = trial.run(prepared, checkpoint(out, job.identifier))
+        result = run_trial(prepared, checkpoint(out, job.identifier))
         result["measured"]["contended"] = contended
-        record.encode(result)  # what no record can hold fails this trial, not the run
+        store.encode(result)  # what no record can hold fails this trial, not the run
         document |= result
     except Exception as error:
         document |= {"status": "failed", "error": _error(error)}
@@ -157,16 +159,16 @@ def _attempt(
 
 def _frame(job: Job) -> dict[str, Any]:
     strategy = discovery.load(job.specification.strategy)
-    from chainward.trials.trial import card_document
+    from chainward.trials.prepare import card_document
 
     return {
-        "schema": record.SCHEMA,
+        "schema": store.SCHEMA,
         "id": job.identifier,
         "specification": job.specification.document(),
         "digests": {"data": job.data, "code": job.code},
         "status": "completed",
         "error": None,
-        "provenance": record.provenance(""),
+        "provenance": store.provenance(""),
         "hospitals": [],
         "notes": [],
         "preprocessing_bytes": 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainward.trials.trial import Trial
+from chainward.trials.prepare import Trial
 
 
 def states(ready: Trial) -> list[Any]:

@@ -17,13 +17,13 @@ import torch
 from eth_utils.crypto import keccak
 from rounds import states
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger
 from chainward.methods.packing import fixed_point, floating_point, joined, packed, slots, unpacked
-from chainward.strategy import Strategy
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.plans.specification import Specification
+from chainward.strategy import Strategy, discovery
+from chainward.trials.prepare import Trial, prepare
 from chainward.world import FIT, HospitalAbsent, Memory, Reverted, Site, Update
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "src" / "Baffle.sol"
@@ -500,10 +500,10 @@ def test_copying_a_commitment_gains_nothing_but_ones_own_is_taken() -> None:
 
 def prepared(
     hospitals: int = 5, rounds: int = 2, key: str = "baffle", strategy: Strategy[Any] | None = None, **others: Any
-) -> trial.Trial:
+) -> Trial:
     params = {"hospitals": hospitals, "patients": 60}
     specification = Specification(strategy=key, task="synthetic", task_params=params, seed=0, rounds=rounds, **others)
-    ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
+    ready = prepare(specification, tasks.load("synthetic", **params).dataset(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from rounds import states
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger
 from chainward.methods.lottery import committees
@@ -28,9 +28,9 @@ from chainward.methods.privacy import epsilon_spent
 from chainward.methods.secure_sum import Scheme
 from chainward.methods.sharing import FIELD, from_bytes, to_bytes
 from chainward.methods.vector_commitment import combined, commit
-from chainward.strategy import Strategy
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.plans.specification import Specification
+from chainward.strategy import Strategy, discovery
+from chainward.trials.prepare import Trial, prepare
 from chainward.world import FIT, Kind, Memory, Query, Reverted, Site, Update
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "src" / "Biscotti.sol"
@@ -500,22 +500,22 @@ def varied(params: Mapping[str, Any] | None = None, **replaced: Any) -> Any:
 
 def prepared(
     hospitals: int = 6, rounds: int = 1, key: str = "biscotti", strategy: Strategy[Any] | None = None, **others: Any
-) -> trial.Trial:
+) -> Trial:
     sizes = {"hospitals": hospitals, "patients": 40, "features": 4}
     specification = Specification(strategy=key, task="synthetic", task_params=sizes, seed=0, rounds=rounds, **others)
-    ready = trial.prepare(specification, tasks.load("synthetic", **sizes).cohort(0))
+    ready = prepare(specification, tasks.load("synthetic", **sizes).dataset(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 
-def sent(ready: trial.Trial) -> list[str]:
+def sent(ready: Trial) -> list[str]:
     return [receipt.function for receipt in ready.world.ledger.receipts]
 
 
-def senders(ready: trial.Trial, function: str) -> list[str]:
+def senders(ready: Trial, function: str) -> list[str]:
     return [receipt.sender for receipt in ready.world.ledger.receipts if receipt.function == function]
 
 
-def shown(ready: trial.Trial) -> dict[str, int]:
+def shown(ready: Trial) -> dict[str, int]:
     """Disclosures of the last round by kind."""
     return {row["kind"]: row["count"] for row in ready.world.meter.disclosures() if row["audience"] != "coordinator"}
 
@@ -811,7 +811,7 @@ def test_each_iteration_has_noise_of_its_own_fixed_before() -> None:
 def test_an_absent_leader_is_passed_over() -> None:
     _, aggregators = first_roles()
     leader = max(aggregators)
-    ready = prepared(faults={"absent": {leader: [1]}}, params={"deadline_blocks": 400})  # longer than the patience
+    ready = prepared(faults={"absent": {leader: [1]}}, params={"phase_blocks": 400})  # longer than the patience
     *_, last = states(ready)
     assert last.blocks == 1
     assert senders(ready, "propose") == [max(set(aggregators) - {leader})]

@@ -22,14 +22,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from rounds import states
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger
 from chainward.methods import mining
 from chainward.methods.aggregation import mean, weighted_mean
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.testing.small import completed, run
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.trials.prepare import prepare
 from chainward.world import Memory, Reverted, Site, Update
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "src" / "BlockFL.sol"
@@ -460,7 +461,7 @@ TestMoney.settings = settings(max_examples=12, stateful_step_count=30, deadline=
 def prepared(hospitals: int = 4, rounds: int = 3, key: str = "blockfl", strategy: Any = None, **others: Any) -> Any:
     params = {"hospitals": hospitals, "patients": 60, "size_skew": 0.7}
     specification = Specification(strategy=key, task="synthetic", task_params=params, seed=0, rounds=rounds, **others)
-    ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
+    ready = prepare(specification, tasks.load("synthetic", **params).dataset(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 

@@ -21,16 +21,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from rounds import states
 
-from chainward import codec, discovery, tasks
+from chainward import codec, tasks
 from chainward.ledgers import artifacts
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger, account_address
 from chainward.methods.aggregation import lower_median, mean, weighted_mean
 from chainward.methods.commitment import commitment
 from chainward.methods.contribution import ONE, fixed_contributions, fixed_point, refunds
-from chainward.strategy import Strategy
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.plans.specification import Specification
+from chainward.strategy import Strategy, discovery
+from chainward.trials.prepare import Trial, prepare
 from chainward.world import Memory, Reverted, Site, Update
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "src" / "BlockFlow.sol"
@@ -917,10 +917,10 @@ def test_every_require_has_a_twin() -> None:
 
 def prepared(
     hospitals: int = 4, rounds: int = 3, key: str = "blockflow", strategy: Strategy[Any] | None = None, **others: Any
-) -> trial.Trial:
+) -> Trial:
     params = {"hospitals": hospitals, "patients": 60}
     specification = Specification(strategy=key, task="synthetic", task_params=params, seed=0, rounds=rounds, **others)
-    ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
+    ready = prepare(specification, tasks.load("synthetic", **params).dataset(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 

@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from rounds import states
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger
 from chainward.methods.aggregation import mean
 from chainward.methods.shapley import exact
-from chainward.strategy import Strategy
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.plans.specification import Specification
+from chainward.strategy import Strategy, discovery
+from chainward.trials.prepare import Trial, prepare
 from chainward.world import FIT, Kind, Memory, Query, Reverted, Site, Update
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "src" / "FedCoin.sol"
@@ -653,14 +653,14 @@ def varied(params: Mapping[str, Any] | None = None, **replaced: Any) -> Any:
 
 def prepared(
     hospitals: int = 4, rounds: int = 2, key: str = "fedcoin", strategy: Strategy[Any] | None = None, **others: Any
-) -> trial.Trial:
+) -> Trial:
     params = {"hospitals": hospitals, "patients": 60}
     specification = Specification(strategy=key, task="synthetic", task_params=params, seed=0, rounds=rounds, **others)
-    ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
+    ready = prepare(specification, tasks.load("synthetic", **params).dataset(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 
-def outcomes(ready: trial.Trial) -> Any:
+def outcomes(ready: Trial) -> Any:
     return ready.strategy.outcomes(states(ready)[-1])
 
 
@@ -750,7 +750,7 @@ def test_what_an_idle_hospital_of_four_earns_in_a_first_round(baseline: str, lea
     """The free rider of `heart` gets a fifth under the published rule, and nothing from the global model on."""
     attack = {"kind": "free_rider", "share": 0.25}
     specification = Specification("fedcoin", "heart", 0, 1, {"baseline": baseline}, attack=attack)
-    ready = trial.prepare(specification, tasks.load("heart").cohort(0))
+    ready = prepare(specification, tasks.load("heart").dataset(0))
     (idle,) = ready.world.engine.sites.attackers  # type: ignore[attr-defined]
     assert least <= outcomes(ready)["paid"][idle] <= most
 
@@ -788,7 +788,7 @@ def test_sampled_values_pay_like_exact_ones() -> None:
     shares = []
     for permutations in (2000, 5040):
         specification = Specification("fedcoin", "synthetic", 0, 3, {"permutations": permutations}, params)
-        shares.append(outcomes(trial.prepare(specification, tasks.load("synthetic", **params).cohort(0)))["paid"])
+        shares.append(outcomes(prepare(specification, tasks.load("synthetic", **params).dataset(0)))["paid"])
     sample, whole = (np.array(list(each.values())) for each in shares)
     assert sample.tolist() != whole.tolist()
     assert np.corrcoef(sample, whole)[0, 1] > 0.9
@@ -954,7 +954,7 @@ def test_vectors_stay_hidden_until_everybody_has_committed() -> None:
 
 def test_everybody_can_read_models_and_solvers_hold_the_validation_patients() -> None:
     ready = prepared(rounds=1)
-    validation = sum(len(hospital.validation) for hospital in ready.cohort.hospitals)
+    validation = sum(len(hospital.validation) for hospital in ready.dataset.hospitals)
     ready.strategy.open(ready.world)
     assert ready.world.meter.raw_records == validation > 0
     ready = prepared(rounds=1)

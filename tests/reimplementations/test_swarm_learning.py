@@ -7,11 +7,12 @@ import pytest
 from eth_abi import encode
 from eth_utils.crypto import keccak
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger, randao
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
+from chainward.trials.prepare import prepare
 from chainward.world import Faults, Held, HospitalAbsent, Kind, Query, Reverted, World
 
 KEY = "swarm_learning"
@@ -25,7 +26,7 @@ def prepared(key=KEY, params=None, faults=None, **task):
     specification = Specification(
         strategy=key, task="synthetic", seed=0, rounds=3, params=params or {}, task_params=settings, faults=faults or {}
     )
-    return trial.prepare(specification, tasks.load("synthetic", **settings).cohort(0), "cpu")
+    return prepare(specification, tasks.load("synthetic", **settings).dataset(0), "cpu")
 
 
 def run(ready, rounds=3):
@@ -236,7 +237,7 @@ def test_updates_go_to_the_leader_alone_and_the_merged_model_to_hospitals():
         counts = {(row["kind"], row["audience"]): row["count"] for row in rows}
         assert counts["individual update", "hospitals"] == 3
         assert counts["aggregate", "hospitals"] == 3
-        assert {audience for kind, audience in counts if kind != "reference"} == {"hospitals"}
+        assert {audience for kind, audience in counts if kind != "control message"} == {"hospitals"}
     assert ready.world.meter.audience() == ready.strategy.card.sees_individual_updates
 
 
@@ -290,7 +291,7 @@ def test_the_leader_refuses_a_file_that_was_not_checked_in(monkeypatch):
     def another(_, memory, __):
         return None, {**memory, "trained": memory["trained"] + 1}
 
-    before(monkeypatch, "serve", lambda world, who: world.ask(who[0], Query("swap", Kind.REFERENCE, another)))
+    before(monkeypatch, "serve", lambda world, who: world.ask(who[0], Query("swap", Kind.CONTROL, another)))
     with pytest.raises(ValueError, match="are not those whose hash stands on chain"):
         run(prepared(), 1)
 

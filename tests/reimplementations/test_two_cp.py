@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from rounds import states
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger
 from chainward.methods.aggregation import mean
 from chainward.methods.content import content_id
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.testing.small import completed, run_small
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.trials.prepare import Trial, prepare
 from chainward.world import FIT, Kind, Memory, Query, Reverted, Site, Update
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "src" / "TwoCP.sol"
@@ -352,10 +353,10 @@ def varied(params: Mapping[str, Any] | None = None, **replaced: Any) -> Any:
     return type("Varied", (discovery.load("two_cp"),), replaced)(**(params or {}))
 
 
-def prepared(hospitals: int = 4, rounds: int = 2, strategy: Any = None, **others: Any) -> trial.Trial:
+def prepared(hospitals: int = 4, rounds: int = 2, strategy: Any = None, **others: Any) -> Trial:
     params = {"hospitals": hospitals, "patients": 60}
     specification = Specification("two_cp", "synthetic", 0, rounds, others.pop("params", {}), params, **others)
-    ready = trial.prepare(specification, tasks.load("synthetic", **params).cohort(0))
+    ready = prepare(specification, tasks.load("synthetic", **params).dataset(0))
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 
@@ -432,11 +433,11 @@ def test_negative_and_lost_updates_get_no_tokens() -> None:
 
 def test_the_model_is_the_mean_without_weights() -> None:
     fedavg = Specification("fedavg", "synthetic", 0, 2, {"weighted": False}, {"hospitals": 4, "patients": 60})
-    plain = trial.prepare(fedavg, tasks.load("synthetic", **fedavg.task_params).cohort(0))
+    plain = prepare(fedavg, tasks.load("synthetic", **fedavg.task_params).dataset(0))
     for params in ({}, {"method": "shapley"}):
         for ours, theirs in zip(states(prepared(params=params))[1:], states(plain)[1:], strict=True):
             np.testing.assert_allclose(ours.weights[0], theirs.weights, rtol=0, atol=1e-7)
-        plain = trial.prepare(fedavg, tasks.load("synthetic", **fedavg.task_params).cohort(0))
+        plain = prepare(fedavg, tasks.load("synthetic", **fedavg.task_params).dataset(0))
 
 
 @BOTH
@@ -521,7 +522,7 @@ def test_content_ids_stay_hidden_until_everybody_has_committed(params: dict[str,
     assert len(set(salts)) == len(salts)
 
 
-def _memory(ready: trial.Trial, name: str) -> Any:
+def _memory(ready: Trial, name: str) -> Any:
     return ready.world.engine.snapshot()["memories"][name]
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chainward.errors import ChainwardError
+from chainward.plans.plan import Plan
 from chainward.testing import without_times
 from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
-from chainward.trials.plan import Plan
 
 PLAN = Plan.model_validate(
     {
