@@ -14,13 +14,14 @@ from chainward.plans.plan import Plan
 from chainward.results import store
 from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
+from chainward.trials.sweep import Job, Sweep, sweep_of
 
 
 def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output: bool) -> None:
     """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
-    sweep = runner.sweep(plan, out)
+    sweep = sweep_of(plan, out)
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
     failed = _run(plan, sweep, out, workers)
@@ -59,7 +60,7 @@ def render(
     say(f"\nreport: {out / 'index.html'}")
 
 
-def _run(plan: Plan, sweep: runner.Sweep, out: Path, workers: int | Cluster) -> int:
+def _run(plan: Plan, sweep: Sweep, out: Path, workers: int | Cluster) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -68,7 +69,7 @@ def _run(plan: Plan, sweep: runner.Sweep, out: Path, workers: int | Cluster) -> 
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("trials", total=len(sweep.jobs))
 
-        def done(job: runner.Job, document: dict[str, Any]) -> None:
+        def done(job: Job, document: dict[str, Any]) -> None:
             nonlocal failed
             if document["status"] == "failed":
                 failed += 1

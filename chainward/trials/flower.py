@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from chainward import tasks
 from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
 from chainward.results import store
-from chainward.trials import runner
+from chainward.trials.attempt import attempt
+from chainward.trials.sweep import Job
 
 if TYPE_CHECKING:
     from chainward.engines.flower.strategy import Build, FlowerStrategy
@@ -49,14 +50,14 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
 
     def conduct(build: Build, rounds: int) -> Mapping[str, Any]:
         job = _job(replace(specification, rounds=rounds))
-        document = runner.attempt(job, Path(config["report"]), "cpu", build)
+        document = attempt(job, Path(config["report"]), "cpu", build=build)
         store.write(Path(config["report"]), document)
         return document
 
     return FlowerStrategy(conduct, Path(config["hospitals"]) / "store")
 
 
-def _job(specification: Specification) -> runner.Job:
+def _job(specification: Specification) -> Job:
     dataset = tasks.load(specification.task, **specification.task_params).dataset(specification.seed)
     digests = data_digest(dataset), code_digest(specification.strategy)
-    return runner.Job(specification, trial_id(specification, *digests), *digests)
+    return Job(specification, trial_id(specification, *digests), *digests)

@@ -26,6 +26,7 @@ from chainward.trials import gas, runner
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepare
 from chainward.trials.run import run_trial
+from chainward.trials.sweep import sweep_of
 from chainward.world import Ledger, Reverted
 
 pytestmark = pytest.mark.node
@@ -169,7 +170,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
         'tasks = [{ key = "synthetic", hospitals = 6, patients = 60 }]\nstrategies = ["bflc"]\nseeds = 1\nrounds = 3\n'
         '[ledger]\nname = "brownie"\n'
     )
-    jobs = runner.sweep(read_plan(path, {}), tmp_path).jobs
+    jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
     groups: list[int] = []
 
     def kill_after_round_1(prepared: Any, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -187,7 +188,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
     assert done[0]["error"]["type"] == "ChainwardError"
     assert "no answer from http://127.0.0.1:" in done[0]["error"]["message"]
     monkeypatch.undo()
-    jobs = runner.sweep(read_plan(path, {}), tmp_path).jobs
+    jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
     runner.run(jobs, tmp_path, 1, "cpu", lambda _, document: done.append(document))
     assert done[1]["status"] == "completed"
     assert done[1]["measured"]["inclusion_s"]["median"] > 0
