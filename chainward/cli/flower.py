@@ -43,8 +43,10 @@ def export(
     from chainward.cli.output import as_json
     from chainward.cli.run import writable
     from chainward.plans.specification import Specification
+    from chainward.strategy import discovery
     from chainward.trials.flower_export import write_app
 
+    discovery.build(strategy, {})  # before a folder is made for it
     many = rounds or tasks.load(task).rounds
     specification = Specification(strategy=strategy, task=task, seed=seed, rounds=many, engine="flower-deployment")
     writable(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainward.errors import UnknownName
+from chainward.names import quoted
 
 if TYPE_CHECKING:
     from chainward.world import Ledger
@@ -26,6 +27,6 @@ def build(name: str, params: Mapping[str, Any], seed: int, folders: tuple[Path, 
         ChainwardError: a parameter is unknown.
     """
     if name not in LEDGERS:
-        raise UnknownName(f"no ledger is called {name!r}; there is {', '.join(LEDGERS)}")
+        raise UnknownName(f"no ledger is called {quoted(name)}; there is {', '.join(LEDGERS)}")
     ledger: Ledger = import_module(f"chainward.ledgers.{name}").build(params, seed, folders)
     return ledger

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from chainward.errors import ChainwardError, UnknownName
 from chainward.methods.randomness import stream
+from chainward.names import quoted
 
 MODELS = {
     "poa": "authority.Authority",
@@ -113,6 +114,6 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
 
 def _kind(name: str) -> Any:
     if name not in MODELS:
-        raise UnknownName(f"no consensus model is called {name!r}; there is {', '.join(MODELS)}")
+        raise UnknownName(f"no consensus model is called {quoted(name)}; there is {', '.join(MODELS)}")
     module, kind = MODELS[name].split(".")
     return getattr(import_module(f"{__name__}.{module}"), kind)
