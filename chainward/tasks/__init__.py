@@ -53,9 +53,10 @@ def load(key: str, **params: Any) -> Task:
     except ValidationError as failure:
         first = failure.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise BadParameter(
-            f"task {key!r}, parameter {field!r}: {first['msg']}, not {quoted(first['input'])}"
-        ) from failure
+        if not field:  # what the fields are together
+            raise BadParameter(f"task {key!r}: {first['msg'].removeprefix('Value error, ')}") from failure
+        told = f"{first['msg']}, not {quoted(first['input'])}"
+        raise BadParameter(f"task {key!r}, parameter {field!r}: {told}") from failure
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

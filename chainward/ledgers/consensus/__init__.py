@@ -27,6 +27,10 @@ MODELS = {
 }
 
 
+MOST = {int: 10_000, float: 1e9}
+"""The largest number of nodes, blocks, ... and of seconds that a plan may set."""
+
+
 class BlockTimes(Protocol):
     """Block n is made at `time(n)` seconds; block 0 is the genesis at 0."""
 
@@ -107,7 +111,9 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
             raise ChainwardError(f"ledger: consensus {name} has no parameter {key!r}; it has {', '.join(kinds)}")
         if isinstance(value, bool) or not isinstance(value, int | kinds[key]) or not 0 <= value < math.inf:
             what = "whole number" if kinds[key] is int else "number"
-            raise ChainwardError(f"ledger.{key}: must be a {what} of 0 or more, not {value!r}")
+            raise ChainwardError(f"ledger.{key}: must be a {what} of 0 or more, not {quoted(value)}")
+        if value > (most := MOST[kinds[key]]):
+            raise ChainwardError(f"ledger.{key}: at most {most:,.0f}, not {quoted(value)}")
     model: Model = kind(**chosen)
     return model.blocks(seed)
 
