@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,10 +22,14 @@ from chainward.report.tables.assumptions import Assumptions
 from chainward.report.tables.groups import Row
 from chainward.world.clock import Speeds
 
+if TYPE_CHECKING:
+    from chainward.report.charts import Chart, Drawing
+
 
 def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
     views = settings(tables)
+    environment = _environment(_drawings(views))
     script, style = _asset("report.js"), _asset("report.css")
     context = {
         "settings": views,
@@ -44,7 +48,7 @@ def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions:
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
-    return printable(_environment().get_template("page.html.j2").render(context)) + "\n"
+    return printable(environment.get_template("page.html.j2").render(context)) + "\n"
 
 
 def assumed(values: Any) -> list[tuple[str, str]]:
@@ -60,7 +64,22 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
-def _environment() -> Environment:
+def _drawings(views: Iterable[Setting]) -> Mapping[str, Drawing]:
+    """The picture of every chart by its key."""
+    found = [picture.chart for view in views for picture in view.pictures.values()]
+    if not found:
+        return {}
+    from chainward.report.charts import draw
+
+    return draw(found)
+
+
+def _environment(drawings: Mapping[str, Drawing]) -> Environment:
+    def svg(chart: Chart) -> str:
+        drawing = drawings[chart.key]
+        # The only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
+        return Markup(drawing.svg) if drawing.svg else f"this chart could not be drawn ({drawing.why})"
+
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -68,8 +87,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Charts are the only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
-    environment.filters |= {"shown": shown, "svg": lambda chart: Markup(chart.svg)}
+    environment.filters |= {"shown": shown, "svg": svg}
     environment.globals["interval_picture"] = interval_picture
     return environment
 
