@@ -39,10 +39,12 @@ def is_plain(text: str) -> bool:
     return not any(unicodedata.category(letter) in _UNSEEN for letter in text)
 
 
-def visible(text: str) -> str:
-    r"""Return text with what acts on a terminal or cannot be seen written out, such as `\x1b`."""
+def visible(text: str, keep: str = "") -> str:
+    r"""Return text with what acts on a terminal or cannot be seen written out, such as `\x1b`; `keep` stays."""
     return "".join(
-        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _UNSEEN else letter
+        letter.encode("unicode_escape").decode()
+        if letter not in keep and unicodedata.category(letter) in _UNSEEN
+        else letter
         for letter in text
     )
 

@@ -69,7 +69,7 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
       chainward new strategy my_paper
       chainward new strategy my_paper --folder ../my_paper --json
     """
-    from chainward.cli.output import as_json
+    from chainward.cli.output import as_json, tell
 
     check(name)
     root = folder or _checkout(Path.cwd()) or Path.cwd()
@@ -81,8 +81,8 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
     if json_output:
         as_json({"files": [str(path) for path in written], "next": following})
     else:
-        click.echo("\n  ".join(["written:", *map(str, written)]))
-        click.echo("\n  ".join(["next:", *following]))
+        tell("\n  ".join(["written:", *map(str, written)]))
+        tell("\n  ".join(["next:", *following]))
 
 
 def check(name: str) -> None:
