@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -94,5 +94,12 @@ def main() -> None:
     try:
         group(prog_name="chainward")
     except ChainwardError as error:
-        click.echo(f"chainward: {visible(' '.join(str(error).split()))}", err=True)
-        sys.exit(2)
+        _leave(str(error))
+    except OSError as error:  # of a file that is not what it should be; only whoever put it there knows why
+        place = error.filename2 or error.filename
+        _leave(f"{place}: {error.strerror}; see that it can be read and written" if place else str(error))
+
+
+def _leave(told: str) -> NoReturn:
+    click.echo(f"chainward: {visible(' '.join(told.split()))}", err=True)
+    sys.exit(2)

@@ -125,12 +125,15 @@ def writable(folder: Path) -> None:
     """Make the folder and try to write in it.
 
     Raises:
-        ChainwardError: that fails.
+        ChainwardError: that fails, or a folder in it is a link, through which something outside would be written.
     """
     probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
+        linked = [path for path in folder.iterdir() if path.is_symlink() and path.is_dir()]
     except OSError as error:
         raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None
+    if linked:
+        raise ChainwardError(f"{linked[0]}: is a link to another folder; remove it, or choose another with --out")

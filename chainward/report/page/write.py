@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from chainward.files import replace_file
 from chainward.report.page.html import page
 from chainward.report.tables.all import Tables, all_tables
 from chainward.report.tables.assumptions import Assumptions
@@ -50,7 +51,7 @@ def write_tables(
     paths = []
     for name in sorted(texts):
         path = folder / name
-        path.write_bytes(texts[name].encode("utf-8", "replace"))
+        replace_file(path, texts[name].encode("utf-8", "replace"))  # a link is replaced, never followed
         paths.append(path)
     return tuple(paths)
 
