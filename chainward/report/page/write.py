@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from chainward.files import replace_file
 from chainward.report.page.html import page
 from chainward.report.tables.all import Tables, all_tables
 from chainward.report.tables.assumptions import Assumptions
@@ -51,7 +50,7 @@ def write_tables(
     paths = []
     for name in sorted(texts):
         path = folder / name
-        replace_file(path, texts[name].encode("utf-8", "replace"))  # a link is replaced, never followed
+        path.write_bytes(texts[name].encode("utf-8", "replace"))
         paths.append(path)
     return tuple(paths)
 
