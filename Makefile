@@ -30,7 +30,7 @@ lint: .venv/.dev ## Check style, types and the direction of imports
 
 # The browser tests need a chromium or chrome: CHROMIUM names one, else it is looked for. A CI job
 # that runs as root installs Debian's; anyone else goes without, and those tests are skipped.
-unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
+unit: .venv/.dev ## Run the tests and every example (JOBS=n for n processes, 0 for this one)
 	@set -eu; browser=$${CHROMIUM:-}; \
 	find_browser() { \
 		for name in chromium chromium-browser google-chrome google-chrome-stable; do \
@@ -48,7 +48,7 @@ unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
 		unset CHROMIUM; \
 		echo "No chromium or chrome found: the browser tests are skipped. Set CHROMIUM to name one."; \
 	fi; \
-	set -x; $(BIN)/pytest tests -n $(JOBS) --dist loadfile --benchmark-disable \
+	set -x; $(BIN)/pytest tests chainward docs -n $(JOBS) --dist loadfile --benchmark-disable \
 		--ignore-glob="*test_flower_*" --ignore-glob="*test_brownie*" --ignore-glob="*test_on_ray*"
 
 regressions: .venv/.dev
