@@ -24,7 +24,7 @@ class Contributions(NamedTuple):
     quality: Floats
     """m'_k = m_k / max m."""
     agreement: Floats
-    """d_a = min over k of t'_{a,k}, where t' = max(0, (0.5 - t) / (0.5 + t)) and t = |s_{a,k} - m_k|."""
+    """d_a = min over k of max(0, (0.5 - t) / (0.5 + t)), where t = |s_{a,k} - m_k|."""
     honesty: Floats
     """d'_a = d_a / max d."""
     shares: Floats
