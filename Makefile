@@ -1,4 +1,4 @@
-# Every target sets up what it needs: git, make and Python >= 3.11 are enough to start.
+# Every target sets up what it needs: git, make and Python 3.11 or 3.12 are enough to start.
 
 PYTHON ?= python3
 NODE   ?= path
