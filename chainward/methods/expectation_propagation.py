@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from scipy.stats import rankdata
+
+from chainward.methods.ranks import mean_ranks
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,7 +91,7 @@ def auc(labels: npt.NDArray[Any], scores: npt.ArrayLike) -> float:
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return math.nan
-    ranks = float(rankdata(scores)[positive].sum())
+    ranks = float(mean_ranks(scores)[positive].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 
