@@ -41,11 +41,9 @@ def test_commitments_add_up_and_scale() -> None:
 @given(st.lists(st.integers(-(2**300), 2**300) | st.integers(-9, 9), min_size=1, max_size=5))
 def test_a_commitment_is_the_sum_of_points_as_the_curve_multiplies_them(row: list[int]) -> None:
     """Whatever is negative, long or zero: no sum of many points at once stands between."""
-    curve = EllipticCurve("BN254")
-    generators = [
-        curve.curve.PointG1.hash_to_curve(b"chainward vector commitment", k.to_bytes(8, "big")) for k in range(5)
-    ]
-    total = sum((point * (weight % FIELD) for point, weight in zip(generators, row)), curve.curve.PointG1.identity())
+    group, domain = EllipticCurve("BN254").curve.PointG1, b"chainward vector commitment"
+    parts = (group.hash_to_curve(domain, k.to_bytes(8, "big")) * (weight % FIELD) for k, weight in enumerate(row))
+    total = sum(parts, group.identity())
     expected = bytes(total.x.to_bytes(32, "big") + total.y.to_bytes(32, "big"))
     assert commit(row) == expected
     assert combined([commit([0] * k + [1]) for k in range(len(row))], row) == expected

@@ -25,7 +25,7 @@ from chainward import tasks
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger
 from chainward.methods.aggregation import mean
-from chainward.methods.shapley import exact
+from chainward.methods.shapley import exact, members
 from chainward.plans.specification import Specification
 from chainward.strategy import Strategy, discovery
 from chainward.trials.prepare import Trial, prepare
@@ -726,9 +726,9 @@ def test_as_many_permutations_as_there_are_orders_are_exact() -> None:
 
 def test_means_are_of_the_coalitions() -> None:
     models = np.arange(8.0).reshape(4, 2)
-    members = [(0,), (1, 3), (0, 1, 2, 3)]
+    coalitions = members([0b1, 0b1010, 0b1111], 4)
     desk = Desk(of_two)
-    np.testing.assert_array_equal(module().means(desk, models, members), [[0, 1], [4, 5], [3, 4]])
+    np.testing.assert_array_equal(module().means(desk, models, coalitions), [[0, 1], [4, 5], [3, 4]])
     assert desk.flops == 2 * 3 * 4 * 2
 
 

@@ -132,11 +132,26 @@ class TaskNetwork:
         """Return probabilities [n] for features [n, d], or [M, n] for stacked weights [M, P]."""
         stacked = torch.as_tensor(np.array(weights, dtype=np.float32), device=self.device)
         models = stacked.reshape(-1, self.parameters)
+        rows = torch.as_tensor(features.astype(np.float32), device=self.device).expand(len(models), *features.shape)
+        with torch.inference_mode():
+            logits = self._convolved(models, rows) if self.kind == "tcn" else self._perceived(models, rows)
+            probabilities = torch.sigmoid(logits.double()).cpu().numpy()
+        result: npt.NDArray[np.float64] = probabilities.reshape(*stacked.shape[:-1], len(features))
+        return result
+
+    def _convolved(self, models: Tensor, rows: Tensor) -> Tensor:
+        """Logits [M, n] by a module."""
         module = self._one if len(models) == 1 else self.build(len(models))
         load_flat(module, models)
-        rows = torch.as_tensor(features.astype(np.float32), device=self.device)
-        with torch.inference_mode():
-            logits = module(rows.expand(len(models), *rows.shape))
-            probabilities = torch.sigmoid(logits.double()).cpu().numpy()
-        result: npt.NDArray[np.float64] = probabilities.reshape(*stacked.shape[:-1], len(rows))
-        return result
+        logits: Tensor = module(rows)
+        return logits
+
+    def _perceived(self, models: Tensor, rows: Tensor) -> Tensor:
+        """Logits [M, n] of perceptrons straight from flat weights: making a module takes longer than predicting."""
+        widths = [self.features, self.hidden, 1] if self.hidden else [self.features, 1]
+        sizes = [size for inputs, outputs in pairwise(widths) for size in (inputs * outputs, outputs)]
+        parts, values = iter(torch.split(models, sizes, dim=1)), rows
+        for number, (inputs, outputs) in enumerate(pairwise(widths)):
+            weight, bias = next(parts).reshape(-1, inputs, outputs), next(parts).unsqueeze(1)
+            values = torch.baddbmm(bias, values.relu_() if number else values, weight)
+        return values.squeeze(-1)

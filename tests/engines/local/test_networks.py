@@ -35,6 +35,21 @@ def test_a_cohort_of_one_is_an_ordinary_network(network: str) -> None:
     assert np.abs(task.predict(weights, features) - torch.sigmoid(expected.double()).numpy()).max() <= 1e-6
 
 
+@pytest.mark.parametrize("network", ["mlp", "logistic", "tcn"])
+@pytest.mark.parametrize("models", [1, 2, 33, 128])
+@pytest.mark.parametrize("patients", [1, 7, 800])
+def test_predictions_are_those_of_the_module_to_the_bit(network: str, models: int, patients: int) -> None:
+    task, features = TaskNetwork(FEATURES, training(network), CPU), rows(patients, 1).features
+    weights = stream("predict", models).standard_normal((models, task.parameters)).astype(np.float32)
+    module = task.build(models)
+    load_flat(module, torch.tensor(weights))
+    with torch.inference_mode():
+        logits = module(torch.tensor(features).expand(models, *features.shape))
+    expected = torch.sigmoid(logits.double()).numpy()
+    assert np.array_equal(task.predict(weights, features), expected)
+    assert np.array_equal(task.predict(weights[0], features), task.predict(weights[:1], features)[0])
+
+
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 4))
 def test_flat_weights_round_trip(models: int, features: int, hidden: int) -> None:
     network = TaskNetwork(features, training("mlp" if hidden else "logistic"), CPU)
