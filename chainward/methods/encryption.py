@@ -45,9 +45,9 @@ def seal_for(data: bytes, readers: Mapping[str, bytes], own: KeyPair, rng: np.ra
         b'weights'
     """
     content_key, nonce = rng.bytes(32), rng.bytes(_NONCE_BYTES)
-    wrapped = {}
-    for reader, public in readers.items():
-        key_nonce = rng.bytes(_NONCE_BYTES)
+    key_nonces, wrapped = rng.bytes(_NONCE_BYTES * len(readers)), {}
+    for at, (reader, public) in enumerate(readers.items()):
+        key_nonce = key_nonces[_NONCE_BYTES * at : _NONCE_BYTES * (at + 1)]
         wrapped[reader] = key_nonce + AESGCM(_shared(_Pair.of(own, public))).encrypt(key_nonce, content_key, None)
     return codec.encode({"keys": wrapped, "nonce": nonce, "data": AESGCM(content_key).encrypt(nonce, data, None)})
 
