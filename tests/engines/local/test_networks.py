@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from chainward.engines import lightning_trainer
 from chainward.engines.local.batches import padded, schedule
 from chainward.engines.local.cohort import train_cohort, with_ones
-from chainward.engines.local.networks import TaskNetwork, flat, load_flat
+from chainward.engines.local.networks import MANY, TaskNetwork, flat, load_flat
 from chainward.methods.randomness import stream
 
 
@@ -37,16 +38,18 @@ def test_a_cohort_of_one_is_an_ordinary_network(network: str) -> None:
 
 @pytest.mark.parametrize("network", ["mlp", "logistic", "tcn"])
 @pytest.mark.parametrize("models", [1, 2, 33, 128])
-@pytest.mark.parametrize("patients", [1, 7, 800])
-def test_predictions_are_those_of_the_module_to_the_bit(network: str, models: int, patients: int) -> None:
-    task, features = TaskNetwork(FEATURES, training(network), CPU), rows(patients, 1).features
+@pytest.mark.parametrize("patients", [1, 7, 63, 64, 801])
+def test_predictions_are_those_of_the_module(network: str, models: int, patients: int) -> None:
+    """To the last digit for few patients; for many, processors may round sums differently."""
+    task = TaskNetwork(FEATURES, replace(training(network), hidden=16), CPU)
+    features = rows(patients, 1).features
     weights = stream("predict", models).standard_normal((models, task.parameters)).astype(np.float32)
     module = task.build(models)
     load_flat(module, torch.tensor(weights))
     with torch.inference_mode():
         logits = module(torch.tensor(features).expand(models, *features.shape))
     expected = torch.sigmoid(logits.double()).numpy()
-    assert np.array_equal(task.predict(weights, features), expected)
+    assert np.abs(task.predict(weights, features) - expected).max() <= (1e-6 if patients >= MANY else 0)
     assert np.array_equal(task.predict(weights[0], features), task.predict(weights[:1], features)[0])
 
 
