@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class _Part(NamedTuple):
         """Yield the reason of each refusal."""
         for _, arguments in _blocks(_REFUSAL, self.body, "()"):
             reason = _REASON.search(arguments)
-            yield reason[1][1:-1] if reason else ""
+            yield literal_eval(reason[1]) if reason else ""
 
 
 def _parts(contract: str, body: str) -> Iterator[_Part]:
