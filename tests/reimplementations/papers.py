@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chainward import discovery
-from chainward.testing import prepared
+from chainward.testing import prepared, states
 from chainward.trials.trial import Trial
 from chainward.world import Reverted
 
@@ -37,9 +39,41 @@ def preparing(paper: str, hospitals: int, rounds: int, **sizes: Any) -> Callable
     return prepare
 
 
+def once(prepare: Callable[[], Trial]) -> Callable[[], tuple[Trial, list[Any]]]:
+    """A trial that has run, and its states, made once for the tests that only look at them."""
+
+    @cache
+    def usual() -> tuple[Trial, list[Any]]:
+        ready = prepare()
+        return ready, states(ready)
+
+    return usual
+
+
 def accepted(act: Callable[[], Any]) -> Any:
     """What comes of an act that no contract may refuse, in a test of a later one that it must."""
     try:
         return act()
     except Reverted as error:
         pytest.fail(f"refused too early: {error}")
+
+
+def successive_blocks(ready: Trial) -> dict[str, set[int]]:
+    """The blocks of a trial's transactions by function, all of one function after all of the one called before it."""
+    blocks: dict[str, set[int]] = {}
+    for receipt in ready.world.ledger.receipts:
+        blocks.setdefault(receipt.function, set()).add(receipt.block)
+    assert all(max(blocks[one]) < min(blocks[other]) for one, other in pairwise(blocks)), blocks
+    return blocks
+
+
+def let_pass(ready: Trial, query: str, blocks: int) -> None:
+    """Have so many blocks made whenever a query of this name is asked."""
+    ask = ready.world.ask
+
+    def late(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
+        if what.name == query:
+            ready.world.chain.wait(blocks)
+        return ask(who, what, *arguments, **others)
+
+    ready.world.ask = late  # type: ignore[method-assign]

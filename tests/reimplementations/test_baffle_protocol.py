@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from papers import preparing
+from papers import preparing, successive_blocks
 
 from chainward import discovery
 from chainward.methods.packing import fixed_point, floating_point, joined, unpacked
@@ -225,12 +224,8 @@ def test_first_that_answers_founds_it_and_nobody_is_a_refusal_by_name() -> None:
 def test_what_depends_on_others_comes_in_a_later_block() -> None:
     ready = prepared(rounds=1)
     states(ready)
-    blocks: dict[str, set[int]] = {}
-    for receipt in ready.world.ledger.receipts:
-        blocks.setdefault(receipt.function, set()).add(receipt.block)
     order = ["constructor", "fill", "bid", "accept", "upload", "aggregate"]
-    assert list(blocks) == order
-    assert all(max(blocks[a]) < min(blocks[b]) for a, b in itertools.pairwise(order))
+    assert list(successive_blocks(ready)) == order
 
 
 def test_training_takes_its_blocks() -> None:

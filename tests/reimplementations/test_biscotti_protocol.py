@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from biscotti_federation import STAKE, UNIT
-from papers import module, preparing
+from papers import module, once, preparing
 
 from chainward import discovery
 from chainward.methods.privacy import epsilon_spent
@@ -30,6 +30,7 @@ def biscotti(**params: Any) -> Any:
 
 
 prepared = preparing("biscotti", hospitals=6, rounds=1, patients=40, features=4)
+usual = once(prepared)
 
 
 def sent(ready: trial.Trial) -> list[str]:
@@ -87,9 +88,9 @@ def test_nobody_rejected_it_is_the_mean_of_those_taken() -> None:
 @pytest.mark.parametrize("params", [{"packing": 3}, {"packing": 10}, {"secure_aggregation": False}])
 def test_the_secure_sum_is_the_plain_sum(params: Mapping[str, Any]) -> None:
     """However an update is shared, the sum is that of whole numbers, so the model is the same to the bit."""
-    found, plain = states(prepared(params=params))[-1], states(prepared())[-1]
+    found, (before, plain) = states(prepared(params=params))[-1], usual()[1]
     np.testing.assert_array_equal(found.weights, plain.weights)
-    assert not np.array_equal(plain.weights, states(prepared())[0].weights)
+    assert not np.array_equal(plain.weights, before.weights)
 
 
 def test_noise_is_not_in_the_model() -> None:
@@ -119,8 +120,7 @@ def test_who_sees_updates(params: Mapping[str, Any], kinds: set[Kind], audience:
     ("switch", "gone"), [("verification", "vote"), ("noising", "commitNoise"), ("secure_aggregation", None)]
 )
 def test_a_part_that_is_off_takes_no_time_and_no_transactions(switch: str, gone: str | None) -> None:
-    whole, without = prepared(), prepared(params={switch: False})
-    states(whole)
+    (whole, _), without = usual(), prepared(params={switch: False})
     states(without)
     assert gone is None or (gone in sent(whole) and gone not in sent(without))
     work = [ready.world.clock.parts["compute"] + ready.world.clock.parts["network"] for ready in (whole, without)]
@@ -247,7 +247,7 @@ def tampered(rows: tuple[bytes, ...]) -> tuple[bytes, ...]:
 def test_an_update_with_tampered_shares_is_left_out_without_a_change_of_stake() -> None:
     liar, _, _ = trainer_and_others()
     ready = prepared(strategy=at(liar, "share", tampered))
-    (_, last), (_, honest) = states(ready), states(prepared())
+    (_, last), (_, honest) = states(ready), usual()[1]
     assert (last.blocks, last.stakes[liar], honest.stakes[liar]) == (1, STAKE, STAKE + UNIT)
     assert not np.array_equal(last.weights, honest.weights)
 
@@ -265,7 +265,7 @@ def test_shares_of_another_shape_do_not_fit(change: Callable[[Any], Any]) -> Non
 @pytest.mark.parametrize("change", [tampered, *LONGER_OR_FEWER], ids=["tampered", "longer", "none"])
 def test_a_tampered_sum_is_caught_and_done_without(change: Callable[[Any], Any]) -> None:
     _, _, aggregators = trainer_and_others()
-    (_, last), (_, honest) = states(prepared(strategy=at(aggregators[0], "add", change))), states(prepared())
+    (_, last), (_, honest) = states(prepared(strategy=at(aggregators[0], "add", change))), usual()[1]
     np.testing.assert_array_equal(last.weights, honest.weights)
     assert last.blocks == 1
 

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from papers import preparing
+from blockfl_trials import blockfl, lying, prepared
+from papers import successive_blocks
 
-from chainward import discovery
 from chainward.methods import mining
-from chainward.testing import states, varied
-from chainward.world import Memory, Site, Update
-
-prepared = preparing("blockfl", hospitals=4, rounds=3, patients=60, size_skew=0.7)
-
-
-def blockfl(**params: Any) -> Any:
-    return discovery.build("blockfl", params)
-
-
-def lying(how: Callable[[str, int, int], tuple[str, int, int]], who: Sequence[str] = ("hospital 1",)) -> Any:
-    """The strategy with hospitals that report something else than content id, samples and time."""
-    kind: Any = discovery.load("blockfl")
-
-    def upload(self: Any, site: Site, memory: Memory, update: Update) -> Any:
-        report, memory = kind.upload(self, site, memory, update)
-        return (how(*report) if site.name in who else report), memory
-
-    return varied("blockfl", upload=upload)
+from chainward.testing import states
 
 
 def latency(ready: Any, state: Any) -> Mapping[str, float]:
@@ -195,9 +176,5 @@ def test_what_the_outcomes_tell_has_passed_on_the_clock(rate: float) -> None:
 def test_what_depends_on_others_comes_in_a_later_block() -> None:
     ready = prepared(rounds=1)
     states(ready)
-    blocks: dict[str, set[int]] = {}
-    for receipt in ready.world.ledger.receipts:
-        blocks.setdefault(receipt.function, set()).add(receipt.block)
     order = ["constructor", "upload", "verify", "pack", "confirm"]
-    assert list(blocks) == order
-    assert all(max(blocks[one]) < min(blocks[other]) for one, other in pairwise(order))
+    assert list(successive_blocks(ready)) == order

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from papers import preparing
+from blockfl_trials import blockfl, lying, prepared
 
 from chainward import discovery
 from chainward.methods.aggregation import mean, weighted_mean
@@ -19,29 +19,6 @@ from chainward.testing import states, varied
 from chainward.testing.small import completed, run
 from chainward.trials.specification import Specification
 from chainward.world import Memory, Site, Update
-
-prepared = preparing("blockfl", hospitals=4, rounds=3, patients=60, size_skew=0.7)
-
-
-def blockfl(**params: Any) -> Any:
-    return discovery.build("blockfl", params)
-
-
-def lying(how: Callable[[str, int, int], tuple[str, int, int]], who: Sequence[str] = ("hospital 1",)) -> Any:
-    """The strategy with hospitals that report something else than content id, samples and time."""
-    kind: Any = discovery.load("blockfl")
-
-    def upload(self: Any, site: Site, memory: Memory, update: Update) -> Any:
-        report, memory = kind.upload(self, site, memory, update)
-        return (how(*report) if site.name in who else report), memory
-
-    return varied("blockfl", upload=upload)
-
-
-def latency(ready: Any, state: Any) -> Mapping[str, float]:
-    told: Mapping[str, float] = ready.strategy.outcomes(state)["latency_s"]
-    return told
-
 
 FAULTS: dict[str, dict[str, Any]] = {
     "nobody away": {},

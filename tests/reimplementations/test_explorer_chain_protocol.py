@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from papers import once
 
 from chainward import codec, discovery, tasks
 from chainward.methods import expectation_propagation as explorer
@@ -39,6 +40,9 @@ def prepared(params=None, faults=None, change=None, key=KEY, task="synthetic", *
         patients = replace(patients, hospitals=sites)
     several = {"params": params or {}, "task_params": settings, "faults": faults or {}}
     return small_trial(key, task, patients=patients, rounds=30, **several)
+
+
+usual = once(prepared)
 
 
 def posts(ready, *flags):
@@ -247,9 +251,7 @@ def test_the_prediction_s_exponent_is_a_setting():
 
 
 def test_a_missing_error_is_simply_not_there():
-    usual = prepared()
-    states(usual)
-    second = route_of(usual)[1]
+    second = route_of(usual()[0])[1]
     ready = prepared(faults={"absent": {second: [1]}})
     states(ready)
     assert second not in [post["from"] for post in posts(ready, EVALUATE) if post["iteration"] == 1]
@@ -258,19 +260,15 @@ def test_a_missing_error_is_simply_not_there():
 
 
 def test_a_first_model_is_evaluated_without_its_maker():
-    usual = prepared()
-    states(usual)
-    first, second = route_of(usual)[:2]
+    first, second = route_of(usual()[0])[:2]
     ready = prepared(faults={"absent": {first: [1]}})
     found = states(ready)
     assert route_of(ready)[:2] == [first, second]
-    assert len(found) == len(states(prepared()))
+    assert len(found) == len(usual()[1])
 
 
 def test_a_missing_holder_is_passed_over():
-    usual = prepared()
-    states(usual)
-    first, second = route_of(usual)[:2]
+    first, second = route_of(usual()[0])[:2]
     ready = prepared(faults={"absent": {second: [2]}})
     states(ready)
     errors = {post["from"]: post["errorE6"] for post in posts(ready, EVALUATE) if post["iteration"] == 1}
@@ -284,7 +282,7 @@ def test_nobody_left_to_close_a_phase_leaves_it_open_for_the_next_round():
     ready = prepared(faults={"absent": {name: [1] for name in names(prepared())}})
     found = states(ready)
     assert found[1].model["mean"].tolist() == found[0].model["mean"].tolist()
-    assert len(found) == len(states(prepared())) + 1
+    assert len(found) == len(usual()[1]) + 1
 
 
 def test_a_site_missing_at_the_start_takes_the_consensus_up_when_it_is_back():

@@ -13,7 +13,7 @@ from fedcoin_market import (
     ONE,
     decided,
 )
-from papers import NOBODY, module, preparing
+from papers import NOBODY, let_pass, module, once, preparing
 
 from chainward import discovery, tasks
 from chainward.ledgers.evm import ENDOWMENT_WEI
@@ -25,6 +25,7 @@ from chainward.trials.specification import Specification
 from chainward.world import FIT, Kind, Memory, Query, Site, Update
 
 prepared = preparing("fedcoin", hospitals=4, rounds=2, patients=60)
+usual = once(prepared)
 
 
 def fedcoin(**params: Any) -> Any:
@@ -127,9 +128,7 @@ def test_what_an_idle_hospital_of_four_earns_in_a_first_round(baseline: str, lea
 
 
 def test_the_model_is_the_mean_without_weights() -> None:
-    for ours, plain in zip(
-        states(prepared())[1:], states(prepared(key="fedavg", params={"weighted": False}))[1:], strict=True
-    ):
+    for ours, plain in zip(usual()[1][1:], states(prepared(key="fedavg", params={"weighted": False}))[1:], strict=True):
         np.testing.assert_allclose(ours.weights, plain.weights, rtol=0, atol=1e-7)
 
 
@@ -150,7 +149,8 @@ def test_outcomes_are_what_was_paid_on_chain() -> None:
 
 def test_exact_values_pay_by_themselves() -> None:
     """All solvers agree, so shares paid are the Shapley shares."""
-    found = outcomes(prepared())
+    ready, (*_, last) = usual()
+    found = ready.strategy.outcomes(last)
     assert found["paid"] == pytest.approx(found["shapley"], abs=1e-9)
 
 
@@ -244,7 +244,7 @@ def test_solvers_that_do_not_answer_are_done_without(late: int) -> None:
     """Beyond the patience they are left out; without any of them nobody is paid, and the model is merged."""
     faults = {"delay": {f"solver {number}": 10_000.0 for number in range(1, late + 1)}}
     ready = prepared(faults=faults)
-    (*_, ours), (*_, prompt) = states(ready), states(prepared())
+    (*_, ours), (*_, prompt) = states(ready), usual()[1]
     np.testing.assert_array_equal(ours.weights, prompt.weights)
     assert ours.paid == (2 if late == 1 else 0)
     winners = {receipt.sender for receipt in ready.world.ledger.receipts if receipt.function == "close"}
@@ -262,14 +262,7 @@ def test_answers_after_the_deadline_are_not_sent() -> None:
 
 def test_reveals_after_the_deadline_are_not_sent() -> None:
     ready = prepared(rounds=1)
-    ask = ready.world.ask
-
-    def slow(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
-        if what.name == "reveal":
-            ready.world.chain.wait(200)
-        return ask(who, what, *arguments, **others)
-
-    ready.world.ask = slow  # type: ignore[method-assign]
+    let_pass(ready, "reveal", 200)
     *_, last = states(ready)
     assert (last.tasks, last.paid, sum(last.valued.values())) == (1, 0, 0)
     assert "reveal" not in {receipt.function for receipt in ready.world.ledger.receipts}

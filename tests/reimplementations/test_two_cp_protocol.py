@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from papers import module, preparing
+from papers import let_pass, module, preparing
 
 from chainward import discovery
 from chainward.methods.aggregation import mean
@@ -225,14 +225,7 @@ def test_who_is_away_is_passed_over(params: dict[str, str]) -> None:
 @BOTH
 def test_reveals_after_the_deadline_are_not_sent(params: dict[str, str]) -> None:
     ready = prepared(3, 1, params=params)
-    ask = ready.world.ask
-
-    def slow(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
-        if what.name == "reveal":
-            ready.world.chain.wait(400)
-        return ask(who, what, *arguments, **others)
-
-    ready.world.ask = slow  # type: ignore[method-assign]
+    let_pass(ready, "reveal", 400)
     first, last = states(ready)
     assert set(last.tokens.values()) == {0}
     np.testing.assert_array_equal(last.weights[0], first.weights[0])
