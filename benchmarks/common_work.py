@@ -20,13 +20,13 @@ import numpy as np
 import torch
 
 from chainward.engines import lightning_trainer
-from chainward.engines.batches import schedule
-from chainward.engines.cohort import CohortEngine
-from chainward.engines.networks import TaskNetwork
-from chainward.engines.sites import Sites
+from chainward.engines.local.batches import schedule
+from chainward.engines.local.cohort import CohortEngine
+from chainward.engines.local.networks import TaskNetwork
+from chainward.engines.local.sites import Sites
 from chainward.ledgers.store import MemoryStore
 from chainward.methods.randomness import stream
-from chainward.tasks.base import Cohort, HospitalRecords, Records, Training
+from chainward.tasks.base import FederatedDataset, HospitalDataset, Patients, Training
 from chainward.tasks.metrics import auroc
 from chainward.world import FIT
 
@@ -38,24 +38,24 @@ Weights = np.ndarray
 torch.set_num_threads(1)  # as in a trial
 
 
-def cohort(hospitals: int, rows: int = ROWS) -> Cohort:
+def dataset(hospitals: int, rows: int = ROWS) -> FederatedDataset:
     """Hospitals with random patients."""
     rng = np.random.default_rng(SEED)
 
-    def records() -> Records:
+    def records() -> Patients:
         features = rng.standard_normal((rows, FEATURES), dtype=np.float32)
         labels = (features[:, 0] + rng.normal(size=rows) > 0).astype(np.float32)
-        return Records(features, labels, np.arange(rows))
+        return Patients(features, labels, np.arange(rows))
 
-    parts = [HospitalRecords(f"hospital {k}", own, own, own) for k in range(hospitals) for own in [records()]]
-    return Cohort(tuple(parts), tuple(f"x{j}" for j in range(FEATURES)), {}, "benchmark", ())
+    parts = [HospitalDataset(f"hospital {k}", own, own, own) for k in range(hospitals) for own in [records()]]
+    return FederatedDataset(tuple(parts), tuple(f"x{j}" for j in range(FEATURES)), {}, "benchmark", ())
 
 
 def label(number: int) -> str:
     return f"{number}/fit/1"
 
 
-def orders(data: Cohort, number: int, training: Training = TRAINING) -> list[np.ndarray]:
+def orders(data: FederatedDataset, number: int, training: Training = TRAINING) -> list[np.ndarray]:
     """Which rows each hospital sees in a round, batch after batch: what the engine draws as well."""
     rngs = [stream(SEED, hospital.name, f"{label(number)}/fit") for hospital in data.hospitals]
     sizes = [len(hospital.train) for hospital in data.hospitals]
@@ -68,12 +68,12 @@ def mean(weights: list[Weights]) -> Weights:
     return np.mean(weights, axis=0, dtype=np.float64).astype(np.float32)
 
 
-def cohort_engine(data: Cohort, training: Training = TRAINING) -> CohortEngine:
+def cohort_engine(data: FederatedDataset, training: Training = TRAINING) -> CohortEngine:
     trainer = partial(lightning_trainer, NETWORK, training.learning_rate)
     return CohortEngine(Sites(data, training, NETWORK, SEED, MemoryStore(), trainer))
 
 
-def together(engine: CohortEngine, data: Cohort) -> Weights:
+def together(engine: CohortEngine, data: FederatedDataset) -> Weights:
     """Ten rounds on the cohort engine."""
     weights = NETWORK.initial(SEED)
     for number in range(ROUNDS):
@@ -94,7 +94,7 @@ def interleaved(ours: Callable[[], object], theirs: Callable[[], object], times:
     return float(np.median(spent[0])), float(np.median(spent[1]))
 
 
-def peer(python: str, script: str, data: Cohort) -> tuple[float, Weights]:
+def peer(python: str, script: str, data: FederatedDataset) -> tuple[float, Weights]:
     """Run a peer in a process of its own: the seconds of its ten rounds, and the weights after them."""
     with tempfile.TemporaryDirectory(prefix="chainward-bench-") as folder:
         work, result = Path(folder) / "work.npz", Path(folder) / "result.npz"
@@ -118,7 +118,7 @@ def peer(python: str, script: str, data: Cohort) -> tuple[float, Weights]:
 
 def against_peer(benchmark: Any, python: str, script: str, hospitals: int) -> tuple[float, float]:
     """Median seconds of the cohort engine, timed before and after the peer, and the peer's; both end at one model."""
-    data = cohort(hospitals)
+    data = dataset(hospitals)
     run = partial(together, cohort_engine(data), data)
     found = benchmark.pedantic(run, rounds=5, warmup_rounds=1)
     theirs, expected = peer(python, script, data)
@@ -131,7 +131,7 @@ def against_peer(benchmark: Any, python: str, script: str, hospitals: int) -> tu
     return float(np.median(ours)), theirs
 
 
-def assert_same_model(found: Weights, expected: Weights, data: Cohort) -> None:
+def assert_same_model(found: Weights, expected: Weights, data: FederatedDataset) -> None:
     """Equal but for rounding.
 
     Where a hidden unit is within 1e-8 of zero for some patient, two orders of summation fall on either side of the

@@ -13,11 +13,11 @@ import resource
 import sys
 import time
 
-from common_work import TRAINING, cohort, cohort_engine, together
+from common_work import TRAINING, cohort_engine, dataset, together
 
 PATIENTS, EPOCH = 100, 4
 
-data = cohort(int(sys.argv[1]), PATIENTS)
+data = dataset(int(sys.argv[1]), PATIENTS)
 engine = cohort_engine(data, dataclasses.replace(TRAINING, local_steps=EPOCH))
 gc.disable()
 started = time.perf_counter()

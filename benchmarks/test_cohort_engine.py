@@ -16,8 +16,8 @@ from common_work import (
     TRAINING,
     Weights,
     assert_same_model,
-    cohort,
     cohort_engine,
+    dataset,
     hold,
     interleaved,
     mean,
@@ -27,13 +27,13 @@ from common_work import (
 )
 from peers.plain_torch import Network, epoch
 
-from chainward.tasks.base import Cohort
+from chainward.tasks.base import FederatedDataset
 
 SIZES = [10, pytest.param(100, marks=pytest.mark.slow)]
 HOW = {"rate": TRAINING.learning_rate, "batch": TRAINING.batch_size}
 
 
-def one_after_another(data: Cohort) -> Weights:
+def one_after_another(data: FederatedDataset) -> Weights:
     """Ten FedAvg rounds, hospital by hospital with `torch.optim.SGD`."""
     weights = NETWORK.initial(SEED)
     for number in range(ROUNDS):
@@ -63,7 +63,7 @@ def bare_products(hospitals: int) -> None:
 
 @pytest.mark.parametrize("hospitals", SIZES)
 def test_cohort_engine_against_a_serial_loop(benchmark, hospitals: int) -> None:
-    data = cohort(hospitals)
+    data = dataset(hospitals)
     run = partial(together, cohort_engine(data), data)
     ours_s, serial_s = interleaved(run, partial(one_after_another, data), 3)
     assert_same_model(benchmark.pedantic(run, rounds=3, warmup_rounds=1), one_after_another(data), data)
@@ -73,7 +73,7 @@ def test_cohort_engine_against_a_serial_loop(benchmark, hospitals: int) -> None:
 
 @pytest.mark.parametrize("hospitals", SIZES)
 def test_cohort_engine_against_its_matrix_products_alone(benchmark, hospitals: int) -> None:
-    data = cohort(hospitals)
+    data = dataset(hospitals)
     run = partial(together, cohort_engine(data), data)
     ours_s, bare_s = interleaved(run, partial(bare_products, hospitals), 5)
     again = benchmark.pedantic(run, rounds=3, warmup_rounds=1)

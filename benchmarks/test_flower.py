@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from common_work import assert_same_model, cohort, cohort_engine, hold, peer, report, together
+from common_work import assert_same_model, cohort_engine, dataset, hold, peer, report, together
 
 pytest.importorskip("flwr", reason="needs the flower extra: pip install 'chainward[flower]'")
 pytest.importorskip("ray", reason="needs the flower extra: pip install 'chainward[flower]'")
@@ -21,7 +21,7 @@ PAIRS = 3
 def test_cohort_engine_against_flower_simulation(benchmark, hospitals: int, target: int) -> None:
     """The median of three ratios. A ratio is one run of Flower's over our time just before and just after it, so that
     what else the machine does meets both."""
-    data = cohort(hospitals)
+    data = dataset(hospitals)
     run = partial(together, cohort_engine(data), data)
     found = benchmark.pedantic(run, rounds=5, warmup_rounds=1)
     pairs, before = [], seconds(run)

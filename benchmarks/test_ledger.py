@@ -21,21 +21,22 @@ import numpy as np
 import pytest
 from common_work import PEERS, hold, report
 
-from chainward import discovery
 from chainward.errors import ChainwardError
 from chainward.ledgers import anvil, build
-from chainward.testing.small import cohort, small
-from chainward.trials import trial
+from chainward.strategy import discovery
+from chainward.testing.small import dataset, small
 from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.prepare import Trial, prepare
+from chainward.trials.run import run_trial
 from chainward.world import Ledger, Reverted
 
 KEYS = discovery.keys()
 ON_CHAIN = [key for key in KEYS if discovery.load(key).card.contracts]
 
 
-def prepared(key: str, **overrides: Any) -> trial.Trial:
+def prepared(key: str, **overrides: Any) -> Trial:
     specification = small(key, "heart", **overrides)
-    return trial.prepare(specification, cohort(specification), "cpu")
+    return prepare(specification, dataset(specification), "cpu")
 
 
 def fresh(key: str) -> Ledger:
@@ -45,7 +46,7 @@ def fresh(key: str) -> Ledger:
 def recorded(key: str) -> Sequence[Any]:
     """Everything a small `heart` trial sends, in order."""
     ready = prepared(key)
-    trial.run(ready, Checkpoint())
+    run_trial(ready, Checkpoint())
     return ready.world.ledger.snapshot()
 
 
@@ -78,7 +79,7 @@ def test_share_of_a_trial(benchmark, key: str) -> None:
 
     def run() -> None:
         ready = prepared(key, rounds=10)
-        trial.run(ready, Checkpoint())
+        run_trial(ready, Checkpoint())
         log[:] = ready.world.ledger.snapshot()
 
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)

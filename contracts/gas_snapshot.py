@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from chainward import discovery
 from chainward.folders import GAS_SNAPSHOT
 from chainward.ledgers import snapshot
+from chainward.strategy import discovery
 from chainward.trials import gas
 
 measured = gas.measure(discovery.keys())

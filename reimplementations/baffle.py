@@ -52,14 +52,14 @@ class Baffle(Strategy[State]):
 
     With both at 1 every hospital writes its whole model: the direct adaptation that the paper compares with. A chunk
     has `chunk_weights` weights in full slots of eight; 0 makes it an eighth of the model. Bids are taken
-    `training_blocks` after a round began, and who is silent for `deadline_blocks` is passed over.
+    `training_blocks` after a round began, and who is silent for `phase_blocks` is passed over.
     """
 
     winners: float = 0.5
     budget: float = 0.5
     chunk_weights: int = 0
     training_blocks: int = 1
-    deadline_blocks: int = 120
+    phase_blocks: int = 120
     slots_a_transaction: int = 512
 
     card: ClassVar[Card] = Card(
@@ -107,7 +107,7 @@ class Baffle(Strategy[State]):
         weights = world.initial_weights()
         layout = self.layout(len(weights))
         sizes = (len(weights), layout.slots, self._winners(len(world.hospitals)), layout.budget)
-        waits = (self.training_blocks, self.deadline_blocks)
+        waits = (self.training_blocks, self.phase_blocks)
         contract = world.deploy("Baffle", world.hospitals, *sizes, *waits, sender=founder)
         world.chain.settle()
         chain, first = world.at(contract), slots(packed(fixed_point(weights).values))
@@ -130,7 +130,7 @@ class Baffle(Strategy[State]):
             _wait_until(chain.call("deadline"), world)
         chain.send("accept", sender=closer)  # step 5
         won = {hospital: which for hospital, which in zip(*chain.call("accepted"), strict=True) if which}
-        uploads = world.ask(won, Query("upload", Kind.REFERENCE, self.upload), Each(won)).open()
+        uploads = world.ask(won, Query("upload", Kind.CONTROL, self.upload), Each(won)).open()
         for hospital, content in uploads.items():  # step 6
             self._send(chain, hospital, Upload(*world.fetch(content)))
         if chain.call("outstanding"):
@@ -210,8 +210,8 @@ def _download(site: Site, memory: Memory, data: bytes) -> tuple[bool, Memory]:
     return True, {**memory, "slots": data, "model": weights}
 
 
-JOIN = Query("join", Kind.REFERENCE, _join)
-DOWNLOAD = Query("download", Kind.REFERENCE, _download)
+JOIN = Query("join", Kind.CONTROL, _join)
+DOWNLOAD = Query("download", Kind.CONTROL, _download)
 
 
 def _standing(chain: Contract, weights: int) -> Vector:

@@ -46,10 +46,10 @@ def _merge(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[bytes, Me
     return hashlib.sha256(model.tobytes()).digest(), memory
 
 
-JOIN = Query("join", Kind.REFERENCE, _join)
+JOIN = Query("join", Kind.CONTROL, _join)
 TRAIN = FIT.then(PUBLISH)
 SCORE = Query("score", Kind.SCORES, _score)
-MERGE = Query("merge", Kind.REFERENCE, _merge)
+MERGE = Query("merge", Kind.CONTROL, _merge)
 
 
 class Counts(NamedTuple):
@@ -74,7 +74,7 @@ class State:
 class BFLC(Strategy[State]):
     """Committee consensus as in the authors' demo; a count of 0 follows the rule for the number of hospitals.
 
-    `lower_median` takes the lower of two middle scores instead of their mean. `deadline_blocks` pass before a phase of
+    `lower_median` takes the lower of two middle scores instead of their mean. `phase_blocks` pass before a phase of
     the contract can be closed without those who are silent.
     """
 
@@ -82,7 +82,7 @@ class BFLC(Strategy[State]):
     updates_wanted: int = 0
     updates_merged: int = 0
     lower_median: bool = False
-    deadline_blocks: int = 120
+    phase_blocks: int = 120
 
     card: ClassVar[Card] = Card(
         key="bflc",
@@ -131,7 +131,7 @@ class BFLC(Strategy[State]):
         if len(present) <= counts.committee:
             world.need(present)
         first = next(iter(present))
-        contract = world.deploy("BFLC", world.hospitals, *counts, self.lower_median, self.deadline_blocks, sender=first)
+        contract = world.deploy("BFLC", world.hospitals, *counts, self.lower_median, self.phase_blocks, sender=first)
         world.chain.settle()
         chain = world.at(contract)
         for hospital in present:

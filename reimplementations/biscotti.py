@@ -103,7 +103,7 @@ class Biscotti(Strategy[State]):
     noising: bool = True
     verification: bool = True
     secure_aggregation: bool = True
-    deadline_blocks: int = 120
+    phase_blocks: int = 120
 
     card: ClassVar[Card] = Card(
         key="biscotti",
@@ -167,12 +167,12 @@ class Biscotti(Strategy[State]):
     def open(self, world: World) -> State:
         """Step 1: the genesis. All who answer register a key and their first noise, and get the same stake."""
         counts, weights = self._counts(len(world.hospitals)), world.initial_weights()
-        present = world.ask(world.hospitals, Query("begin", Kind.REFERENCE, self.begin), {"iteration": 0})
+        present = world.ask(world.hospitals, Query("begin", Kind.CONTROL, self.begin), {"iteration": 0})
         if len(present) <= counts.verifiers:
             world.need(present)
         first = next(iter(present))
         seats = (counts.verifiers, counts.aggregators, counts.wanted, self._scheme(len(world.hospitals)).terms)
-        terms = (*seats, self.stake, self.stake_unit, self.deadline_blocks)
+        terms = (*seats, self.stake, self.stake_unit, self.phase_blocks)
         address = world.deploy("Biscotti", world.hospitals, *terms, sender=first)
         world.chain.settle()
         chain = world.at(address)
@@ -187,7 +187,7 @@ class Biscotti(Strategy[State]):
         """Steps 2 to 7: one iteration of the contract. Whoever began it closes phases that others left open."""
         chain = world.at(state.contract)
         head, block = chain.call("head"), _block(world, chain)
-        begin = Query("begin", Kind.REFERENCE, self.begin)
+        begin = Query("begin", Kind.CONTROL, self.begin)
         begun = world.ask(world.hospitals, begin, {**block, "model": state.weights}).open()
         if not begun:
             return replace(state, lost=state.lost + 1)
@@ -227,7 +227,7 @@ class Biscotti(Strategy[State]):
         for hospital in (hospital for hospital in begun if not known[hospital]):
             chain.send("register", begun[hospital][0], begun[hospital][2], sender=hospital)
         wanted, trainers = chain.call("wanted"), [hospital for hospital in begun if hospital not in verifiers]
-        train = FIT.then(Query("commit", Kind.REFERENCE, self.commit))
+        train = FIT.then(Query("commit", Kind.CONTROL, self.commit))
         replies = world.ask(trainers, train, Held("model"), first=wanted).open()
         updates = {trainer: points for trainer, points in replies.items() if points}
         for trainer, points in updates.items():
@@ -254,7 +254,7 @@ class Biscotti(Strategy[State]):
         trainers, digests = chain.call("submissions")
         committed = {trainer: (digest, updates[trainer]) for trainer, digest in zip(trainers, digests, strict=True)}
         task = {**block, "committed": committed, "shown": dict(shown)}
-        votes = world.ask(verifiers, Query("verify", Kind.REFERENCE, self.verify), task).open()
+        votes = world.ask(verifiers, Query("verify", Kind.CONTROL, self.verify), task).open()
         for verifier, names in votes.items():
             chain.send("vote", _bits(names, trainers), sender=verifier)
         if len(votes) < len(verifiers):
@@ -265,7 +265,7 @@ class Biscotti(Strategy[State]):
         if not self.noising:
             return world.ask(noisers, Query("mask", Kind.UPDATE, self.mask), {"given": {}})
         givers = [hospital for hospital in world.hospitals if any(hospital in names for names in noisers.values())]
-        noise = world.ask(givers, Query("noise", Kind.REFERENCE, self.noise), block["iteration"])
+        noise = world.ask(givers, Query("noise", Kind.CONTROL, self.noise), block["iteration"])
         facts = {"iteration": block["iteration"], "noises": block["noises"]}
         tasks = {
             trainer: {**facts, "given": {name: noise[name] for name in names if name in noise}}
@@ -280,10 +280,10 @@ class Biscotti(Strategy[State]):
         _, aggregators = chain.call("roles")
         scheme = self._scheme(len(world.hospitals))
         seats = {name: scheme.points(seat, len(aggregators)) for seat, name in enumerate(aggregators)}
-        part = Query("share", Kind.UPDATE if scheme.reveals else Kind.REFERENCE, self.share)
+        part = Query("share", Kind.UPDATE if scheme.reveals else Kind.SHARE, self.share)
         shares = {at: dict(world.ask(updates, part, at)) for at in dict.fromkeys(seats.values())}
         tasks = {name: {"at": at, "commitments": updates, "shares": shares[at]} for name, at in seats.items()}
-        fitting = world.ask(aggregators, Query("collect", Kind.REFERENCE, self.collect), Each(tasks)).open()
+        fitting = world.ask(aggregators, Query("collect", Kind.CONTROL, self.collect), Each(tasks)).open()
         included = tuple(name for name in updates if fitting and all(name in names for names in fitting.values()))
         if not included:
             return None

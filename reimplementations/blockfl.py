@@ -41,7 +41,7 @@ def _tell(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
     return memory["model"], memory
 
 
-MERGE = Query("merge", Kind.REFERENCE, _merge)
+MERGE = Query("merge", Kind.CONTROL, _merge)
 TELL = Query("tell", Kind.AGGREGATE, _tell)
 
 
@@ -146,7 +146,7 @@ class BlockFL(Strategy[State]):
         chain = world.at(state.contract)
         drawn = world.rng.integers(len(state.miners), size=len(world.hospitals))
         miner_of = {hospital: state.miners[place] for hospital, place in zip(world.hospitals, drawn, strict=True)}
-        train = FIT.then(Query("upload", Kind.REFERENCE, self.upload))
+        train = FIT.then(Query("upload", Kind.CONTROL, self.upload))
         updates, local, upload = _timed(world, self._up_to_date(state, world), train, Held("model"))  # 1, 2
         verified = self._verified(updates, miner_of, chain)
         if not verified:

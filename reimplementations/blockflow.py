@@ -40,7 +40,7 @@ class BlockFLow(Strategy[State]):
     """Algorithms 1 and 2; every agent trains and audits.
 
     `experiment_rounds` is R, after which a new experiment is opened; `bond` and `reserve` are in ether; a stage ends
-    `stage_blocks` after it began at the latest, which must exceed the patience with hospitals that do not answer.
+    `phase_blocks` after it began at the latest, which must exceed the patience with hospitals that do not answer.
     `majority` cuts off at more than half of the agents (the paper's text) in place of two thirds (its code). `epsilon`
     sets the scale of each round's noise and promises nothing here, None adds none; `regularisation` is the alpha that
     scale assumes.
@@ -50,7 +50,7 @@ class BlockFLow(Strategy[State]):
     bond: float = 1.0
     reserve: float = 0.25
     refund_fraction: float = 0.5
-    stage_blocks: int = 150
+    phase_blocks: int = 150
     majority: bool = False
     epsilon: float | None = None
     regularisation: float = 1.0
@@ -113,7 +113,7 @@ class BlockFLow(Strategy[State]):
         if not address:
             return unchanged
         contract = world.at(address)
-        train = FIT.then(Query("encrypt", Kind.REFERENCE, self.encrypt))
+        train = FIT.then(Query("encrypt", Kind.CONTROL, self.encrypt))
         models = world.ask(contract.call("members"), train, state.weights).open()
         if not models:
             return unchanged
@@ -173,7 +173,7 @@ class BlockFLow(Strategy[State]):
         if not present:
             return ""
         wei, reserve = round(self.bond * WEI), round(self.reserve * WEI)
-        terms = (self.experiment_rounds, wei, reserve, fixed_point(self.refund_fraction), self.stage_blocks)
+        terms = (self.experiment_rounds, wei, reserve, fixed_point(self.refund_fraction), self.phase_blocks)
         address = world.deploy("BlockFlow", *terms, self.majority, world.hospitals, sender=present[0])
         world.chain.settle()
         contract = world.at(address)
@@ -216,7 +216,7 @@ class BlockFLow(Strategy[State]):
         for agent, read in world.ask(members, RETRIEVE, present).open().items():
             self._send(contract, "markRetrieved", agent, read)
         members = self._close(Stage.RETRIEVING, contract, world, order)
-        score = Query("score", Kind.REFERENCE, self.commit)
+        score = Query("score", Kind.CONTROL, self.commit)
         tasks = Each({agent: (members, contract.call("saltPrefix", agent)) for agent in members})
         for agent, committed in world.ask(members, score, tasks).open().items():
             self._send(contract, "commitScores", agent, tuple(committed), tuple(committed.values()))
@@ -273,7 +273,7 @@ def _merge(_: Site, memory: Memory, shares: Mapping[str, int]) -> tuple[Vector, 
     return weighted_mean([memory["models"][agent] for agent in read], [shares[agent] for agent in read]), memory
 
 
-JOIN = Query("join", Kind.REFERENCE, _join)
-RETRIEVE = Query("retrieve", Kind.REFERENCE, _retrieve)
+JOIN = Query("join", Kind.CONTROL, _join)
+RETRIEVE = Query("retrieve", Kind.CONTROL, _retrieve)
 REVEAL = Query("reveal", Kind.SCORES, _reveal)
 MERGE = Query("merge", Kind.AGGREGATE, _merge)

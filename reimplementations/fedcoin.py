@@ -190,7 +190,7 @@ class FedCoin(Strategy[State]):
         """Have the solvers commit, then reveal, and let the winner close the task: it makes the block."""
         server = contract.call("server")
         tasks = Each({solver: (cids, state.weights, contract.call("domain", solver)) for solver in state.solvers})
-        solve = Query("solve", Kind.REFERENCE, self.solve)
+        solve = Query("solve", Kind.CONTROL, self.solve)
         committed = world.ask(state.solvers, solve, tasks).open()
         if world.chain.block < contract.call("deadline"):  # else it is too late for everybody
             for solver, commitment in committed.items():

@@ -58,8 +58,8 @@ def _serve(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
 
 
 NOTHING = ("", b"", "")  # the latest model's leader, hash and place before there is one
-PULL = Query("pull", Kind.REFERENCE, _pull)
-TRAIN = FIT.then(Query("save", Kind.REFERENCE, _save))
+PULL = Query("pull", Kind.CONTROL, _pull)
+TRAIN = FIT.then(Query("save", Kind.CONTROL, _save))
 SERVE = Query("serve", Kind.UPDATE, _serve)
 
 
@@ -173,7 +173,7 @@ class SwarmLearning(Strategy[State]):
         if len(files) + 1 < self._peers(len(world.hospitals)):
             world.need(files)
         ready = {node: (share, digest) for node, share, digest in zip(nodes, shares, digests, strict=True)}
-        merge = Query("merge", Kind.REFERENCE, self._merge)
+        merge = Query("merge", Kind.CONTROL, self._merge)
         merged = world.ask(leader, merge, {"ready": ready, "files": files})
         if leader in merged:
             digest, uri = merged.open()[leader]

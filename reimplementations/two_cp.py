@@ -258,9 +258,9 @@ def _open(_: Site, memory: Memory, __: None) -> tuple[tuple[Secret, ...], Memory
     return memory["secrets"], memory
 
 
-JOIN = Query("join", Kind.REFERENCE, _join)
-SEAL = Query("seal", Kind.REFERENCE, _seal)
-REVEAL = Query("reveal", Kind.REFERENCE, _open)
+JOIN = Query("join", Kind.CONTROL, _join)
+SEAL = Query("seal", Kind.CONTROL, _seal)
+REVEAL = Query("reveal", Kind.CONTROL, _open)
 
 
 def _fresh(revealed: Mapping[str, tuple[Secret, ...]], contract: Contract) -> dict[str, list[Secret]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainward.discovery import keys
+from chainward.strategy.discovery import keys
 from chainward.testing import StrategyConformance
 
 for key in keys():

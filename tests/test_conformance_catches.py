@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chainward import discovery
 from chainward.folders import REIMPLEMENTATIONS
+from chainward.strategy import discovery
 from chainward.testing import StrategyConformance
 
 FEDAVG = (REIMPLEMENTATIONS / "fedavg.py").read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ patients = 40
 """
 
 LINE_UP = """\
-from chainward import discovery
+from chainward.strategy import discovery
 from chainward.errors import ChainwardError
 
 assert "median" in discovery.keys() and "broken" in discovery.keys() and "fedavg" in discovery.keys()

@@ -102,7 +102,7 @@ def fork() -> str:
 
 def _strategies() -> Iterator[Check]:
     """One line for all that can be used, one for each that cannot."""
-    from chainward.discovery import keys
+    from chainward.strategy.discovery import keys
 
     good = []
     for key in keys():
@@ -117,8 +117,8 @@ def _strategies() -> Iterator[Check]:
 
 def _usable(key: str) -> None:
     """Import a strategy, find its compiled contracts and read its claims."""
-    from chainward import discovery
     from chainward.ledgers import artifacts
+    from chainward.strategy import discovery
 
     strategy = discovery.build(key, {})
     for contract in strategy.card.contracts:
@@ -142,7 +142,7 @@ def _data() -> Iterator[Check]:
         try:
             task = tasks.load(key)
             lacking = task.requires()
-            told = lacking or f"{len(task.cohort(0).hospitals)} hospitals"
+            told = lacking or f"{len(task.dataset(0).hospitals)} hospitals"
             yield Check(f"task {key}", NOTE if lacking else OK, told)
         except Exception as error:
             yield Check(f"task {key}", MISSING, _one_line(error))
@@ -161,9 +161,9 @@ def _reports() -> Iterator[Check]:
 
 
 def _commit() -> Iterator[Check]:
-    from chainward.trials import record
+    from chainward.results import store
 
-    commit = record.provenance("")["commit"]
+    commit = store.provenance("")["commit"]
     yield Check("commit", OK if commit else NOTE, commit or "no git checkout: records will not name a commit")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from chainward.data import Source
+    from chainward.tasks.sources import Source
 
 
 @click.group("data")
@@ -57,11 +57,11 @@ def get(names: tuple[str, ...]) -> None:
 
     import pooch
 
-    from chainward import data
+    from chainward.tasks import sources
 
     pooch.get_logger().setLevel("WARNING")
     for source in {source.name: source for source in map(_source, names)}.values():
-        paths = data.fetch(source, progress=sys.stderr.isatty())
+        paths = sources.fetch(source, progress=sys.stderr.isatty())
         click.echo(f"{source.name}: {len(paths)} files in {paths[0].parent} ({source.licence})")
 
 
@@ -73,9 +73,9 @@ def path() -> None:
     Example:
       chainward data path
     """
-    from chainward import data
+    from chainward.tasks import sources
 
-    click.echo(data.folder())
+    click.echo(sources.folder())
 
 
 def describe() -> list[dict[str, Any]]:
@@ -102,8 +102,8 @@ def _row(task: Any) -> dict[str, Any]:
 def _source(name: str) -> Source:
     """Return the source called `name`, or the one that the task `name` needs."""
     from chainward import tasks
-    from chainward.data import SOURCES
     from chainward.errors import ChainwardError, UnknownName
+    from chainward.tasks.sources import SOURCES
 
     if name in SOURCES:
         return SOURCES[name]

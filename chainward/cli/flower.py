@@ -42,8 +42,8 @@ def export(
     from chainward import tasks
     from chainward.cli.output import as_json
     from chainward.cli.run import writable
+    from chainward.plans.specification import Specification
     from chainward.trials.flower_export import write_app
-    from chainward.trials.specification import Specification
 
     many = rounds or tasks.load(task).rounds
     specification = Specification(strategy=strategy, task=task, seed=seed, rounds=many, engine="flower-deployment")

@@ -8,8 +8,8 @@ import click
 
 
 def _strategies() -> list[dict[str, Any]]:
-    from chainward import discovery
     from chainward.errors import ChainwardError
+    from chainward.strategy import discovery
 
     rows: list[dict[str, Any]] = []
     found = discovery.keys()

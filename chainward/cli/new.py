@@ -90,8 +90,8 @@ def check(name: str) -> None:
     Raises:
         ChainwardError: it is no identifier in lower case, its class would hide a name of the template, or it is taken.
     """
-    from chainward.discovery import keys
     from chainward.errors import ChainwardError
+    from chainward.strategy.discovery import keys
 
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ChainwardError(f"name {name!r}: write an identifier in lower case, such as my_paper")

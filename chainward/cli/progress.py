@@ -9,23 +9,25 @@ from typing import Any
 
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
-from chainward.trials import record, runner
-from chainward.trials.judges import verdicts
+from chainward.judges import verdicts
+from chainward.plans.plan import Plan
+from chainward.results import store
+from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
-from chainward.trials.plan import Plan
+from chainward.trials.sweep import Job, Sweep, sweep_of
 
 
 def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output: bool) -> None:
     """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
-    sweep = runner.sweep(plan, out)
+    sweep = sweep_of(plan, out)
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
     failed = _run(plan, sweep, out, workers)
-    records = [found for name in sweep.identifiers if (found := record.read(record.path_of(out, name)))]
-    records.sort(key=record.order)
-    manifest = record.write_manifest(out, [found["id"] for found in records], record.provenance(plan.device))
+    records = [found for name in sweep.identifiers if (found := store.read(store.path_of(out, name)))]
+    records.sort(key=store.order)
+    manifest = store.write_manifest(out, [found["id"] for found in records], store.provenance(plan.device))
     render(records, manifest, out, json_output)
     if failed:
         say(f"{failed} trials failed; their errors are in the report")
@@ -58,7 +60,7 @@ def render(
     say(f"\nreport: {out / 'index.html'}")
 
 
-def _run(plan: Plan, sweep: runner.Sweep, out: Path, workers: int | Cluster) -> int:
+def _run(plan: Plan, sweep: Sweep, out: Path, workers: int | Cluster) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -67,7 +69,7 @@ def _run(plan: Plan, sweep: runner.Sweep, out: Path, workers: int | Cluster) -> 
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("trials", total=len(sweep.jobs))
 
-        def done(job: runner.Job, document: dict[str, Any]) -> None:
+        def done(job: Job, document: dict[str, Any]) -> None:
             nonlocal failed
             if document["status"] == "failed":
                 failed += 1

@@ -23,15 +23,15 @@ def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
     from chainward.cli.progress import render
     from chainward.cli.run import writable
     from chainward.errors import ChainwardError
-    from chainward.trials import record
+    from chainward.results import store
 
     prices = read_prices(assume)
-    manifest = record.read_manifest(folder)
-    records = [found for name in manifest["records"] if (found := record.read(record.path_of(folder, name)))]
+    manifest = store.read_manifest(folder)
+    records = [found for name in manifest["records"] if (found := store.read(store.path_of(folder, name)))]
     if not records:
         raise ChainwardError(f"{folder}: no sound record; run the plan again")
     writable(folder)
-    render(sorted(records, key=record.order), manifest, folder, json_output, prices)
+    render(sorted(records, key=store.order), manifest, folder, json_output, prices)
 
 
 def read_prices(values: tuple[str, ...]) -> dict[str, float]:

@@ -100,7 +100,7 @@ def command(
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
     """
     from chainward.cli.progress import run_with_progress
-    from chainward.trials.plan_file import read
+    from chainward.plans.file import read
 
     nested = {
         "ledger": {k: v for k, v in (("name", options.pop("ledger")), ("consensus", options.pop("consensus"))) if v},

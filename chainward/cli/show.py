@@ -30,8 +30,8 @@ def command(name: str, json_output: bool) -> None:
 
 def describe(key: str) -> dict[str, Any]:
     """Return a strategy's card, hyper-parameters, claims with rule and tier, and contract functions with gas."""
-    from chainward import discovery
     from chainward.ledgers import snapshot
+    from chainward.strategy import discovery
 
     strategy = discovery.build(key, {})
     card = asdict(strategy.card)

@@ -21,10 +21,10 @@ def command(folder: Path, json_output: bool) -> None:
       chainward verify reports/demo
     """
     from chainward.cli.output import as_json
-    from chainward.trials import record
+    from chainward.results import store
 
-    problems = record.verify(folder)
-    document = record.read_manifest(folder)
+    problems = store.verify(folder)
+    document = store.read_manifest(folder)
     if json_output:
         as_json({"sound": not problems, "problems": problems, "merkle_root": document["merkle_root"]})
     elif problems:

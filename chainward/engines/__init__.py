@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 from chainward.errors import ChainwardError, UnknownName
 
 if TYPE_CHECKING:
-    from chainward.engines.sites import Sites
+    from chainward.engines.local.sites import Sites
     from chainward.strategy import Strategy
     from chainward.world import Engine
 
+_MODULES = {
+    "cohort": "local.cohort",
+    "lightning": "local.lightning",
+    "flower-simulation": "flower.simulation",
+    "flower-deployment": "flower.deployment.engine",
+}
 ENGINES = {
     "cohort": "all hospitals at once along one leading axis, in process",
     "lightning": "each hospital by a pytorch_lightning.Trainer, one after another",
@@ -32,7 +38,7 @@ def load(name: str) -> ModuleType:
     if name not in ENGINES:
         raise UnknownName(f"no engine is called {name!r}; there is {', '.join(ENGINES)}")
     try:
-        return import_module(f"chainward.engines.{name.replace('-', '_')}")
+        return import_module(f"{__name__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:
         extra = name.partition("-")[0]
         raise ChainwardError(f"{name} needs {error.name}: pip install 'chainward[{extra}]'") from None
@@ -46,6 +52,6 @@ def build(name: str, sites: Sites, strategy: Strategy[Any], options: Mapping[str
 
 def lightning_trainer(*arguments: Any) -> Any:
     """Train by `pytorch_lightning`, imported only when something is trained that way."""
-    from chainward.engines.lightning import train
+    from chainward.engines.local.lightning import train
 
     return train(*arguments)

@@ -12,7 +12,7 @@ from chainward.ledgers import abi, outcomes
 from chainward.ledgers.accounts import Accounts, checksummed
 from chainward.ledgers.artifacts import Artifact, find
 from chainward.ledgers.outcomes import Outcome, Rejected
-from chainward.world.ports import Receipt, Reverted
+from chainward.world import Receipt, Reverted
 
 NOBODY = "0x" + 40 * "0"
 

@@ -26,6 +26,12 @@ def content_id(hashed: bytes) -> str:
 
     Raises:
         ValueError: there are not 32 bytes.
+
+    Examples:
+        >>> content_id(bytes(32))
+        'bafkreiaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
+        >>> digest(content_id(bytes(32))) == bytes(32)
+        True
     """
     if len(hashed) != DIGEST_BYTES:
         raise ValueError(f"a SHA-256 has {DIGEST_BYTES} bytes, not {len(hashed)}")

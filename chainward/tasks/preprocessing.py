@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.tasks.base import Cohort, HospitalRecords, Records, digest
+from chainward.tasks.base import FederatedDataset, HospitalDataset, Patients, digest
 from chainward.tasks.partition import Split, split
 
 Values = NDArray[np.float64]
@@ -112,7 +112,7 @@ def prepare(columns: tuple[Column, ...], summaries: Sequence[Summary]) -> Prepar
     return Preparation(columns, mean, deviation, everyone.observed < everyone.patients)
 
 
-def cohort(table: Table, seed: int, notes: tuple[str, ...]) -> Cohort:
+def dataset(table: Table, seed: int, notes: tuple[str, ...]) -> FederatedDataset:
     """Split `table` for `seed`, fit the preparation on the training patients only, apply it to everyone."""
     parts = split(table.hospitals, table.labels, seed)
     of = [table.hospitals == number for number in range(len(table.names))]
@@ -122,17 +122,17 @@ def cohort(table: Table, seed: int, notes: tuple[str, ...]) -> Cohort:
         _hospital(table, name, mine, parts, preparation) for name, mine in zip(table.names, of, strict=True)
     )
     disclosed = {name: summary.nbytes for name, summary in zip(table.names, summaries, strict=True)}
-    return Cohort(hospitals, preparation.names, disclosed, digest(hospitals), notes)
+    return FederatedDataset(hospitals, preparation.names, disclosed, digest(hospitals), notes)
 
 
 def _hospital(
     table: Table, name: str, mine: NDArray[np.bool_], parts: Split, preparation: Preparation
-) -> HospitalRecords:
-    def records(rows: NDArray[np.int64]) -> Records:
+) -> HospitalDataset:
+    def records(rows: NDArray[np.int64]) -> Patients:
         own = rows[mine[rows]]
-        return Records(preparation.apply(table.values[own]), table.labels[own].astype(np.float32), own)
+        return Patients(preparation.apply(table.values[own]), table.labels[own].astype(np.float32), own)
 
-    return HospitalRecords(name, records(parts.train), records(parts.validation), records(parts.test))
+    return HospitalDataset(name, records(parts.train), records(parts.validation), records(parts.test))
 
 
 def _numbers(columns: Sequence[Column]) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ from scipy.integrate import cumulative_trapezoid, trapezoid
 from scipy.special import expit
 from scipy.stats import norm
 
-from chainward.tasks.base import Cohort, Task, Training
-from chainward.tasks.preprocessing import Column, Table, cohort
+from chainward.tasks.base import FederatedDataset, Task, Training
+from chainward.tasks.preprocessing import Column, Table, dataset
 
 Vector = NDArray[np.float64]
 
@@ -49,8 +49,8 @@ class Synthetic(Task):
     covariate_skew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     population: Annotated[int, Field(ge=0)] = 0
 
-    def cohort(self, seed: int) -> Cohort:
-        """See `Task.cohort`; a note gives `best_auroc`."""
+    def dataset(self, seed: int) -> FederatedDataset:
+        """See `Task.dataset`; a note gives `best_auroc`."""
         weights, sizes = self.weights(), self.sizes()
         drawn = [self._draw(number, size, weights) for number, size in enumerate(sizes)]
         table = Table(
@@ -60,7 +60,7 @@ class Synthetic(Task):
             hospitals=np.repeat(np.arange(self.hospitals), sizes),
             names=tuple(f"hospital {number:0{len(str(self.hospitals))}}" for number in range(1, self.hospitals + 1)),
         )
-        return cohort(table, seed, (f"No model can be expected to exceed an AUROC of {self.best_auroc():.4f}.",))
+        return dataset(table, seed, (f"No model can be expected to exceed an AUROC of {self.best_auroc():.4f}.",))
 
     def weights(self) -> Vector:
         """The true w [features], float64."""

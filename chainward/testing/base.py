@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from chainward import discovery
-from chainward.strategy import Card, Strategy
+from chainward.strategy import Card, Strategy, discovery
 from chainward.testing.small import Record, recorded, small
 
 

@@ -8,14 +8,13 @@ import re
 
 import pytest
 
-from chainward import discovery
-from chainward.discovery import keys
 from chainward.errors import ChainwardError
+from chainward.judges import JUDGES, Evidence
 from chainward.ledgers import artifacts
-from chainward.strategy import Audience
+from chainward.strategy import Audience, discovery
+from chainward.strategy.discovery import keys
 from chainward.testing.base import Checks
 from chainward.testing.reading import foreign_imports, private_uses
-from chainward.trials.judges import JUDGES, Evidence
 
 TIERS = ("T1", "T1x", "T2", "T3")
 

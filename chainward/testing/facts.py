@@ -58,7 +58,7 @@ class FactChecks(Checks):
     def test_small_replies_carry_no_model(self) -> None:
         """What is declared a reference, scores or statistics has no array as large as the task's network."""
         weights = observe(self.key).parameters
-        for kind in (Kind.REFERENCE, Kind.SCORES, Kind.STATISTICS):
+        for kind in (Kind.CONTROL, Kind.SCORES, Kind.STATISTICS):
             assert observe(self.key).largest.get(kind, 0) < weights
 
     def test_replies_are_canonical(self) -> None:

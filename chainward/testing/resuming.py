@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chainward.testing.small import cohort
-from chainward.trials import trial
+from chainward.plans.specification import Specification
+from chainward.testing.small import dataset
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.specification import Specification
+from chainward.trials.prepare import prepare
+from chainward.trials.run import run_trial
 from chainward.world import Receipt
 
 
@@ -25,11 +26,11 @@ def run_with_interruptions(
     specification: Specification, path: Path
 ) -> tuple[dict[str, Any], tuple[Receipt, ...], Mapping[str, Any]]:
     """Return the result, all receipts and the hospitals' memories of a trial that never ran two rounds in a row."""
-    patients = cohort(specification)
+    patients = dataset(specification)
     for _ in range(specification.rounds + 1):
-        prepared = trial.prepare(specification, patients, "cpu")
+        prepared = prepare(specification, patients, "cpu")
         try:
-            result = trial.run(prepared, Checkpoint(path, interval_s=0.0), _abandon)
+            result = run_trial(prepared, Checkpoint(path, interval_s=0.0), _abandon)
         except _Abandoned:
             continue
         return result, tuple(prepared.world.ledger.receipts), prepared.world.engine.snapshot()

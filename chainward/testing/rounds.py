@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chainward import discovery
-from chainward.strategy import Strategy
-from chainward.tasks.base import Cohort
-from chainward.testing.small import cohort, small
-from chainward.trials import trial
-from chainward.trials.trial import Trial
+from chainward.strategy import Strategy, discovery
+from chainward.tasks.base import FederatedDataset
+from chainward.testing.small import dataset, small
+from chainward.trials.prepare import Trial, prepare
 
 
 def prepared(
     key: str,
     task: str = "synthetic",
     strategy: Strategy[Any] | None = None,
-    patients: Cohort | None = None,
+    patients: FederatedDataset | None = None,
     **overrides: Any,
 ) -> Trial:
     """Return a small trial of the strategy `key` on the CPU, about to be opened.
@@ -26,7 +24,7 @@ def prepared(
     `strategy` and `patients` stand in for those of the trial; `overrides` are as those of `small`.
     """
     specification = small(key, task, **overrides)
-    ready = trial.prepare(specification, cohort(specification) if patients is None else patients, "cpu")
+    ready = prepare(specification, dataset(specification) if patients is None else patients, "cpu")
     return ready if strategy is None else replace(ready, strategy=strategy)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from chainward import codec
+from chainward.judges import verdicts
 from chainward.report import leaderboard_rows, write_report
 from chainward.testing.base import Checks
 from chainward.testing.resuming import run_with_interruptions
-from chainward.testing.small import Record, cohort, completed, run, small, without_times
+from chainward.testing.small import Record, completed, dataset, run, small, without_times
 from chainward.testing.watching import observe
-from chainward.trials.judges import verdicts
 
 LATE, TOO_LATE = 5.0, 10_000.0
 """Seconds by which a hospital answers late: within the patience of the time model, and beyond it."""
@@ -77,7 +77,7 @@ class RunChecks(Checks):
     def test_predicts_a_probability_for_every_test_patient(self, task: str) -> None:
         """One number from 0 to 1 for each patient of the test fold, in order."""
         found = completed(self.record(task))["predictions"]
-        hospitals = cohort(small(self.key, task)).hospitals
+        hospitals = dataset(small(self.key, task)).hospitals
         expected = [(one.name, int(patient)) for one in hospitals for patient in one.test.patients]
         assert list(zip(found["hospital"], found["patient"], strict=True)) == expected
         assert len(found["probability"]) == len(expected)

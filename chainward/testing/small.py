@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from chainward import tasks
-from chainward.tasks.base import Cohort
+from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
-from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
+from chainward.trials.sweep import Job
 
 Record = dict[str, Any]
 
@@ -28,9 +29,9 @@ def small(key: str, task: str = "synthetic", **overrides: Any) -> Specification:
     return Specification(**{"strategy": key, "task": task, "seed": 0, **TASKS[task], **overrides})
 
 
-def cohort(specification: Specification) -> Cohort:
+def dataset(specification: Specification) -> FederatedDataset:
     """Return the patients of a trial."""
-    return tasks.load(specification.task, **specification.task_params).cohort(specification.seed)
+    return tasks.load(specification.task, **specification.task_params).dataset(specification.seed)
 
 
 def run_small(key: str, task: str = "synthetic", **overrides: Any) -> Record:
@@ -43,8 +44,8 @@ def run_small(key: str, task: str = "synthetic", **overrides: Any) -> Record:
 
 def run(specification: Specification) -> Record:
     """Run any trial on the CPU and return its record as it would be read from its file."""
-    digests = data_digest(cohort(specification)), code_digest(specification.strategy)
-    job = runner.Job(specification, trial_id(specification, *digests), *digests)
+    digests = data_digest(dataset(specification)), code_digest(specification.strategy)
+    job = Job(specification, trial_id(specification, *digests), *digests)
     records: list[Record] = []
     with TemporaryDirectory() as folder:
         runner.run([job], Path(folder), 1, "cpu", lambda _, record: records.append(record))

@@ -10,9 +10,10 @@ from typing import Any
 
 from chainward import codec
 from chainward.testing.canonical import largest_array
-from chainward.testing.small import cohort, small
-from chainward.trials import trial
+from chainward.testing.small import dataset, small
 from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.prepare import prepare
+from chainward.trials.run import run_trial
 from chainward.world import Kind, Receipt, Replies, Sealed, World
 
 OFF_LIMITS = frozenset({"engine", "ledger", "store", "faults", "meter", "shared", "begin"})
@@ -85,10 +86,10 @@ class Observation:
 def observe(key: str, task: str = "synthetic") -> Observation:
     """Run a small trial of the strategy `key` in a watched world."""
     specification = small(key, task)
-    prepared = trial.prepare(specification, cohort(specification), "cpu")
+    prepared = prepare(specification, dataset(specification), "cpu")
     world = WatchedWorld(**codec.fields(prepared.world))
     kept = _KeepingStates()
-    result = trial.run(replace(prepared, world=world), kept)
+    result = run_trial(replace(prepared, world=world), kept)
     memories = world.engine.snapshot()
     receipts, trespasses = tuple(world.ledger.receipts), tuple(dict.fromkeys(world.trespasses))
     return Observation(

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainward import tasks
-from chainward.trials import record, runner
-from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
+from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.results import store
+from chainward.trials.attempt import attempt
+from chainward.trials.sweep import Job
 
 if TYPE_CHECKING:
-    from chainward.engines.flower_strategy import Build, FlowerStrategy
+    from chainward.engines.flower.strategy import Build, FlowerStrategy
 
 
 def run_config(specification: Specification, root: Path, timeout_s: float) -> dict[str, str | int | float]:
@@ -34,7 +36,7 @@ def run_config(specification: Specification, root: Path, timeout_s: float) -> di
 
 def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
     """Return the Flower strategy of a run with this configuration."""
-    from chainward.engines.flower_strategy import FlowerStrategy
+    from chainward.engines.flower.strategy import FlowerStrategy
 
     specification = Specification(
         strategy=config["strategy"],
@@ -48,14 +50,14 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
 
     def conduct(build: Build, rounds: int) -> Mapping[str, Any]:
         job = _job(replace(specification, rounds=rounds))
-        document = runner.attempt(job, Path(config["report"]), "cpu", build)
-        record.write(Path(config["report"]), document)
+        document = attempt(job, Path(config["report"]), "cpu", build=build)
+        store.write(Path(config["report"]), document)
         return document
 
     return FlowerStrategy(conduct, Path(config["hospitals"]) / "store")
 
 
-def _job(specification: Specification) -> runner.Job:
-    cohort = tasks.load(specification.task, **specification.task_params).cohort(specification.seed)
-    digests = data_digest(cohort), code_digest(specification.strategy)
-    return runner.Job(specification, trial_id(specification, *digests), *digests)
+def _job(specification: Specification) -> Job:
+    dataset = tasks.load(specification.task, **specification.task_params).dataset(specification.seed)
+    digests = data_digest(dataset), code_digest(specification.strategy)
+    return Job(specification, trial_id(specification, *digests), *digests)

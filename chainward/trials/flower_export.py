@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from chainward import discovery, tasks
-from chainward.engines.flower_hospital import places
+from chainward import tasks
+from chainward.engines.flower.hospital import places
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.trials.flower import run_config
-from chainward.trials.specification import Specification
 
 _PROJECT = """[build-system]
 requires = ["hatchling"]
@@ -41,7 +42,7 @@ _PAPER = '''"""{title}, as a Flower app: the strategy at the server, its local f
 from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
-from chainward.engines.flower_app import HospitalApp
+from chainward.engines.flower.app import HospitalApp
 from chainward.trials.flower import strategy_of
 
 server = ServerApp()
@@ -74,8 +75,8 @@ def write_app(specification: Specification, folder: Path, timeout_s: float) -> d
     }
     for file, content in files.items():
         (root / file).write_text(content, encoding="utf-8")
-    cohort = tasks.load(specification.task, **specification.task_params).cohort(specification.seed)
-    rows = {hospital.name: hospital.train for hospital in cohort.hospitals}
+    dataset = tasks.load(specification.task, **specification.task_params).dataset(specification.seed)
+    rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
     return {name: place.directory for name, place in places(root / "hospitals", rows).items()}
 
 

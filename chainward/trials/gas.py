@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainward import discovery, tasks
-from chainward.trials import trial
+from chainward import tasks
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.prepare import prepare
 from chainward.trials.result import gas_functions
-from chainward.trials.specification import Specification
+from chainward.trials.run import run_trial
 
 ROUNDS = 3
 TASK, TASK_PARAMS = "synthetic", {"hospitals": 6, "patients": 60}
@@ -39,10 +41,10 @@ def differences(committed: list[dict[str, Any]], measured: list[dict[str, Any]])
 
 
 def _functions(key: str) -> list[dict[str, Any]]:
-    cohort = tasks.load(TASK, **TASK_PARAMS).cohort(0)
+    dataset = tasks.load(TASK, **TASK_PARAMS).dataset(0)
     specification = Specification(strategy=key, task=TASK, task_params=TASK_PARAMS, seed=0, rounds=ROUNDS)
-    prepared = trial.prepare(specification, cohort, "cpu")
-    trial.run(prepared, Checkpoint())
+    prepared = prepare(specification, dataset, "cpu")
+    run_trial(prepared, Checkpoint())
     return gas_functions(prepared.world.ledger.receipts)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainward.strategy import Audience
-from chainward.trials.predicting import own_models, predictions
+from chainward.trials.predict import own_models, predictions
+from chainward.trials.prepare import Trial
 from chainward.world import Engine, Receipt
-
-if TYPE_CHECKING:
-    from chainward.trials.trial import Trial
 
 
 def result(trial: Trial, state: Any, entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,73 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chainward import discovery, tasks
 from chainward.errors import ChainwardError
-from chainward.trials import record
-from chainward.trials.checkpoint import Checkpoint
+from chainward.results import store
+from chainward.trials.attempt import attempt, checkpoint
 from chainward.trials.on_ray import Cluster
-from chainward.trials.plan import Plan
-from chainward.trials.specification import Specification, code_digest, data_digest, trial_id
-
-if TYPE_CHECKING:
-    from chainward.trials.trial import EngineBuilder
-
-
-@dataclass(frozen=True)
-class Job:
-    """One trial to run, with the name of its record."""
-
-    specification: Specification
-    identifier: str
-    data: str
-    code: str
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What a plan comes to: trials to run, and ids of sound records it can skip."""
-
-    jobs: tuple[Job, ...]
-    skipped: tuple[str, ...]
-
-    @property
-    def identifiers(self) -> tuple[str, ...]:
-        """Ids of all trials of the plan."""
-        return (*self.skipped, *(job.identifier for job in self.jobs))
-
-
-def sweep(plan: Plan, out: Path) -> Sweep:
-    """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again."""
-    jobs, skipped = [], []
-    for job in {job.identifier: job for job in _jobs(plan)}.values():
-        done = record.read(record.path_of(out, job.identifier))
-        if done and done["status"] == "completed":
-            skipped.append(job.identifier)
-        else:
-            jobs.append(job)
-    return Sweep(tuple(jobs), tuple(skipped))
-
-
-def _jobs(plan: Plan) -> Iterator[Job]:
-    data: dict[tuple[str, str, int], str] = {}
-    code = cache(code_digest)
-    for specification in plan.specifications():
-        key = (specification.task, repr(specification.task_params), specification.seed)
-        if key not in data:
-            task = tasks.load(specification.task, **specification.task_params)
-            data[key] = data_digest(task.cohort(specification.seed))
-        digests = data[key], code(specification.strategy)
-        yield Job(specification, trial_id(specification, *digests), *digests)
+from chainward.trials.sweep import Job
 
 
 def run(
@@ -77,7 +22,7 @@ def run(
 ) -> None:
     """Run the jobs in so many processes or on a cluster and write a record for each; `done` is told after each."""
     for job, document in _results(jobs, out, workers, device):
-        record.write(out, document)
+        store.write(out, document)
         checkpoint(out, job.identifier).discard()
         done(job, document)
 
@@ -87,16 +32,16 @@ def _results(
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
     if isinstance(workers, Cluster):
         # A cluster need not share this disk, so its trials save no progress of their own.
-        return workers.results(jobs, partial(_attempt, out=None, device=device, contended=True))
+        return workers.results(jobs, partial(attempt, out=None, device=device, contended=True))
     if workers == 1:
-        return ((job, _attempt(job, out, device, contended=False)) for job in jobs)
+        return ((job, attempt(job, out, device, contended=False)) for job in jobs)
     return _in_processes(jobs, out, workers, device)
 
 
 def _in_processes(jobs: Sequence[Job], out: Path, processes: int, device: str) -> Iterator[tuple[Job, dict[str, Any]]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        futures = {pool.submit(_attempt, job, out, device, contended=True): job for job in jobs}
+        futures = {pool.submit(attempt, job, out, device, contended=True): job for job in jobs}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -105,76 +50,3 @@ def _in_processes(jobs: Sequence[Job], out: Path, processes: int, device: str) -
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def checkpoint(out: Path | None, identifier: str) -> Checkpoint:
-    """Return where a trial saves its progress; without a folder, nowhere."""
-    return Checkpoint(out / "checkpoints" / f"{identifier}.cbor" if out else None)
-
-
-def attempt(job: Job, out: Path, device: str, build: EngineBuilder) -> dict[str, Any]:
-    """Run one trial on an engine of the caller's making and return its record."""
-    return _attempt(job, out, device, contended=False, build=build)
-
-
-def _attempt(
-    job: Job, out: Path | None, device: str, *, contended: bool, build: EngineBuilder | None = None
-) -> dict[str, Any]:
-    """Run one trial; whatever it raises becomes a failed record. One torch thread, so that sums never depend on it."""
-    import torch
-
-    from chainward.trials import trial
-
-    torch.set_num_threads(1)
-    specification = job.specification
-    document = _frame(job)
-    ending = ExitStack()
-    try:
-        task = tasks.load(specification.task, **specification.task_params)
-        cohort = task.cohort(specification.seed)
-        prepared = trial.prepare(specification, cohort, device, build)
-        ending.callback(prepared.world.ledger.close)
-        ending.callback(prepared.world.engine.close)
-        document |= {
-            "provenance": record.provenance(str(prepared.network.device)),
-            "hospitals": [
-                {"name": h.name, "train": len(h.train), "validation": len(h.validation), "test": len(h.test)}
-                for h in cohort.hospitals
-            ],
-            "notes": list(cohort.notes),
-            "preprocessing_bytes": sum(cohort.preprocessing.values()),
-        }
-        result = trial.run(prepared, checkpoint(out, job.identifier))
-        result["measured"]["contended"] = contended
-        record.encode(result)  # what no record can hold fails this trial, not the run
-        document |= result
-    except Exception as error:
-        document |= {"status": "failed", "error": _error(error)}
-    finally:
-        ending.close()
-    return document
-
-
-def _frame(job: Job) -> dict[str, Any]:
-    strategy = discovery.load(job.specification.strategy)
-    from chainward.trials.trial import card_document
-
-    return {
-        "schema": record.SCHEMA,
-        "id": job.identifier,
-        "specification": job.specification.document(),
-        "digests": {"data": job.data, "code": job.code},
-        "status": "completed",
-        "error": None,
-        "provenance": record.provenance(""),
-        "hospitals": [],
-        "notes": [],
-        "preprocessing_bytes": 0,
-        "card": card_document(strategy),
-        "claims": [dict(claim) for claim in discovery.claims(job.specification.strategy)],
-    }
-
-
-def _error(error: Exception) -> dict[str, str]:
-    lines = "".join(traceback.format_exception(error))
-    return {"type": type(error).__name__, "message": str(error), "traceback": lines}

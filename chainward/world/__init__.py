@@ -2,23 +2,14 @@
 
 from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
+from chainward.world.engine import Answer, Engine
 from chainward.world.faults import Faults
 from chainward.world.meter import Meter
-from chainward.world.ports import (
-    Answer,
-    Cost,
-    Engine,
-    HospitalAbsent,
-    Ledger,
-    Network,
-    Published,
-    Receipt,
-    Reverted,
-    Store,
-)
-from chainward.world.query import ACCURACY, FIT, PUBLISH, SHARE_RECORDS, Held, Kind, Memory, Proximal, Query, Update
+from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Store
+from chainward.world.query import ACCURACY, FIT, PUBLISH, SHARE_RECORDS, Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
+from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Proximal, Reverted, Update, Vector
 from chainward.world.world import World
 
 __all__ = [
@@ -28,6 +19,7 @@ __all__ = [
     "PUBLISH",
     "SHARE_RECORDS",
     "Answer",
+    "Audience",
     "Chain",
     "Clock",
     "Contract",
@@ -53,5 +45,6 @@ __all__ = [
     "Speeds",
     "Store",
     "Update",
+    "Vector",
     "World",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 
 from chainward.world.clock import Clock
 from chainward.world.meter import Meter
-from chainward.world.ports import HospitalAbsent, Ledger, Receipt
+from chainward.world.ports import Ledger, Receipt
+from chainward.world.vocabulary import HospitalAbsent
 
 
 @dataclass(frozen=True)

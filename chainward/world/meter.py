@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainward.strategy import Audience
-from chainward.world.query import Kind
+from chainward.world.vocabulary import Audience, Kind
 
 COORDINATOR = "coordinator"
 EVERYONE = "everyone"

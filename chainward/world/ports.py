@@ -1,4 +1,4 @@
-"""What a world stands on. Engines run local work, ledgers run contracts, stores keep content; each can be replaced."""
+"""What a world stands on besides its engine: ledgers run contracts, stores keep content; each can be replaced."""
 
 from __future__ import annotations
 
@@ -9,23 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from chainward.errors import ChainwardError
-from chainward.world.query import Kind, Query
-
-
-class HospitalAbsent(ChainwardError):
-    """A strategy that cannot go on without a hospital names it."""
-
-
-class Reverted(ChainwardError):
-    """A contract refused a call; `reason` is the contract's own word."""
-
-    def __init__(self, contract: str, function: str, reason: str) -> None:
-        super().__init__(f"{contract}.{function} reverted: {reason}")
-        self.contract, self.function, self.reason = contract, function, reason
-
-    def __reduce__(self) -> tuple[type[Reverted], tuple[str, str, str]]:
-        return type(self), (self.contract, self.function, self.reason)
+from chainward.world.vocabulary import Kind
 
 
 class Network(Protocol):
@@ -58,41 +42,6 @@ class Cost:
     published: tuple[Published, ...]
     trips: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A party's reply and what it cost."""
-
-    value: Any
-    cost: Cost
-
-
-class Engine(Protocol):
-    """Runs queries at parties that have records and a memory of their own.
-
-    `apportioned` says that a party's measured seconds are its share of a batch, not its own.
-    """
-
-    apportioned: bool
-
-    def enrol(self, party: str, source: str | None) -> int:
-        """Add a party; `source` "validation" gives it all validation patients. Returns how many records it got."""
-
-    def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
-        """Run `query` at every party in `requests` with its payload; `label` names the occasion for random streams."""
-
-    def held(self, party: str, name: str) -> npt.NDArray[np.float32]:
-        """Return the weights [P] that a party holds under `name`, to judge them; the first weights if it has none."""
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """Return who was enrolled and every party's memory, for a checkpoint."""
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Put back what `snapshot` returned."""
-
-    def close(self) -> None:
-        """End everything that was started for this trial; calling it again does nothing."""
 
 
 @dataclass(frozen=True)

@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from chainward.world.site import Site
+from chainward.world.site import Site
+from chainward.world.vocabulary import Kind, Memory
 
-Memory = Mapping[str, Any]
-Local = Callable[["Site", Memory, Any], tuple[Any, Memory]]
-
-
-class Kind(StrEnum):
-    """What sort of thing leaves a party; the meter counts disclosures by it."""
-
-    UPDATE = "individual update"
-    NOISED_UPDATE = "noised individual update"
-    RECORDS = "raw records"
-    SCORES = "scores"
-    STATISTICS = "statistics"
-    AGGREGATE = "aggregate"
-    REFERENCE = "reference"
-
-    @property
-    def individual(self) -> bool:
-        """Whether this is one hospital's own update, noised or not."""
-        return self in (Kind.UPDATE, Kind.NOISED_UPDATE)
-
-
-class Update(NamedTuple):
-    """What training at a party returns: its weights [P], how many patients it has, its mean training loss."""
-
-    weights: npt.NDArray[np.float32]
-    samples: int
-    loss: float
-
-
-@dataclass(frozen=True)
-class Held:
-    """Weights that stay in a party's memory under `name`; before there are any, the task's first weights.
-
-    As the payload of `FIT` a party trains on from its own; as a strategy's model for a hospital they are judged on
-    that hospital's patients. `owner` names another party than the one itself.
-    """
-
-    name: str
-    owner: str | None = None
-
-
-@dataclass(frozen=True)
-class Proximal:
-    """Weights [P] from which `FIT` trains and to which (mu / 2) ||w - weights||^2 in its objective holds it.
-
-    Li et al. 2020, "Federated Optimization in Heterogeneous Networks", eq. 2. With mu = 0 it is the weights alone.
-    """
-
-    weights: Any
-    mu: float
+Local = Callable[[Site, Memory, Any], tuple[Any, Memory]]
 
 
 @dataclass(frozen=True)
@@ -112,7 +61,7 @@ FIT = Query("fit", Kind.UPDATE)
 ACCURACY = Query("accuracy", Kind.SCORES, _evaluate)
 """Accuracy of the weights [P] in the payload on the party's own training patients."""
 
-PUBLISH = Query("publish", Kind.REFERENCE, _publish)
+PUBLISH = Query("publish", Kind.CONTROL, _publish)
 """Put what the step before replied into the store, readable by everyone; replies its content id."""
 
 SHARE_RECORDS = Query("share_records", Kind.RECORDS, _share_records)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainward.world.query import Kind
+from chainward.world.vocabulary import Kind
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from chainward import codec
 from chainward.methods.encryption import KeyPair, seal_for, unseal
 from chainward.world.ports import Cost, Network, Published, Store
-from chainward.world.query import Kind
+from chainward.world.vocabulary import Kind
 
 Trainer = Callable[[Any, Any, Any, int, int, np.random.Generator], Any]
 

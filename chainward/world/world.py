@@ -15,11 +15,13 @@ from chainward import codec
 from chainward.methods.randomness import stream
 from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
+from chainward.world.engine import Answer, Engine
 from chainward.world.faults import Faults
 from chainward.world.meter import COORDINATOR, EVERYONE, Meter
-from chainward.world.ports import Answer, Engine, HospitalAbsent, Ledger, Network, Store
-from chainward.world.query import Kind, Query
+from chainward.world.ports import Ledger, Network, Store
+from chainward.world.query import Query
 from chainward.world.replies import Each, Replies, Sealed
+from chainward.world.vocabulary import HospitalAbsent, Kind
 
 
 @dataclass

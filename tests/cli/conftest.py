@@ -114,7 +114,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainward.discovery import load
+from chainward.strategy.discovery import load
 
 FedAvg = load("fedavg")
 

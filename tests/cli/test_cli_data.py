@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from chainward import data, tasks
+from chainward import tasks
+from chainward.tasks import sources
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -26,7 +27,7 @@ def published(tmp_path: Path, monkeypatch):
     shelf = tmp_path / "published"
     shelf.mkdir()
     (shelf / "rows.txt").write_text("1 2 3\n")
-    monkeypatch.setattr(data, "folder", lambda: tmp_path / "user")
+    monkeypatch.setattr(sources, "folder", lambda: tmp_path / "user")
     monkeypatch.delenv("CHAINWARD_DATA", raising=False)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=shelf)) as server:
@@ -34,11 +35,11 @@ def published(tmp_path: Path, monkeypatch):
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/"
         digest = hashlib.sha256(b"1 2 3\n").hexdigest()
-        sources = {
-            "ours": data.Source("ours", url, "ours", {"rows.txt": digest}, "CC0"),
-            "forged": data.Source("forged", url, "forged", {"rows.txt": 64 * "0"}, "CC0"),
+        published_here = {
+            "ours": sources.Source("ours", url, "ours", {"rows.txt": digest}, "CC0"),
+            "forged": sources.Source("forged", url, "forged", {"rows.txt": 64 * "0"}, "CC0"),
         }
-        monkeypatch.setattr(data, "SOURCES", sources)
+        monkeypatch.setattr(sources, "SOURCES", published_here)
         yield tmp_path / "user"
         server.shutdown()
         thread.join()
@@ -47,17 +48,17 @@ def published(tmp_path: Path, monkeypatch):
 
 def test_list_says_for_every_task_what_it_needs(tmp_path: Path, chainward, monkeypatch) -> None:
     monkeypatch.delenv("CHAINWARD_DATA", raising=False)
-    monkeypatch.setattr(data, "folder", lambda: tmp_path)
+    monkeypatch.setattr(sources, "folder", lambda: tmp_path)
     rows = {row["task"]: row for row in json.loads(chainward("data", "list", "--json").out)}
     assert set(rows) == set(tasks.names())
     assert all(row["licence"] and row["citation"] for row in rows.values())
     assert (rows["edin"]["source"], rows["edin"]["present"]) == ("explorer", False)
-    assert rows["edin"]["url"] == data.EXPLORER.url
+    assert rows["edin"]["url"] == sources.EXPLORER.url
     assert "chainward data get explorer" in rows["edin"]["needs"]
     assert (rows["synthetic"]["source"], rows["synthetic"]["present"], rows["synthetic"]["needs"]) == (None, True, None)
     told = chainward("data", "list")
     assert told.code == 0
-    assert data.EXPLORER.url in told.out
+    assert sources.EXPLORER.url in told.out
 
 
 def test_get_fetches_and_says_where_it_was_put(published: Path, chainward) -> None:
@@ -76,9 +77,9 @@ def test_get_refuses_another_file_in_one_line(published: Path, chainward) -> Non
 @pytest.mark.parametrize("name", ["edin", "ca"])
 def test_get_takes_a_task_for_its_source(name: str, chainward, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(data, "fetch", lambda source, progress: asked.append(source) or (Path("here/file"),))
+    monkeypatch.setattr(sources, "fetch", lambda source, progress: asked.append(source) or (Path("here/file"),))
     assert chainward("data", "get", name).code == 0
-    assert asked == [data.EXPLORER]
+    assert asked == [sources.EXPLORER]
 
 
 def test_get_says_when_there_is_nothing_to_get(chainward) -> None:
@@ -92,5 +93,5 @@ def test_get_refuses_a_name_it_does_not_know(chainward) -> None:
 
 
 def test_path_is_where_get_puts_files(tmp_path: Path, chainward, monkeypatch) -> None:
-    monkeypatch.setattr(data, "folder", lambda: tmp_path)
+    monkeypatch.setattr(sources, "folder", lambda: tmp_path)
     assert chainward("data", "path").out == f"{tmp_path}\n"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.cli import checks
 from chainward.ledgers import snapshot
+from chainward.strategy import discovery
 
 
 def examined(chainward) -> tuple[int, bool, dict[str, tuple[str, str]]]:
@@ -47,9 +48,9 @@ def test_absent_data_extras_snapshot_commit_and_browser_are_notes(tmp_path: Path
     monkeypatch.delenv("CHAINWARD_DATA", raising=False)
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("chainward.data.folder", lambda: tmp_path)
+    monkeypatch.setattr("chainward.tasks.sources.folder", lambda: tmp_path)
     monkeypatch.setattr(snapshot, "GAS_SNAPSHOT", tmp_path / "none")
-    monkeypatch.setattr("chainward.trials.record._commit", lambda: None)
+    monkeypatch.setattr("chainward.results.store._commit", lambda: None)
     found_version = checks._version
     monkeypatch.setattr(checks, "_version", lambda name: None if name == "flwr" else found_version(name))
     code, sound, found = examined(chainward)

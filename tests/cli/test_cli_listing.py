@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.engines import ENGINES
 from chainward.ledgers import LEDGERS
+from chainward.strategy import discovery
 
 STRATEGY = {"key", "title", "where", "year", "family", "tier", "reference"}
 

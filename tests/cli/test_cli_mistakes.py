@@ -103,7 +103,7 @@ def test_a_device_that_is_not_there(plan: Path, intact: Path, chainward) -> None
 
 def test_data_that_are_not_there(plan: Path, intact: Path, tmp_path: Path, chainward, monkeypatch) -> None:
     monkeypatch.delenv("CHAINWARD_DATA", raising=False)
-    monkeypatch.setattr("chainward.data.folder", lambda: tmp_path)
+    monkeypatch.setattr("chainward.tasks.sources.folder", lambda: tmp_path)
     complaint = chainward("run", plan, "--out", intact, "--task", "edin").complaint
     assert "task edin" in complaint
     assert "chainward data get explorer" in complaint

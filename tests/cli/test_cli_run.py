@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from chainward.folders import CHECKOUT
+from chainward.results import store
 from chainward.testing import without_times
-from chainward.trials import record, runner
+from chainward.trials import runner
 
 LEADERBOARD = {
     "task",
@@ -43,7 +44,7 @@ def rows(printed: str) -> list[dict[str, Any]]:
 
 def records(folder: Path) -> dict[str, Any]:
     """All completed records by id, without measured times and provenance."""
-    return {found["id"]: without_times(found) for found in record.read_all(folder)}
+    return {found["id"]: without_times(found) for found in store.read_all(folder)}
 
 
 # --- a run, and the same run again ---------------------------------------------------------------
@@ -53,10 +54,10 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
     assert finished.outcome.code == 0
     assert str(Path("report") / "index.html") in finished.outcome.err
     assert (finished.folder / "index.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    found = record.read_all(finished.folder)
+    found = store.read_all(finished.folder)
     done = [(one["specification"]["strategy"], one["specification"]["seed"], one["status"]) for one in found]
     assert done == [(key, seed, "completed") for key in ("fedavg", "local_only") for seed in (0, 1)]
-    assert list(record.read_manifest(finished.folder)["records"]) == sorted(one["id"] for one in found)
+    assert list(store.read_manifest(finished.folder)["records"]) == sorted(one["id"] for one in found)
     assert not list(finished.folder.rglob("*.part"))
     assert "fedavg" in finished.outcome.out
     assert "local_only" in finished.outcome.out
@@ -158,7 +159,7 @@ def test_a_killed_run_goes_on_to_the_same_leaderboard(plan: Path, tmp_path: Path
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    kept = len(record.read_all(killed))
+    kept = len(store.read_all(killed))
     assert 1 <= kept < 10
     assert not (killed / "manifest.json").exists()
     resumed = chainward("run", plan, "--out", killed, *LONGER, "--json")
@@ -173,8 +174,8 @@ def test_side_by_side_gives_the_same_records(finished, plan: Path, tmp_path: Pat
     assert told.code == 0
     assert records(other) == records(finished.folder)
     assert rows(told.out) == rows(chainward("report", finished.folder, "--json").out)
-    assert all(one["measured"]["contended"] for one in record.read_all(other))
-    assert not any(one["measured"]["contended"] for one in record.read_all(finished.folder))
+    assert all(one["measured"]["contended"] for one in store.read_all(other))
+    assert not any(one["measured"]["contended"] for one in store.read_all(finished.folder))
 
 
 # --- strategies that fail ------------------------------------------------------------------------
@@ -189,9 +190,9 @@ def test_a_failing_strategy_is_a_record_and_the_run_goes_on(
     assert told.code == 1
     assert "failed: failing on synthetic, seed 1" in told.err
     assert "2 trials failed" in told.err
-    found = {(one["specification"]["strategy"], one["status"]) for one in record.read_all(out)}
+    found = {(one["specification"]["strategy"], one["status"]) for one in store.read_all(out)}
     assert found == {("failing", "failed"), ("fedavg", "completed")}
-    error = next(one["error"] for one in record.read_all(out) if one["error"])
+    error = next(one["error"] for one in store.read_all(out) if one["error"])
     assert (error["type"], error["message"]) == ("RuntimeError", HOSTILE)
     assert "in round" in error["traceback"]
     page = (out / "index.html").read_text(encoding="utf-8")
@@ -213,12 +214,12 @@ def test_ways_to_fail(case: str, plan: Path, tmp_path: Path, chainward, strategy
     strategy_package(key, FAILING[case])
     told = chainward("run", plan, "--out", tmp_path / "report", "--strategy", key, "--seeds", 1)
     assert told.code == 1
-    (found,) = record.read_all(tmp_path / "report")
+    (found,) = store.read_all(tmp_path / "report")
     assert (found["status"], found["card"]["key"]) == ("failed", key)
 
 
 def test_failed_before_the_world_exists(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
-    monkeypatch.setattr("chainward.trials.trial.prepare", lambda *_: 1 / 0)
+    monkeypatch.setattr("chainward.trials.prepare.prepare", lambda *_: 1 / 0)
     told = chainward("run", plan, "--out", tmp_path / "report", "--json")
     assert told.code == 1
     assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 0), (2, 0)]
@@ -255,7 +256,7 @@ def test_options_override_the_plan(plan: Path, tmp_path: Path, chainward) -> Non
     }
     told = chainward("run", plan, "--out", out, *(item for pair in options.items() for item in pair))
     assert told.code == 0
-    (found,) = record.read_all(out)
+    (found,) = store.read_all(out)
     specification = found["specification"]
     assert (specification["strategy"], specification["seed"], specification["rounds"]) == ("fedavg", 0, 3)
     assert specification["ledger_params"] == {"consensus": "pow"}
@@ -278,7 +279,7 @@ def test_attacks_from_the_command_line_are_run_and_printed(plan: Path, tmp_path:
         *("--attack", "none", "--attack", "sign_flip:0.5:4"),
     )
     assert told.code == 0, told.err
-    attacks = [one["specification"]["attack"] for one in record.read_all(tmp_path / "attacked")]
+    attacks = [one["specification"]["attack"] for one in store.read_all(tmp_path / "attacked")]
     assert sorted(map(str, attacks)) == ["{'kind': 'sign_flip', 'share': 0.5, 'strength': 4.0}", "{}"]
     assert "sign flip, strength 4, by 50% of hospitals" in " ".join(told.out.split())
 

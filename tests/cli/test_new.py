@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from chainward import discovery
 from chainward.cli.new import camel
 from chainward.folders import CHECKOUT
 from chainward.ledgers import artifacts
-from chainward.trials import record, specification
+from chainward.plans import specification
+from chainward.results import store
+from chainward.strategy import discovery
 
 SOLC = CHECKOUT / "contracts" / "node_modules" / "solc"
 NODE = shutil.which("node")
@@ -157,7 +158,7 @@ def test_in_a_checkout_it_runs_beside_the_others(
     told = chainward("run", plan, *options)
     assert told.code == 0
     ours, plain = (
-        {one["specification"]["seed"]: one for one in record.read_all(out) if one["specification"]["strategy"] == key}
+        {one["specification"]["seed"]: one for one in store.read_all(out) if one["specification"]["strategy"] == key}
         for key in ("my_paper", "fedavg")
     )
     assert [one["predictions"] for one in ours.values()] == [one["predictions"] for one in plain.values()]

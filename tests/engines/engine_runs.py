@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainward.testing.small import cohort, small
-from chainward.trials import trial
-from chainward.trials.trial import EngineBuilder, Trial
+from chainward.testing.small import dataset, small
+from chainward.trials.prepare import EngineBuilder, Trial, prepare
 from chainward.world import Held, Receipt
 
 
@@ -32,7 +31,7 @@ class Run:
 
 def prepared(key: str, engine: str, task: str = "heart", build: EngineBuilder | None = None, **overrides: Any) -> Trial:
     specification = small(key, task, engine=engine, **overrides)
-    return trial.prepare(specification, cohort(specification), "cpu", build)
+    return prepare(specification, dataset(specification), "cpu", build)
 
 
 def run(key: str, engine: str, **overrides: Any) -> Run:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_runs import assert_agree, run
 
-from chainward import discovery
+from chainward.strategy import discovery
 
 
 @pytest.mark.parametrize("key", discovery.keys())

@@ -14,13 +14,19 @@ import pytest
 from hand_assembled import FIXTURES
 from nodes import ended, group, kill_node, members, own
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import build, evm
 from chainward.ledgers.node import NodeLedger
-from chainward.trials import gas, plan_file, record, runner, trial
+from chainward.plans.file import read as read_plan
+from chainward.plans.specification import Specification
+from chainward.results import store
+from chainward.strategy import discovery
+from chainward.trials import gas, runner
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.specification import Specification
+from chainward.trials.prepare import prepare
+from chainward.trials.run import run_trial
+from chainward.trials.sweep import sweep_of
 from chainward.world import Ledger, Reverted
 
 pytestmark = pytest.mark.node
@@ -41,14 +47,14 @@ def specification(key: str, ledger: str, **more: Any) -> Specification:
     return Specification(key, gas.TASK, 0, gas.ROUNDS, task_params=gas.TASK_PARAMS, ledger=ledger, **more)
 
 
-def run_trial(specification: Specification) -> tuple[Ledger, str]:
+def tried(specification: Specification) -> tuple[Ledger, str]:
     """Run a trial and return its ledger, open, and what it raised if it did."""
-    cohort = tasks.load(gas.TASK, **gas.TASK_PARAMS).cohort(0)
-    prepared = trial.prepare(specification, cohort, "cpu")
+    dataset = tasks.load(gas.TASK, **gas.TASK_PARAMS).dataset(0)
+    prepared = prepare(specification, dataset, "cpu")
     with ExitStack() as unless_returned:
         unless_returned.callback(prepared.world.ledger.close)
         try:
-            trial.run(prepared, Checkpoint())
+            run_trial(prepared, Checkpoint())
             raised = ""
         except ChainwardError as error:
             raised = str(error)
@@ -68,7 +74,7 @@ def test_every_transaction_of_a_trial_is_the_same(
     """Same calldata, block, gas to the unit, events and refusals. No anvil of today lets a block's randomness be set,
     so the chain in process gets that of the node's blocks."""
     settings = {"ledger_params": {"consensus": consensus}, "faults": faults}
-    node, end = run_trial(specification(key, "brownie", **settings))
+    node, end = tried(specification(key, "brownie", **settings))
     assert isinstance(node, NodeLedger)
     with closing(node):
         head = int(node.blocks.request("eth_blockNumber"), 16)
@@ -76,7 +82,7 @@ def test_every_transaction_of_a_trial_is_the_same(
     drawn = dict(enumerate(bytes.fromhex(block["mixHash"][2:]) for block in blocks))
     default = evm.randao
     monkeypatch.setattr(evm, "randao", lambda number, seed=0: drawn.get(number) or default(number, seed))
-    here, end_here = run_trial(specification(key, "evm", **settings))
+    here, end_here = tried(specification(key, "evm", **settings))
     assert end == end_here
     assert len(node.receipts) == len(here.receipts) > 6
     for theirs, ours in zip(node.receipts, here.receipts, strict=True):
@@ -164,7 +170,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
         'tasks = [{ key = "synthetic", hospitals = 6, patients = 60 }]\nstrategies = ["bflc"]\nseeds = 1\nrounds = 3\n'
         '[ledger]\nname = "brownie"\n'
     )
-    jobs = runner.sweep(plan_file.read(path, {}), tmp_path).jobs
+    jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
     groups: list[int] = []
 
     def kill_after_round_1(prepared: Any, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -174,19 +180,19 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
 
         return original(prepared, checkpoint, kill)
 
-    original = trial.run
-    monkeypatch.setattr(trial, "run", kill_after_round_1)
+    original = run_trial
+    monkeypatch.setattr("chainward.trials.run.run_trial", kill_after_round_1)
     done: list[dict[str, Any]] = []
     runner.run(jobs, tmp_path, 1, "cpu", lambda _, document: done.append(document))
     assert done[0]["status"] == "failed"
     assert done[0]["error"]["type"] == "ChainwardError"
     assert "no answer from http://127.0.0.1:" in done[0]["error"]["message"]
     monkeypatch.undo()
-    jobs = runner.sweep(plan_file.read(path, {}), tmp_path).jobs
+    jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
     runner.run(jobs, tmp_path, 1, "cpu", lambda _, document: done.append(document))
     assert done[1]["status"] == "completed"
     assert done[1]["measured"]["inclusion_s"]["median"] > 0
-    assert record.read(record.path_of(tmp_path, jobs[0].identifier)) is not None
+    assert store.read(store.path_of(tmp_path, jobs[0].identifier)) is not None
     assert groups
     assert all(map(ended, groups))
 

@@ -1,7 +1,7 @@
 """A change of what a contract costs is a diff in review: the committed snapshot is what the contracts cost now."""
 
-from chainward import discovery
 from chainward.ledgers import snapshot
+from chainward.strategy import discovery
 from chainward.trials import gas
 
 

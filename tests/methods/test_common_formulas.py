@@ -10,22 +10,22 @@ import torch
 from eth_utils.crypto import keccak
 
 from chainward.engines import build, lightning_trainer
-from chainward.engines.descent import Pull
-from chainward.engines.networks import TaskNetwork
-from chainward.engines.sites import Sites
+from chainward.engines.local.descent import Pull
+from chainward.engines.local.networks import TaskNetwork
+from chainward.engines.local.sites import Sites
 from chainward.ledgers.store import MemoryStore
 from chainward.methods.aggregation import weighted_mean
-from chainward.tasks.base import Cohort, HospitalRecords, Records, Training
+from chainward.tasks.base import FederatedDataset, HospitalDataset, Patients, Training
 from chainward.tasks.metrics import auroc
 from chainward.world import FIT
 
 FEATURES = 4
 
 
-def records(size: int) -> Records:
+def records(size: int) -> Patients:
     rng = np.random.default_rng(size)
     features = rng.standard_normal((size, FEATURES)).astype(np.float32)
-    return Records(features, (features[:, 0] > 0).astype(np.float32), np.arange(size))
+    return Patients(features, (features[:, 0] > 0).astype(np.float32), np.arange(size))
 
 
 @pytest.mark.parametrize("kind", ["logistic", "mlp", "tcn"])
@@ -33,15 +33,15 @@ def test_one_full_batch_step_each_is_a_step_of_central_gradient_descent(kind: An
     """FedSGD: the mean of the hospitals' steps, weighted by their patients, is the step on all patients together."""
     few, many = records(5), records(12)
     features, labels = (np.concatenate([getattr(few, name), getattr(many, name)]) for name in ("features", "labels"))
-    parts = {"few": few, "many": many, "central": Records(features, labels, np.arange(17))}
-    hospitals = tuple(HospitalRecords(name, own, own, own) for name, own in parts.items())
+    parts = {"few": few, "many": many, "central": Patients(features, labels, np.arange(17))}
+    hospitals = tuple(HospitalDataset(name, own, own, own) for name, own in parts.items())
     how = Training(network=kind, hidden=8, learning_rate=0.3, batch_size=100, local_steps=1)
     network = TaskNetwork(FEATURES, how, torch.device("cpu"))
 
     def train(*arguments: Any) -> Any:
         return lightning_trainer(network, how.learning_rate, *arguments)
 
-    sites = Sites(Cohort(hospitals, tuple("abcd"), {}, "", ()), how, network, 0, MemoryStore(), train)
+    sites = Sites(FederatedDataset(hospitals, tuple("abcd"), {}, "", ()), how, network, 0, MemoryStore(), train)
     first = network.initial(1)
     found = build("cohort", sites, None, {}).run(FIT, dict.fromkeys(parts, first), "1/fit/1")
     few_s, many_s, central = (found[name].value.weights for name in parts)

@@ -10,14 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from chainward.methods.contribution import (
-    ONE,
-    contributions,
-    fixed_contributions,
-    fixed_point,
-    macro_f1,
-    refunds,
-)
+from chainward.methods.contribution import ONE, contributions, fixed_contributions, fixed_point, macro_f1, refunds
 
 SCORES = [[0.8, 0.6, 0.4], [0.8, 0.7, 0.4], [0.9, 0.6, 0.5]]
 ETHER = 10**18

@@ -138,7 +138,7 @@ def test_the_authors_files(task, passes, update, apart):
     lacking = tasks.load(task).requires()
     if lacking:
         pytest.skip(lacking)
-    first, second = tasks.load(task).cohort(0).hospitals
+    first, second = tasks.load(task).dataset(0).hospitals
     before = prior(first.train.features.shape[1])
     fits = [fit(site.train.features, site.train.labels, before) for site in (first, second)]
     assert tuple(found.passes for found in fits) == passes

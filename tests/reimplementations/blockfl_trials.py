@@ -7,7 +7,7 @@ from typing import Any
 
 from papers import preparing
 
-from chainward import discovery
+from chainward.strategy import discovery
 from chainward.testing import varied
 from chainward.world import Memory, Site, Update
 

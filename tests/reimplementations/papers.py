@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from chainward import discovery
+from chainward.strategy import discovery
 from chainward.testing import prepared, states
-from chainward.trials.trial import Trial
+from chainward.trials.prepare import Trial
 from chainward.world import Reverted
 
 STRANGER = "stranger"

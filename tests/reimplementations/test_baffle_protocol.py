@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from papers import preparing, successive_blocks
 
-from chainward import discovery
 from chainward.methods.packing import fixed_point, floating_point, joined, unpacked
+from chainward.strategy import discovery
 from chainward.testing import states, varied
 from chainward.world import FIT, HospitalAbsent, Memory, Site, Update
 

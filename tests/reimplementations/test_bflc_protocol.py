@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from papers import module
 
-from chainward import discovery
 from chainward.methods.aggregation import weighted_mean
-from chainward.strategy import Strategy
+from chainward.strategy import Strategy, discovery
 from chainward.testing import prepared as small_trial
-from chainward.trials import trial
+from chainward.trials.prepare import Trial
 from chainward.world import FIT, PUBLISH, HospitalAbsent, Kind, Memory, Query, Reverted, Site, Update, World
 
 PATIENCE, SCALE = 10, 1_000_000
@@ -39,7 +38,7 @@ class Run:
         return self
 
 
-def prepared(faults: Mapping[str, Any] | None = None, hospitals: int = 6, seed: int = 0, **params: Any) -> trial.Trial:
+def prepared(faults: Mapping[str, Any] | None = None, hospitals: int = 6, seed: int = 0, **params: Any) -> Trial:
     size = {"hospitals": hospitals, "patients": 60, "size_skew": 0.5}
     return small_trial("bflc", seed=seed, rounds=3, params=params, task_params=size, faults=faults or {})
 
@@ -92,7 +91,7 @@ def test_merging_one_is_the_best_single_model() -> None:
 def test_scores_are_accuracies_on_the_members_own_patients() -> None:
     ours = run(1)
     (member,) = ours.states[0].committee
-    rows = next(hospital.train for hospital in prepared().cohort.hospitals if hospital.name == member)
+    rows = next(hospital.train for hospital in prepared().dataset.hospitals if hospital.name == member)
     for index, cid in enumerate(ours.call("updates", 1)[1]):
         probability = ours.world.network.predict(Update(*ours.world.fetch(cid)).weights, rows.features)
         accuracy = float(np.mean((probability >= 0.5) == (rows.labels > 0.5)))
@@ -224,7 +223,7 @@ def test_copied_update_is_left_out_and_the_round_goes_on(monkeypatch: pytest.Mon
 
 
 def test_lower_median_and_counts_reach_the_contract() -> None:
-    ours = run(0, lower_median=True, committee_size=2, updates_wanted=3, updates_merged=1, deadline_blocks=7)
+    ours = run(0, lower_median=True, committee_size=2, updates_wanted=3, updates_merged=1, phase_blocks=7)
     names = ("committeeSize", "updatesWanted", "updatesMerged", "lowerMedian", "patience")
     assert [ours.call(name) for name in names] == [2, 3, 1, True, 7]
 

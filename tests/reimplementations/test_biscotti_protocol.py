@@ -13,13 +13,13 @@ import pytest
 from biscotti_federation import STAKE, UNIT
 from papers import module, once, preparing
 
-from chainward import discovery
 from chainward.methods.privacy import epsilon_spent
 from chainward.methods.secure_sum import Scheme
 from chainward.methods.sharing import FIELD, from_bytes, to_bytes
 from chainward.methods.vector_commitment import commit
+from chainward.strategy import discovery
 from chainward.testing import states, varied
-from chainward.trials import trial
+from chainward.trials.prepare import Trial
 from chainward.world import FIT, Kind, Memory, Query, Reverted, Site, Update
 
 ALL_OFF = {"noising": False, "verification": False, "secure_aggregation": False}
@@ -33,15 +33,15 @@ prepared = preparing("biscotti", hospitals=6, rounds=1, patients=40, features=4)
 usual = once(prepared)
 
 
-def sent(ready: trial.Trial) -> list[str]:
+def sent(ready: Trial) -> list[str]:
     return [receipt.function for receipt in ready.world.ledger.receipts]
 
 
-def senders(ready: trial.Trial, function: str) -> list[str]:
+def senders(ready: Trial, function: str) -> list[str]:
     return [receipt.sender for receipt in ready.world.ledger.receipts if receipt.function == function]
 
 
-def shown(ready: trial.Trial) -> dict[str, int]:
+def shown(ready: Trial) -> dict[str, int]:
     """Disclosures of the last round by kind."""
     return {row["kind"]: row["count"] for row in ready.world.meter.disclosures() if row["audience"] != "coordinator"}
 
@@ -337,7 +337,7 @@ def test_each_iteration_has_noise_of_its_own_fixed_before() -> None:
 def test_an_absent_leader_is_passed_over() -> None:
     _, aggregators = first_roles()
     leader = max(aggregators)
-    ready = prepared(faults={"absent": {leader: [1]}}, params={"deadline_blocks": 400})  # longer than the patience
+    ready = prepared(faults={"absent": {leader: [1]}}, params={"phase_blocks": 400})  # longer than the patience
     *_, last = states(ready)
     assert last.blocks == 1
     assert senders(ready, "propose") == [max(set(aggregators) - {leader})]

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from blockfl_trials import blockfl, lying, prepared
 
-from chainward import discovery
 from chainward.methods.aggregation import mean, weighted_mean
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.testing import states, varied
 from chainward.testing.small import completed, run
-from chainward.trials.specification import Specification
 from chainward.world import Memory, Site, Update
 
 FAULTS: dict[str, dict[str, Any]] = {

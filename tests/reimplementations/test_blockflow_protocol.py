@@ -15,9 +15,10 @@ from blockflow_experiment import (
 )
 from papers import module, once, preparing, successive_blocks
 
-from chainward import codec, discovery
+from chainward import codec
 from chainward.methods.aggregation import mean, weighted_mean
 from chainward.methods.contribution import ONE, fixed_contributions, fixed_point
+from chainward.strategy import discovery
 from chainward.testing import states, varied
 from chainward.world import Memory, Site, Update
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from papers import once
 
-from chainward import codec, discovery, tasks
+from chainward import codec, tasks
 from chainward.methods import expectation_propagation as explorer
 from chainward.methods.expectation_propagation import Gaussian
+from chainward.strategy import discovery
 from chainward.testing import prepared as small_trial
 from chainward.testing import states
-from chainward.trials import trial
 from chainward.trials.checkpoint import Checkpoint
+from chainward.trials.run import run_trial
 from chainward.world import Faults, HospitalAbsent, Kind, World
 
 KEY = "explorer_chain"
@@ -34,7 +35,7 @@ ORACLE = {
 def prepared(params=None, faults=None, change=None, key=KEY, task="synthetic", **settings):
     """A trial; `change` may put other patients in place of a hospital's training patients."""
     settings = {**SMALL, **settings} if task == "synthetic" else settings
-    patients = tasks.load(task, **settings).cohort(0)
+    patients = tasks.load(task, **settings).dataset(0)
     if change:
         sites = tuple(replace(site, train=change(patients, number)) for number, site in enumerate(patients.hospitals))
         patients = replace(patients, hospitals=sites)
@@ -60,7 +61,7 @@ def story(ready):
 
 
 def names(ready):
-    return [site.name for site in ready.cohort.hospitals]
+    return [site.name for site in ready.dataset.hospitals]
 
 
 def route_of(ready):
@@ -72,7 +73,7 @@ def site_auc(ready, model, rows, exponent=0.5):
 
 
 def mean_test_auc(ready, model, exponent=0.5):
-    return np.mean([site_auc(ready, model, site.test, exponent) for site in ready.cohort.hospitals])
+    return np.mean([site_auc(ready, model, site.test, exponent) for site in ready.dataset.hospitals])
 
 
 def rounded(posterior, decimals=6):
@@ -93,7 +94,7 @@ def test_the_authors_figures_come_out(task):
     _, one, two = states(ready)
     models = [ready.world.fetch(cid) for cid in ready.world.store.snapshot()]
     assert len(models) == 3
-    for site, model, (train, test) in zip(ready.cohort.hospitals, models[:2], (first, second), strict=True):
+    for site, model, (train, test) in zip(ready.dataset.hospitals, models[:2], (first, second), strict=True):
         assert site_auc(ready, model, site.train) == pytest.approx(train, abs=5e-7)
         assert site_auc(ready, model, site.test) == pytest.approx(test, abs=5e-7)
     told = [(post["iteration"], post["flag"], post["errorE6"]) for post in posts(ready, UPDATE, EVALUATE)]
@@ -129,7 +130,7 @@ def test_central_explorer_has_the_same_auc(task):
 
 def test_the_record_of_a_trial():
     ready = prepared()
-    result = trial.run(ready, Checkpoint())
+    result = run_trial(ready, Checkpoint())
     transfers = len(posts(ready, TRANSFER))
     assert result["facts"] == {
         "sees_individual_updates": "everyone",
@@ -160,7 +161,7 @@ def test_a_saved_state_goes_on():
 def test_the_model_travels_as_the_paper_says(hospitals, patients, iterations):
     """Steps 2 to 7 again with floating-point errors and without a chain; one ends by itself, one at Omega = 10."""
     ready = prepared(hospitals=hospitals, patients=patients)
-    sites = {site.name: site.train for site in ready.cohort.hospitals}
+    sites = {site.name: site.train for site in ready.dataset.hospitals}
     start = explorer.prior(10)
     first = {name: rounded(explorer.fit(rows.features, rows.labels, start).posterior) for name, rows in sites.items()}
     own = {name: 1 - site_auc(ready, first[name], rows) for name, rows in sites.items()}
@@ -188,9 +189,9 @@ def test_the_model_travels_as_the_paper_says(hospitals, patients, iterations):
 def test_one_site_is_plain_expectation_propagation():
     ready = prepared(hospitals=1)
     found = states(ready)
-    rows = ready.cohort.hospitals[0].train
+    rows = ready.dataset.hospitals[0].train
     alone = rounded(explorer.fit(rows.features, rows.labels, explorer.prior(10)).posterior)
-    name = ready.cohort.hospitals[0].name
+    name = ready.dataset.hospitals[0].name
     assert story(ready) == [(1, TRANSFER, name), (1, UPDATE, name), (1, CONSENSUS, name)]
     assert found[-1].model["mean"].tolist() == alone["mean"].tolist()
     assert found[-1].model["covariance"].tolist() == alone["covariance"].tolist()
@@ -201,7 +202,7 @@ def test_omega_zero_leaves_every_site_its_own_model():
     (state,) = states(ready)
     models = ready.strategy.model(state)
     assert posts(ready, TRANSFER) == []
-    for site in ready.cohort.hospitals:
+    for site in ready.dataset.hospitals:
         fitted = explorer.fit(site.train.features, site.train.labels, explorer.prior(10)).posterior
         own = rounded(fitted if site.name != B else explorer.prior(10))
         assert models[site.name]["mean"].tolist() == own["mean"].tolist()
@@ -223,7 +224,7 @@ def test_omega_limits_the_iterations():
 
 
 def test_equal_patients_stop_at_the_first_iteration():
-    ready = prepared(change=lambda cohort, _: cohort.hospitals[0].train)
+    ready = prepared(change=lambda dataset, _: dataset.hospitals[0].train)
     assert len(states(ready)) - 1 == 1
     assert len({post["errorE6"] for post in posts(ready, UPDATE, EVALUATE)}) == 1
     assert posts(ready, TRANSFER)[0]["to"] == A
@@ -232,7 +233,7 @@ def test_equal_patients_stop_at_the_first_iteration():
 def test_a_prior_without_variance_says_one_half():
     ready = prepared({"prior_variance": 0.0})
     found = states(ready)
-    rows = ready.cohort.hospitals[0].test
+    rows = ready.dataset.hospitals[0].test
     assert ready.strategy.predict(found[-1].model, rows.features, ready.network).tolist() == [0.5] * len(rows)
     assert {post["errorE6"] for post in posts(ready, INITIALIZE, UPDATE, EVALUATE)} == {500_000}
     assert len(found) - 1 == 1
@@ -241,7 +242,7 @@ def test_a_prior_without_variance_says_one_half():
 def test_the_prediction_s_exponent_is_a_setting():
     published, textbook = prepared(), prepared({"exponent": -0.5})
     model = states(published)[-1].model
-    rows = published.cohort.hospitals[0].test
+    rows = published.dataset.hospitals[0].test
     sure = published.strategy.predict(model, rows.features, published.network)
     unsure = textbook.strategy.predict(model, rows.features, textbook.network)
     assert np.all(np.abs(sure - 0.5) > np.abs(unsure - 0.5))
@@ -293,7 +294,7 @@ def test_a_site_missing_at_the_start_takes_the_consensus_up_when_it_is_back():
     assert B not in [who for _, _, who in messages[: agreed + 1]]
     assert messages[agreed + 1 : agreed + 3] == [(1, TRANSFER, B), (1, UPDATE, B)]
     before, after = found[messages[agreed][0]], found[messages[agreed][0] + 1]
-    rows = ready.cohort.hospitals[1].train
+    rows = ready.dataset.hospitals[1].train
     learned = rounded(explorer.fit(rows.features, rows.labels, Gaussian(**before.model)).posterior)
     assert after.model["mean"].tolist() == learned["mean"].tolist()
     assert messages[-1][1] == CONSENSUS
@@ -304,8 +305,8 @@ def test_a_site_that_is_back_keeps_a_consensus_good_enough_for_it():
     faults = {"absent": {B: [0]}}
     consensus = states(prepared({"max_iterations": 2}, faults=faults | {"absent": {B: []}}))[-1].model
 
-    def easy(cohort, number):
-        rows = cohort.hospitals[number].train
+    def easy(dataset, number):
+        rows = dataset.hospitals[number].train
         if number != 1:
             return rows
         likely = explorer.predict(Gaussian(**consensus), rows.features) > 0.5
@@ -318,8 +319,8 @@ def test_a_site_that_is_back_keeps_a_consensus_good_enough_for_it():
 
 
 def test_a_site_with_one_outcome_stays_outside():
-    def one_outcome(cohort, number):
-        rows = cohort.hospitals[number].train
+    def one_outcome(dataset, number):
+        rows = dataset.hospitals[number].train
         return replace(rows, labels=np.ones_like(rows.labels)) if number == 0 else rows
 
     ready = prepared(change=one_outcome)
@@ -380,7 +381,7 @@ def test_central_explorer_without_records_is_refused_by_name():
 
 
 def test_claims_name_their_judges():
-    from chainward.trials.judges import JUDGES, STATISTICS
+    from chainward.judges import JUDGES, STATISTICS
 
     claims = discovery.claims(KEY)
     assert [claim["quoted"] for claim in claims] == ["0.963955", "0.935185", "2", "2", ""]

@@ -15,13 +15,14 @@ from fedcoin_market import (
 )
 from papers import NOBODY, let_pass, module, once, preparing
 
-from chainward import discovery, tasks
+from chainward import tasks
 from chainward.ledgers.evm import ENDOWMENT_WEI
 from chainward.methods.aggregation import mean
 from chainward.methods.shapley import exact
+from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.testing import states, varied
-from chainward.trials import trial
-from chainward.trials.specification import Specification
+from chainward.trials.prepare import Trial, prepare
 from chainward.world import FIT, Kind, Memory, Query, Site, Update
 
 prepared = preparing("fedcoin", hospitals=4, rounds=2, patients=60)
@@ -32,7 +33,7 @@ def fedcoin(**params: Any) -> Any:
     return discovery.build("fedcoin", params)
 
 
-def outcomes(ready: trial.Trial) -> Any:
+def outcomes(ready: Trial) -> Any:
     return ready.strategy.outcomes(states(ready)[-1])
 
 
@@ -122,7 +123,7 @@ def test_what_an_idle_hospital_of_four_earns_in_a_first_round(baseline: str, lea
     """The free rider of `heart` gets a fifth under the published rule, and nothing from the global model on."""
     attack = {"kind": "free_rider", "share": 0.25}
     specification = Specification("fedcoin", "heart", 0, 1, {"baseline": baseline}, attack=attack)
-    ready = trial.prepare(specification, tasks.load("heart").cohort(0))
+    ready = prepare(specification, tasks.load("heart").dataset(0))
     (idle,) = ready.world.engine.sites.attackers  # type: ignore[attr-defined]
     assert least <= outcomes(ready)["paid"][idle] <= most
 
@@ -159,7 +160,7 @@ def test_sampled_values_pay_like_exact_ones() -> None:
     shares = []
     for permutations in (2000, 5040):
         specification = Specification("fedcoin", "synthetic", 0, 3, {"permutations": permutations}, params)
-        shares.append(outcomes(trial.prepare(specification, tasks.load("synthetic", **params).cohort(0)))["paid"])
+        shares.append(outcomes(prepare(specification, tasks.load("synthetic", **params).dataset(0)))["paid"])
     sample, whole = (np.array(list(each.values())) for each in shares)
     assert sample.tolist() != whole.tolist()
     assert np.corrcoef(sample, whole)[0, 1] > 0.9
@@ -318,7 +319,7 @@ def test_vectors_stay_hidden_until_everybody_has_committed() -> None:
 
 def test_everybody_can_read_models_and_solvers_hold_the_validation_patients() -> None:
     ready = prepared(rounds=1)
-    validation = sum(len(hospital.validation) for hospital in ready.cohort.hospitals)
+    validation = sum(len(hospital.validation) for hospital in ready.dataset.hospitals)
     ready.strategy.open(ready.world)
     assert ready.world.meter.raw_records == validation > 0
     ready = prepared(rounds=1)

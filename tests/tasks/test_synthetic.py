@@ -16,18 +16,18 @@ def everyone(hospital):
     ]
 
 
-def pooled(cohort, part):
+def pooled(dataset, part):
     return [
-        np.concatenate([getattr(getattr(one, part), of) for one in cohort.hospitals]) for of in ("features", "labels")
+        np.concatenate([getattr(getattr(one, part), of) for one in dataset.hospitals]) for of in ("features", "labels")
     ]
 
 
 def spread_of_prevalence(task):
-    return np.std([everyone(hospital)[1].mean() for hospital in task.cohort(0).hospitals])
+    return np.std([everyone(hospital)[1].mean() for hospital in task.dataset(0).hospitals])
 
 
 def spread_of_means(task):
-    return np.std([everyone(hospital)[0].mean(axis=0) for hospital in task.cohort(0).hospitals], axis=0).mean()
+    return np.std([everyone(hospital)[0].mean(axis=0) for hospital in task.dataset(0).hospitals], axis=0).mean()
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,24 +86,24 @@ def test_a_pooled_model_comes_near_the_best_and_not_above():
     task = Synthetic(label_skew=0.5, covariate_skew=0.5)
     found = []
     for seed in range(5):
-        cohort = task.cohort(seed)
-        model = LogisticRegression().fit(*pooled(cohort, "train"))
-        features, labels = pooled(cohort, "test")
+        dataset = task.dataset(seed)
+        model = LogisticRegression().fit(*pooled(dataset, "train"))
+        features, labels = pooled(dataset, "test")
         found.append(auroc(labels, model.predict_proba(features)[:, 1]))
     assert np.mean(found) == pytest.approx(task.best_auroc(), abs=0.015)
 
 
 def test_the_trial_seed_only_chooses_who_is_tested():
     task = Synthetic(hospitals=3, patients=40)
-    first, again, other = task.cohort(0), task.cohort(0), task.cohort(1)
+    first, again, other = task.dataset(0), task.dataset(0), task.dataset(1)
     assert first.digest == again.digest != other.digest
     labels = [
         dict(zip(np.concatenate([p.patients for p in (h.train, h.validation, h.test)]), everyone(h)[1], strict=True))
-        for cohort in (first, other)
-        for h in cohort.hospitals
+        for dataset in (first, other)
+        for h in dataset.hospitals
     ]
     assert labels[:3] == labels[3:]
-    assert Synthetic(hospitals=3, patients=40, population=1).cohort(0).digest != first.digest
+    assert Synthetic(hospitals=3, patients=40, population=1).dataset(0).digest != first.digest
 
 
 def test_a_hospital_stays_the_same_when_others_join():
@@ -115,10 +115,10 @@ def test_a_hospital_stays_the_same_when_others_join():
 
 def test_the_note_tells_the_best():
     task = Synthetic(hospitals=2)
-    assert f"{task.best_auroc():.4f}" in task.cohort(0).notes[0]
+    assert f"{task.best_auroc():.4f}" in task.dataset(0).notes[0]
     assert 0.8 < task.best_auroc() < 0.9
 
 
 def test_one_patient_a_hospital_is_still_a_cohort():
-    cohort = Synthetic(hospitals=12, patients=1).cohort(0)
-    assert sum(len(everyone(hospital)[1]) for hospital in cohort.hospitals) == 12
+    dataset = Synthetic(hospitals=12, patients=1).dataset(0)
+    assert sum(len(everyone(hospital)[1]) for hospital in dataset.hospitals) == 12

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chainward.judges import STATISTICS
+from chainward.plans.specification import Specification
 from chainward.testing.small import recorded, run_small
-from chainward.trials.judges import STATISTICS
-from chainward.trials.specification import Specification
 
 
 def flip(strength: float) -> dict[str, object]:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from chainward.errors import ChainwardError
+from chainward.plans.plan import Plan
 from chainward.testing import without_times
 from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
-from chainward.trials.plan import Plan
+from chainward.trials.sweep import sweep_of
 
 PLAN = Plan.model_validate(
     {
@@ -25,7 +26,7 @@ PLAN = Plan.model_validate(
 
 def records(out: Path, workers: int | Cluster) -> dict[str, dict]:
     found: dict[str, dict] = {}
-    jobs = runner.sweep(PLAN, out).jobs
+    jobs = sweep_of(PLAN, out).jobs
     runner.run(jobs, out, workers, "cpu", lambda job, record: found.update({job.identifier: without_times(record)}))
     return found
 
@@ -37,7 +38,7 @@ def test_a_sweep_on_ray_gives_the_same_records(tmp_path: Path) -> None:
     here = records(tmp_path / "here", 1)
     assert len(here) == 4
     assert records(tmp_path / "there", Cluster()) == here
-    assert not runner.sweep(PLAN, tmp_path / "there").jobs  # the driver wrote them
+    assert not sweep_of(PLAN, tmp_path / "there").jobs  # the driver wrote them
 
 
 @pytest.mark.slow

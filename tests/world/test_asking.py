@@ -29,7 +29,7 @@ def test_an_answer_takes_its_compute_its_bytes_and_its_trip() -> None:
 
 
 def test_store_traffic_of_a_party_is_on_its_clock() -> None:
-    published = (Published(Kind.REFERENCE, None, 20),)
+    published = (Published(Kind.CONTROL, None, 20),)
     one = world(lambda *_: Answer(None, cost(fetched=10, published=published, trips=2)))
     one.ask("A", ASK)
     assert parts(one) == {"network": BARE + 2 + 10 + 20}

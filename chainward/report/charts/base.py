@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from chainward.report.charts.svg import INK, render
-from chainward.report.groups import Row
+from chainward.report.tables.groups import Row
 
 
 @dataclass(frozen=True)

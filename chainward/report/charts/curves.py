@@ -9,7 +9,7 @@ import altair as alt
 
 from chainward.report.charts.base import Chart, data, drawn, pick
 from chainward.report.charts.svg import ACCENT, INK, SOFT
-from chainward.report.groups import Row
+from chainward.report.tables.groups import Row
 
 COLUMNS, WIDTH, HEIGHT = 6, 140, 76
 

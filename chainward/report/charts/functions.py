@@ -8,7 +8,7 @@ import altair as alt
 
 from chainward.report.charts.base import Chart, data, drawn, gas_axis, ordered, pick
 from chainward.report.charts.svg import ACCENT, SOFT
-from chainward.report.groups import Row
+from chainward.report.tables.groups import Row
 
 WIDTH = 560
 

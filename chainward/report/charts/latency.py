@@ -8,7 +8,7 @@ import altair as alt
 
 from chainward.report.charts.base import Chart, data, drawn, ordered
 from chainward.report.charts.svg import PARTS as COLOURS
-from chainward.report.groups import Row
+from chainward.report.tables.groups import Row
 from chainward.world.clock import PARTS
 
 WIDTH = 720

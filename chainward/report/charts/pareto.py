@@ -11,7 +11,7 @@ import altair as alt
 from chainward.report.charts.base import Chart, data, drawn, gas_axis, pick
 from chainward.report.charts.labels import Box, place
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
-from chainward.report.groups import Row
+from chainward.report.tables.groups import Row
 
 WIDTH, HEIGHT, ZERO_WIDTH = 720, 340, 118
 Domain = tuple[float, float]

@@ -1,0 +1,1 @@
+"""Our strategies on Flower: wire, hospital, simulation, deployment."""

@@ -1,0 +1,44 @@
+"""`--engine flower-deployment`: a SuperLink and one SuperNode a hospital, as real processes on this machine.
+
+TLS with certificates made for the trial and SuperNode authentication are on unless `insecure` is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from chainward.engines.flower.deployment.federation import Federation
+from chainward.engines.flower.engine import FlowerEngine
+from chainward.engines.flower.exchange import RemoteExchange
+from chainward.engines.flower.hospital import places
+from chainward.engines.flower.store import DirectoryStore
+from chainward.engines.local.sites import Sites
+from chainward.strategy import Strategy
+
+TIMEOUT_S = 120.0
+
+
+class DeploymentEngine(FlowerEngine):
+    """An engine over processes of its own; `federation` can end and start hospitals."""
+
+    federation: Federation
+
+
+def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> DeploymentEngine:
+    """Start a deployment and return the engine that asks its SuperNodes."""
+    with ExitStack() as ending:
+        root = Path(ending.enter_context(TemporaryDirectory(prefix="chainward-", ignore_cleanup_errors=True)))
+        found = places(root, sites.true_rows)
+        sites.store = DirectoryStore(root / "store")
+        federation = Federation(root, found, bool(options.get("insecure")), float(options.get("timeout_s", TIMEOUT_S)))
+        ending.callback(federation.processes.close)
+        federation.open()
+        connection = federation.relay()
+        ending.callback(connection.close)
+        engine = DeploymentEngine(sites, strategy, RemoteExchange(connection), found, ending.pop_all().close)
+        engine.federation = federation
+        return engine

@@ -1,0 +1,103 @@
+"""What engines that hold all hospitals in one process share; they differ in how they train."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainward.engines.local.batches import Indices, schedule, seen
+from chainward.engines.local.sites import Sites
+from chainward.world import Answer, Cost, Held, Proximal, Query, Update
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One party's training: from which weights [P], on which rows [S, B] of its patients in each step.
+
+    `mu` is the proximal term that holds it to those weights.
+    """
+
+    party: str
+    weights: npt.NDArray[np.float32]
+    schedule: Indices
+    mu: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What training gave one party: weights [P], mean loss over the steps, measured seconds."""
+
+    weights: npt.NDArray[np.float32]
+    loss: float
+    seconds: float
+
+
+class InProcessEngine(ABC):
+    """Runs local functions one party after another; `fit` trains the asked parties, at most `together` at a time."""
+
+    apportioned = False
+    together = 1
+
+    def __init__(self, sites: Sites) -> None:
+        self.sites = sites
+
+    @abstractmethod
+    def fit(self, jobs: list[Job]) -> list[Fitted]:
+        """Train every job's network on its own patients."""
+
+    def enrol(self, party: str, source: str | None) -> int:
+        """Add a party that is not a hospital; see `Sites.enrol`."""
+        return self.sites.enrol(party, source)
+
+    def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
+        """Run `query` at every party in `requests`."""
+        if query.local is not None or not requests:
+            return {party: self.sites.run(party, query.steps, payload, label) for party, payload in requests.items()}
+        answers: dict[str, Answer] = {}
+        for parties in np.array_split(list(requests), -(-len(requests) // self.together)):
+            jobs = [self._job(str(party), requests[party], f"{label}/{query.name}") for party in parties]
+            for job, fitted in zip(jobs, self.fit(jobs), strict=True):
+                answers[job.party] = self._answer(query.tail, job, fitted, label)
+        return answers
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return who was enrolled, and every party's memory."""
+        return {"enrolled": dict(self.sites.enrolled), "memories": dict(self.sites.memories)}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Put back what `snapshot` returned."""
+        for party, source in snapshot["enrolled"].items():
+            self.sites.enrol(party, source)
+        self.sites.memories.update(snapshot["memories"])
+
+    def held(self, party: str, name: str) -> npt.NDArray[np.float32]:
+        """Return the weights [P] a party holds; see `Sites.held`."""
+        weights: npt.NDArray[np.float32] = self.sites.held(party, name)
+        return weights
+
+    def close(self) -> None:
+        """End nothing: everything is in this process."""
+        return
+
+    def _job(self, party: str, payload: Any, label: str) -> Job:
+        training = self.sites.training
+        start, mu = (payload.weights, payload.mu) if isinstance(payload, Proximal) else (payload, 0.0)
+        weights = self.held(party, start.name) if isinstance(start, Held) else start
+        patients = len(self.sites.training_rows[party])
+        rows = schedule(self.sites.rng(party, label), patients, training.local_steps, training.batch_size)
+        return Job(party, np.asarray(weights, dtype=np.float32), rows, mu)
+
+    def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer:
+        trained = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)
+        update = self.sites.given(job.party, job.weights, trained, label)
+        training = self.sites.training
+        rows = seen(update.samples, training.local_steps, training.batch_size)
+        flops = 6.0 * self.sites.network.parameters * rows
+        if tail is None:
+            return Answer(update, Cost(flops, 0, (), 0, fitted.seconds))
+        return self.sites.run(job.party, tail.steps, update, label, flops, fitted.seconds)

@@ -1,0 +1,134 @@
+"""The parties of one trial, held in process: records, keys, memories, and running their local functions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from chainward.engines.local.attacks import Attack
+from chainward.engines.local.networks import TaskNetwork
+from chainward.methods.encryption import KeyPair, key_pair
+from chainward.methods.randomness import stream
+from chainward.tasks.base import FederatedDataset, Patients, Training
+from chainward.world import Answer, Memory, Query, Site, Store, Update
+from chainward.world.site import Trainer
+
+
+class Sites:
+    """Every party's inside. Memories are what its local functions returned last; strategies never see them.
+
+    Under an `attack` some hospitals use spoiled patients or give out spoiled updates.
+    """
+
+    def __init__(
+        self,
+        dataset: FederatedDataset,
+        training: Training,
+        network: TaskNetwork,
+        seed: int,
+        store: Store,
+        trainer: Trainer,
+        attack: Attack | None = None,
+    ) -> None:
+        self.training, self.network, self.attack = training, network, attack
+        names = [hospital.name for hospital in dataset.hospitals]
+        self.attackers = attack.attackers(names, seed) if attack else ()
+        self.true_rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
+        self.training_rows = {name: self._used(name, patients, seed) for name, patients in self.true_rows.items()}
+        self.memories: dict[str, Memory] = {}
+        self.enrolled: dict[str, str | None] = {}
+        self._hospitals = tuple(self.training_rows)
+        self._rows: dict[str, Patients] = dict(self.training_rows)
+        self._validation = tuple(hospital.validation for hospital in dataset.hospitals)
+        self.seed, self.store, self._trainer = seed, store, trainer
+        self._keys = {name: key_of(name).public for name in self._hospitals}
+
+    def enrol(self, party: str, source: str | None) -> int:
+        """Add a party with no records, or with source "validation" the validation patients of all hospitals.
+
+        Raises:
+            KeyError: there is no such source.
+        """
+        rows = {None: (), "validation": self._validation}[source]
+        self.enrolled[party] = source
+        template = self._validation[0]
+        self._rows[party] = Patients(
+            np.concatenate([template.features[:0], *(part.features for part in rows)]),
+            np.concatenate([template.labels[:0], *(part.labels for part in rows)]),
+            np.concatenate([template.patients[:0], *(part.patients for part in rows)]),
+        )
+        return len(self._rows[party])
+
+    def held(self, party: str, name: str) -> Any:
+        """Return the weights [P] a party holds under `name`, else the task's first weights."""
+        return self.memories.get(party, {}).get(name, self.network.initial(self.seed))
+
+    def rng(self, party: str, label: str) -> np.random.Generator:
+        """Return a party's own random stream for one occasion."""
+        return stream(self.seed, party, label)
+
+    def run(
+        self, party: str, steps: Sequence[Query], payload: Any, label: str, flops: float = 0.0, seconds: float = 0.0
+    ) -> Answer:
+        """Run local functions one after another at a party; `flops` and `seconds` were spent before."""
+        started = time.perf_counter()
+        site = Site(
+            name=party,
+            hospitals=self._hospitals,
+            train=self._rows[party],
+            network=self.network,
+            rng=self.rng(party, f"{label}/{steps[-1].name}"),
+            store=self.store,
+            key=key_of(party),
+            keys=self._keys,
+            trainer=self._trainer,
+            local_steps=self.training.local_steps,
+            batch_size=self.training.batch_size,
+        )
+        site.work(flops)
+        memory: Memory = self.memories.get(party, {})
+        for step in steps:
+            if step.local is None:
+                raise ValueError(f"query {step.name} trains the cohort and must come first")
+            payload, memory = step.local(site, memory, payload)
+        self.memories[party] = memory
+        return Answer(payload, site.cost(seconds + time.perf_counter() - started))
+
+    def given(self, party: str, received: Any, update: Update, label: str) -> Update:
+        """Return what a party gives out as the result of training from the weights [P] it received."""
+        if self.attack is None or party not in self.attackers:
+            return update
+        return self.attack.update(received, update, self.rng(party, f"{label}/attack"))
+
+    def _used(self, party: str, patients: Patients, seed: int) -> Patients:
+        """The training patients as a party uses them."""
+        if self.attack is None or party not in self.attackers:
+            return patients
+        return self.attack.records(patients, stream(seed, party, "attack"))
+
+
+@lru_cache(maxsize=4_096)
+def key_of(party: str) -> KeyPair:
+    """Return the pair of keys that a party has for what is encrypted to it, the same in each trial."""
+    return key_pair(stream("key", party).bytes(32))
+
+
+def device_for(name: str) -> Any:
+    """Return the torch device for "auto", "cpu" or "cuda"."""
+    import torch
+
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def feature_count(dataset: FederatedDataset) -> int:
+    """Return how many features each patient has."""
+    return int(dataset.hospitals[0].train.features.shape[1])
+
+
+def hospital_sizes(dataset: FederatedDataset) -> Mapping[str, int]:
+    """Return each hospital's number of training patients."""
+    return {hospital.name: len(hospital.train) for hospital in dataset.hospitals}

@@ -1,0 +1,88 @@
+"""Claims about what hospitals are credited or paid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import pearsonr, rankdata, spearmanr
+
+from chainward.judges.attacks import outcome
+from chainward.judges.evidence import SEEDS, Evidence, Finding, Record, Unjudgeable, decided, pairs
+
+
+def size_and_score(
+    evidence: Evidence,
+    *,
+    task: str,
+    quantity: str,
+    task_params: Mapping[str, Any],
+    reproduced: float,
+    partly: float,
+    track: str = "common",
+    seeds: int = SEEDS,
+) -> Finding:
+    """Judge "more data scores higher": Pearson correlation, over all trials, of log relative size and percentile."""
+    trials = evidence.need(task, seeds=seeds, task_params=task_params, track=track)
+    sizes = [np.log(values / values.mean()) for values in map(_sizes, trials)]
+    percentiles = [rankdata(values) / len(values) for values in (_of_hospitals(quantity, trial) for trial in trials)]
+    return _correlated(pearsonr, np.concatenate(sizes), np.concatenate(percentiles), reproduced, partly, trials)
+
+
+def size_and_share(
+    evidence: Evidence,
+    *,
+    task: str,
+    quantity: str,
+    task_params: Mapping[str, Any],
+    reproduced: float,
+    partly: float,
+    seeds: int = SEEDS,
+) -> Finding:
+    """Judge "larger data, larger share": Spearman correlation of size and outcome over all trials."""
+    trials = evidence.need(task, seeds=seeds, task_params=task_params)
+    sizes = np.concatenate([_sizes(trial) for trial in trials])
+    shares = np.concatenate([_of_hospitals(quantity, trial) for trial in trials])
+    return _correlated(spearmanr, sizes, shares, reproduced, partly, trials)
+
+
+def pays_alike(
+    evidence: Evidence,
+    *,
+    task: str,
+    quantity: str,
+    exact: Mapping[str, Any],
+    task_params: Mapping[str, Any],
+    reproduced: float,
+    partly: float,
+    seeds: int = SEEDS,
+) -> Finding:
+    """Judge "the sample pays like the exact value": Pearson correlation of outcomes with those of the exact variant."""
+    sampled = evidence.need(task, seeds=seeds, task_params=task_params)
+    reference = evidence.need(task, seeds=seeds, task_params=task_params, params=exact)
+    both = pairs(sampled, reference)
+    if len(both) < seeds:
+        raise Unjudgeable(f"{len(both)} of {seeds} seeds of both ways on the same patients")
+    paid, due = (np.concatenate([_of_hospitals(quantity, pair[side]) for pair in both]) for side in (0, 1))
+    return _correlated(pearsonr, paid, due, reproduced, partly, [record for pair in both for record in pair])
+
+
+def _correlated(
+    correlation: Callable[..., Any], x: Any, y: Any, reproduced: float, partly: float, records: Sequence[Record]
+) -> Finding:
+    """The verdict on a correlation that should be high."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        raise Unjudgeable("all hospitals have the same")
+    value = float(correlation(x, y).statistic)
+    return decided(value >= reproduced, value >= partly, f"correlation {value:.3f} over {len(x)} hospitals", records)
+
+
+def _sizes(trial: Record) -> Any:
+    return np.array([hospital["train"] for hospital in trial["hospitals"]], dtype=np.float64)
+
+
+def _of_hospitals(quantity: str, trial: Record) -> Any:
+    """One outcome in the order of hospitals; who is not named got nothing."""
+    found = outcome(quantity, trial)
+    return np.array([found.get(hospital["name"], 0.0) for hospital in trial["hospitals"]])

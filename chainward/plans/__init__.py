@@ -1,0 +1,1 @@
+"""What to run: a plan's fields and file, and the trials it comes to."""

@@ -1,0 +1,100 @@
+"""Plans: TOML files that say which strategies meet which tasks, and under what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from chainward import tasks
+from chainward.plans.fields import AttackEntry, AttackPlan, Entry, FaultPlan, FlowerPlan, LedgerPlan, SpeedPlan, Strict
+from chainward.plans.specification import Specification
+
+
+class Plan(Strict):
+    """A plan. `seeds` counts from 0; `rounds` overrides the tasks' own; strategies and tasks are names or tables.
+
+    Every strategy meets every task under every attack. `parts` are plans of their own that differ from this one in the
+    fields they give: then only they are run. An `optional` part is left out where a task's data are not at hand.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    title: str = ""
+    tasks: tuple[Entry, ...] = ()
+    strategies: tuple[Entry, ...] = ()
+    attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1)] = (AttackPlan(),)
+    seeds: Annotated[int, Field(ge=1)] = 5
+    rounds: Annotated[int, Field(ge=1)] | None = None
+    track: Literal["common", "published"] = "common"
+    engine: str = "cohort"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    ledger: LedgerPlan = LedgerPlan()
+    faults: FaultPlan = FaultPlan()
+    speeds: SpeedPlan = SpeedPlan()
+    flower: FlowerPlan = FlowerPlan()
+    optional: bool = False
+    parts: tuple[Plan, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, document: Any) -> Any:
+        """Give each part what the plan says and the part does not."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("parts"), list):
+            return document
+        shared = {name: value for name, value in document.items() if name != "parts"}
+        parts = [{**shared, **part} if isinstance(part, Mapping) else part for part in document["parts"]]
+        return {**document, "parts": parts}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for name, named in {} if self.parts else {"tasks": self.tasks, "strategies": self.strategies}.items():
+            if not named:
+                raise ValueError(f"{name}: name at least 1")
+        return self
+
+    @property
+    def leaves(self) -> tuple[Plan, ...]:
+        """The parts, or the plan itself where it has none."""
+        if not self.parts:
+            return (self,)
+        return tuple(leaf for part in self.parts if not part.missing for leaf in part.leaves)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is missing for each optional part that cannot be run here."""
+        return tuple(missing for part in self.parts if (missing := part.missing))
+
+    @property
+    def missing(self) -> str:
+        """What an optional plan's data need; empty where all are at hand."""
+        found = (tasks.load(task.key, **task.params).requires() for task in self.tasks if self.optional)
+        return "; ".join(dict.fromkeys(missing for missing in found if missing))
+
+    def specifications(self) -> Iterator[Specification]:
+        """Yield every trial, seeds of one strategy on one task side by side."""
+        for leaf in self.leaves:
+            yield from leaf._own_specifications()
+
+    def _own_specifications(self) -> Iterator[Specification]:
+        for task, attack in product(self.tasks, self.attacks):
+            rounds = self.rounds or tasks.load(task.key, **task.params).rounds
+            for strategy in self.strategies:
+                for seed in range(self.seeds):
+                    yield Specification(
+                        strategy=strategy.key,
+                        params=strategy.params,
+                        task=task.key,
+                        task_params=task.params,
+                        seed=seed,
+                        rounds=rounds,
+                        track=self.track,
+                        engine=self.engine,
+                        engine_params=self.flower.model_dump(exclude_defaults=True),
+                        ledger=self.ledger.name,
+                        ledger_params=self.ledger.params,
+                        faults=self.faults.model_dump(exclude_defaults=True),
+                        attack=attack.document,
+                        speeds=self.speeds.model_dump(exclude_none=True),
+                    )

@@ -1,0 +1,1 @@
+"""Rows -> files: the page, CSV and JSON."""

@@ -1,0 +1,210 @@
+"""What each column of the page shows, in which unit, and whether it was measured, modelled or quoted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from chainward.report.page.summary import WITHIN
+
+Label = Literal["measured", "modelled", "quoted", ""]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the row's field, its heading, its label, how a cell is written.
+
+    `style` is a name of `formats.STYLES`, or one that the page writes in a way of its own: text, strategy, interval,
+    difference, compute, worst, hospital, record, anchor, digest, status, audience, long. No label means that the
+    column says what was run rather than what came out.
+    """
+
+    key: str
+    title: str
+    label: Label = ""
+    style: str = "text"
+    help: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether cells stand right and sort as numbers."""
+        return self.style in {
+            "integer",
+            "fixed",
+            "significant",
+            "count",
+            "usd",
+            "bytes",
+            "interval",
+            "difference",
+            "worst",
+        }
+
+
+STRATEGY = Column("label", "Strategy", style="strategy", help="Its card, with the citation, is further down.")
+TRIALS = Column("trials", "Trials", style="count", help="Seeds run; failed ones in red.")
+ROUNDS = Column("rounds", "Rounds", style="count", help="Rounds used, mean over trials.")
+AUROC = Column(
+    "auroc_mean",
+    "AUROC [95 %]",
+    "measured",
+    "interval",
+    "Mean over seeds; bootstrap over seeds, then patients in hospital.",
+)
+GAS_TOTAL = Column("gas_total", "Gas, total", "measured", "integer", "Set-up and all rounds, from receipts.")
+SEES = Column(
+    "sees_individual_updates", "Sees updates", "measured", help="The widest audience that opened one hospital's update."
+)
+RAW = Column("raw_records_shared", "Raw records", "measured", "count", "Patients' records that left their hospital.")
+LATENCY = Column(
+    "latency_per_round_s", "Latency a round, s", "modelled", "significant", "Median over rounds, virtual clock."
+)
+LATENCY_TOTAL = Column("latency_total_s", "Latency, total, s", "modelled", "significant", "Set-up and all rounds.")
+USD = Column("usd_l1_calm", "USD, L1 calm", "modelled", "usd", "Total gas at the calm layer-1 price.")
+
+LEADERBOARD = (
+    STRATEGY,
+    TRIALS,
+    ROUNDS,
+    AUROC,
+    Column(
+        "auroc_worst_hospital",
+        "Worst hospital",
+        "measured",
+        "worst",
+        "Lowest AUROC among hospitals where one is estimable.",
+    ),
+    LATENCY,
+    LATENCY_TOTAL,
+    Column("gas_per_round", "Gas a round", "measured", "integer", "Mean over rounds, set-up apart."),
+    GAS_TOTAL,
+    USD,
+    SEES,
+    RAW,
+)
+ACCURACY = (
+    STRATEGY,
+    AUROC,
+    Column(
+        "auroc_minus_best", "Minus the best paper’s", "measured", "difference", "Paired on the same seeds and patients."
+    ),
+    Column("auprc", "AUPRC", "measured", "fixed", "Mean over seeds."),
+    Column("brier", "Brier", "measured", "fixed", "Mean squared error of the probability; lower is better."),
+    Column("ece", "ECE", "measured", "fixed", "Calibration error, 15 equal-mass bins; lower is better."),
+    Column("balanced_accuracy", "Balanced accuracy", "measured", "fixed", "At 0.5."),
+    Column("f1", "F1", "measured", "fixed", "At 0.5."),
+)
+TIME = (
+    STRATEGY,
+    LATENCY,
+    Column("latency_per_round_p95_s", "95th percentile, s", "modelled", "significant"),
+    Column("latency_setup_s", "Set-up, s", "modelled", "significant"),
+    LATENCY_TOTAL,
+    Column("latency_compute_s", "compute", "modelled", "significant"),
+    Column("latency_network_s", "network", "modelled", "significant"),
+    Column("latency_waiting_s", "waiting", "modelled", "significant"),
+    Column("latency_consensus_s", "consensus", "modelled", "significant"),
+    Column("latency_aggregation_s", "aggregation", "modelled", "significant"),
+    Column("compute_measured_s", "Compute here, s", "measured", "compute", "None where other workers ran beside it."),
+)
+FEES = (
+    STRATEGY,
+    Column("gas_deploy", "Gas, set-up", "measured", "integer", "Contract creation and registration."),
+    Column("gas_per_round", "Gas a round", "measured", "integer"),
+    GAS_TOTAL,
+    Column("gas_per_hospital", "Gas a hospital", "measured", "integer", "Total over hospitals."),
+    Column("gas_eip7623_total", "Total, EIP-7623", "modelled", "integer", "Total with the calldata floor price."),
+    USD,
+    Column("usd_l1_busy", "USD, L1 busy", "modelled", "usd"),
+    Column("usd_rollup", "USD, rollup", "modelled", "usd", "Execution and data fee."),
+    Column("usd_private", "USD, private", "modelled", "usd"),
+)
+TRAFFIC = (
+    STRATEGY,
+    replace(SEES, style="audience"),
+    Column("card_sees", "Card says", "quoted", help="What the paper's description promises."),
+    RAW,
+    Column("opened", "Opened, a trial", "measured", "long", "Kind of thing, by whom, how often, how much."),
+    Column("bytes_per_round", "Bytes a round", "measured", "bytes"),
+    Column("bytes_parties_per_round", "between parties", "measured", "bytes"),
+    Column("bytes_chain_per_round", "on chain", "measured", "bytes"),
+    Column("bytes_store_per_round", "in the store", "measured", "bytes"),
+)
+GLANCE = (
+    Column("task", "Task"),
+    Column("best", "Most accurate paper", "measured", "long"),
+    Column("frugal", f"Least gas within {WITHIN} of it", "measured", "long"),
+    Column("fastest", f"Least latency within {WITHIN} of it", "modelled", "long"),
+    Column("discreet", "Most accurate where nobody sees an update", "measured", "long"),
+)
+GAS_FUNCTIONS = (
+    Column("label", "Strategy", style="strategy"),
+    Column("contract", "Contract"),
+    Column("function", "Function"),
+    Column("phase", "Phase"),
+    Column("calls", "Calls a trial", "measured", "count"),
+    Column("min", "Min", "measured", "integer"),
+    Column("median", "Median", "measured", "integer"),
+    Column("max", "Max", "measured", "integer"),
+    Column("total", "Total a trial", "measured", "integer"),
+    Column("total_eip7623", "Total, EIP-7623", "modelled", "integer"),
+    Column("reverted", "Reverted", "measured", "count"),
+)
+CURVES = (
+    Column("label", "Strategy", style="strategy"),
+    Column("round", "Round", style="integer"),
+    Column("trials", "Seeds", style="count"),
+    Column("auroc_mean", "Validation AUROC", "measured", "fixed"),
+    Column("auroc_min", "Least", "measured", "fixed"),
+    Column("auroc_max", "Greatest", "measured", "fixed"),
+)
+OUTCOMES = (
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("setting", "Setting", style="long"),
+    Column("quantity", "Quantity"),
+    Column("party", "Party or part"),
+    Column("value", "Mean over trials", "measured", "significant"),
+)
+NUMBERS = (
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("setting", "Setting", style="long"),
+    Column("kind", "Kind"),
+    Column("name", "Name"),
+    Column("value", "Value"),
+)
+FAILED = (
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("seed", "Seed", style="integer"),
+    Column("id", "Record", style="record"),
+    Column("type", "Error"),
+    Column("message", "Message", style="long"),
+)
+RECORDS = (
+    Column("id", "Record", style="anchor"),
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("setting", "Setting", style="long"),
+    Column("seed", "Seed", style="integer"),
+    Column("status", "Status", style="status"),
+    Column("data_digest", "Data", style="digest"),
+    Column("code_digest", "Code", style="digest"),
+    Column("created", "Created"),
+)
+PROVENANCE = (
+    Column("trials", "Trials", style="count"),
+    Column("commit", "Commit", style="digest"),
+    Column("platform", "Platform", style="long"),
+    Column("device", "Device"),
+    Column("versions", "Versions", style="long"),
+    Column("first", "First"),
+    Column("last", "Last"),
+)
+
+
+def hospital_columns(names: tuple[str, ...]) -> tuple[Column, ...]:
+    """Strategies by hospitals; the key of a hospital's column is its place, since its name comes from outside."""
+    cell = Column("", "", "measured", "hospital")
+    return (STRATEGY, *(replace(cell, key=f"hospital_{i}", title=name) for i, name in enumerate(names)))

@@ -1,0 +1,106 @@
+"""Tables -> one HTML file that needs nothing else: no network, no JavaScript, no fonts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from chainward.report.formats import printable, shown
+from chainward.report.page import columns
+from chainward.report.page.attacks import attack_tables
+from chainward.report.page.settings import Setting, Table, settings
+from chainward.report.page.summary import glance, totals
+from chainward.report.tables.all import Tables
+from chainward.report.tables.assumptions import Assumptions
+from chainward.report.tables.groups import Row
+from chainward.world.clock import Speeds
+
+
+def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None) -> str:
+    """The report as HTML; equal arguments give an equal page."""
+    views = settings(tables)
+    script, style = _asset("report.js"), _asset("report.css")
+    context = {
+        "settings": views,
+        "tasks": list(dict.fromkeys(view.task for view in views)),
+        "totals": totals(tables["leaderboard"], tables["claims"]),
+        "glance": Table("At a glance", columns.GLANCE, tuple(glance(_main(views)))),
+        "tables": tables,
+        "attacks": attack_tables(tables["attacks"]),
+        "lists": _lists(tables),
+        "cards": tables["cards"],
+        "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
+        "assumptions": assumed(assumptions or Assumptions()),
+        "speeds": assumed(Speeds()),
+        "manifest": _facts(manifest or {}),
+        "script": Markup(script),  # ours, from the package
+        "style": Markup(style),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+    return printable(_environment().get_template("page.html.j2").render(context)) + "\n"
+
+
+def assumed(values: Any) -> list[tuple[str, str]]:
+    """Names and values of a dataclass of assumptions."""
+    return [(field.name.replace("_", " "), f"{getattr(values, field.name):,.12g}") for field in fields(values)]
+
+
+def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
+    """Where an interval and its mean stand on a line 100 wide."""
+    low, high = limits
+    span = (high - low) or 1.0
+    names = ("auroc_low", "auroc_mean", "auroc_high")
+    return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Charts are the only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
+    environment.filters |= {"shown": shown, "svg": lambda chart: Markup(chart.svg)}
+    environment.globals["interval_picture"] = interval_picture
+    return environment
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath("static", name).read_text(encoding="utf-8").strip()
+
+
+def _main(views: tuple[Setting, ...]) -> list[tuple[Row, ...]]:
+    return [view.leaderboard.rows for view in views if view.main]
+
+
+def _lists(tables: Tables) -> dict[str, Table]:
+    shapes = {
+        "numbers": ("Hyper-parameters asked for, counts used", columns.NUMBERS),
+        "outcomes": ("What each protocol decided about each party", columns.OUTCOMES),
+        "failed": ("Failed trials", columns.FAILED),
+        "records": ("Every trial", columns.RECORDS),
+        "provenance": ("Where the trials ran", columns.PROVENANCE),
+    }
+    return {name: Table(caption, shape, tuple(tables[name])) for name, (caption, shape) in shapes.items()}
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A manifest's facts in words; its long list of records is the index of trials already."""
+    facts: list[tuple[str, str]] = []
+    for name, value in sorted(manifest.items()):
+        if isinstance(value, Mapping):
+            facts += [(f"{name}: {inner}", words) for inner, words in _facts(value)] if name != "records" else []
+        else:
+            facts.append((name.replace("_", " "), str(value)))
+    return facts

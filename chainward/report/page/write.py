@@ -1,0 +1,87 @@
+"""Records -> a folder with the report: the page, every table as CSV, everything as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chainward.report.page.html import page
+from chainward.report.tables.all import Tables, all_tables
+from chainward.report.tables.assumptions import Assumptions
+from chainward.report.tables.details import Verdict
+from chainward.report.tables.groups import Record, Row
+
+SCHEMA = 1
+
+
+def write_report(
+    records: Sequence[Record],
+    verdicts: Iterable[Verdict],
+    folder: Path,
+    manifest: Mapping[str, Any] | None = None,
+    assumptions: Assumptions | None = None,
+) -> tuple[Path, ...]:
+    """Write the report of records into `folder`; see `write_tables`."""
+    return write_tables(all_tables(records, verdicts, assumptions), folder, manifest, assumptions)
+
+
+def write_tables(
+    tables: Tables, folder: Path, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None
+) -> tuple[Path, ...]:
+    """Write index.html, report.json, leaderboard.json and one CSV a table into `folder`; return their paths.
+
+    Equal arguments give equal bytes. The folder is made where it is missing; other files in it are left alone.
+    """
+    prices = assumptions or Assumptions()
+    everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": manifest, "tables": tables}
+    texts = {
+        "index.html": page(tables, manifest, prices),
+        "report.json": as_json(everything),
+        "leaderboard.json": as_json(tables["leaderboard"]),
+        **{f"{name}.csv": as_csv(rows) for name, rows in tables.items()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name in sorted(texts):
+        path = folder / name
+        path.write_bytes(texts[name].encode("utf-8", "replace"))
+        paths.append(path)
+    return tuple(paths)
+
+
+def as_json(value: Any) -> str:
+    """Strict JSON in ASCII, so that any text from outside survives; what is not a finite number is null."""
+    return json.dumps(_finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """One line a row under the union of the rows' names; nested values as JSON, null as an empty cell."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        # A spreadsheet would run text from outside that starts like a formula.
+        return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return json.dumps(_finite(value), sort_keys=True, ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

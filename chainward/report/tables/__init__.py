@@ -1,0 +1,1 @@
+"""Records -> rows: every figure of the report, still without any layout."""

@@ -1,0 +1,1 @@
+"""What came out: records, where they are kept, and statistics with patients as units."""

@@ -1,0 +1,91 @@
+"""What a local function can do at its party, and what that costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small_dataset import SIZES, dataset, engine, training
+
+from chainward import codec
+from chainward.engines.local.in_process import InProcessEngine
+from chainward.errors import ChainwardError
+from chainward.world import PUBLISH, Answer, Kind, Published, Query
+
+VALUE = (1.5, b"content")
+
+
+@pytest.fixture
+def parties() -> InProcessEngine:
+    return engine(training(), dataset())
+
+
+def at(parties: InProcessEngine, party: str, function: Any, payload: Any = None) -> Answer:
+    query = Query("work", Kind.STATISTICS, lambda site, memory, payload: (function(site, payload), memory))
+    return parties.run(query, {party: payload}, "1/work/1")[party]
+
+
+def published(parties: InProcessEngine, readers: tuple[str, ...] | None) -> Answer:
+    return at(parties, "odd", lambda site, _: site.publish(VALUE, Kind.UPDATE, readers))
+
+
+def test_what_is_published_in_the_clear_is_read_by_anyone(parties: InProcessEngine) -> None:
+    answer = published(parties, None)
+    size = codec.size(VALUE)
+    assert answer.cost.published == (Published(Kind.UPDATE, None, size),)
+    assert answer.cost.trips == 1
+    read = at(parties, "large", lambda site, cid: site.fetch(cid), answer.value)
+    assert read.value == VALUE
+    assert (read.cost.fetched, read.cost.trips, read.cost.published) == (size, 1, ())
+
+
+def test_what_is_published_for_readers_is_read_by_them_only(parties: InProcessEngine) -> None:
+    answer = published(parties, ("large", "small"))
+    (item,) = answer.cost.published
+    assert item.readers == ("large", "small")
+    assert item.size > codec.size(VALUE)
+    for reader in item.readers:
+        assert at(parties, reader, lambda site, cid: site.fetch(cid, "odd"), answer.value).value == VALUE
+    with pytest.raises(PermissionError, match="single is not among the readers"):
+        at(parties, "single", lambda site, cid: site.fetch(cid, "odd"), answer.value)
+    sealed = at(parties, "single", lambda site, cid: site.fetch(cid), answer.value).value
+    assert VALUE[1] not in codec.encode(sealed)
+
+
+def test_publishing_is_by_content(parties: InProcessEngine) -> None:
+    one, other = published(parties, None).value, published(parties, None).value
+    assert one == other
+    assert one.startswith("bafkrei")  # CIDv1, raw, sha2-256, base32
+    with pytest.raises(ChainwardError, match="nothing is stored under bafynothing"):
+        at(parties, "large", lambda site, _: site.fetch("bafynothing"))
+
+
+def test_publish_as_a_step_passes_on_what_came_before(parties: InProcessEngine) -> None:
+    ask = Query("value", Kind.SCORES, lambda site, memory, _: (VALUE, memory)).then(PUBLISH)
+    assert ask.replies is Kind.CONTROL
+    cid = parties.run(ask, {"odd": None}, "1/value/1")["odd"].value
+    assert at(parties, "large", lambda site, _: site.fetch(cid)).value == VALUE
+
+
+def test_a_party_sees_its_own_records_and_the_names_of_all(parties: InProcessEngine) -> None:
+    seen = at(parties, "small", lambda site, _: (site.name, site.hospitals, len(site.train))).value
+    assert seen == ("small", tuple(SIZES), 5)
+
+
+def test_memory_is_what_the_last_step_returned(parties: InProcessEngine) -> None:
+    def count(_: Any, memory: Any, __: Any) -> tuple[int, Any]:
+        return memory.get("times", 0), {"times": memory.get("times", 0) + 1}
+
+    query = Query("count", Kind.STATISTICS, count)
+    answers = [parties.run(query, {"odd": None}, f"{number}/count/1")["odd"].value for number in range(3)]
+    assert answers == [0, 1, 2]
+    assert parties.run(query, {"large": None}, "4/count/1")["large"].value == 0
+    assert parties.run(query.then(query), {"large": None}, "5/count/1")["large"].value == 2
+
+
+def test_keys_are_the_parties_own(parties: InProcessEngine) -> None:
+    keys = {name: at(parties, name, lambda site, _: site.key.public).value for name in SIZES}
+    assert len(set(keys.values())) == len(SIZES)
+    assert at(parties, "odd", lambda site, _: dict(site.keys)).value == keys
+    assert all(np.frombuffer(key, dtype=np.uint8)[0] == 4 for key in keys.values())

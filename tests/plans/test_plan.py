@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainward import tasks
+from chainward.errors import ChainwardError
+from chainward.folders import CHECKOUT
+from chainward.plans import file as plans
+from chainward.plans.plan import Plan
+from chainward.trials.runner import sweep
+
+SMALL = """\
+strategies = ["local_only", {key = "fedavg", weighted = false}]
+tasks = [{key = "synthetic", hospitals = 2, patients = 20}]
+seeds = 2
+rounds = 3
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def read(path: Path, **overrides: Any) -> Plan:
+    return plans.read(path, overrides)
+
+
+def test_a_plan_is_named_after_its_file_unless_it_says_otherwise(path: Path) -> None:
+    assert read(path).name == "small"
+    assert read(path, name="other").name == "other"
+
+
+def test_names_and_tables_stand_for_strategies_and_tasks(path: Path) -> None:
+    plan = read(path)
+    assert [(one.key, one.params) for one in plan.strategies] == [("local_only", {}), ("fedavg", {"weighted": False})]
+    assert [(one.key, one.params) for one in plan.tasks] == [("synthetic", {"hospitals": 2, "patients": 20})]
+
+
+def test_specifications_are_every_strategy_on_every_task_seeds_side_by_side(path: Path) -> None:
+    found = [(one.strategy, one.seed, one.rounds) for one in read(path).specifications()]
+    assert found == [("local_only", 0, 3), ("local_only", 1, 3), ("fedavg", 0, 3), ("fedavg", 1, 3)]
+    assert next(read(path).specifications()).task_params == {"hospitals": 2, "patients": 20}
+
+
+def test_without_rounds_a_task_has_its_own(path: Path) -> None:
+    path.write_text(SMALL.replace("rounds = 3\n", ""), encoding="utf-8")
+    assert {one.rounds for one in read(path).specifications()} == {tasks.load("synthetic").rounds}
+
+
+def test_defaults(path: Path) -> None:
+    plan = read(path)
+    assert (plan.track, plan.engine, plan.device) == ("common", "cohort", "auto")
+    assert (plan.ledger.name, plan.ledger.params) == ("evm", {"consensus": "poa"})
+    specification = next(plan.specifications())
+    assert (specification.faults, specification.speeds) == ({}, {})
+
+
+PARTS = """\
+seeds = 2
+rounds = 3
+
+[[parts]]
+strategies = ["fedavg"]
+tasks = [{key = "synthetic", hospitals = 4, patients = 20}]
+attacks = ["none", {kind = "sign_flip", share = 0.3, strength = 4}]
+
+[[parts]]
+strategies = ["local_only"]
+tasks = ["heart"]
+rounds = 1
+"""
+
+
+def test_parts_inherit_and_only_they_run(path: Path) -> None:
+    path.write_text(PARTS, encoding="utf-8")
+    found = [(one.strategy, one.task, one.rounds, one.seed, one.attack) for one in read(path).specifications()]
+    flip = {"kind": "sign_flip", "share": 0.3, "strength": 4.0}
+    assert found == [
+        *(("fedavg", "synthetic", 3, seed, attack) for attack in ({}, flip) for seed in (0, 1)),
+        *(("local_only", "heart", 1, seed, {}) for seed in (0, 1)),
+    ]
+
+
+def test_overrides_reach_what_a_part_says_itself(path: Path) -> None:
+    path.write_text(PARTS, encoding="utf-8")
+    plan = read(path, rounds=2, seeds=1, strategies=["bflc"], attacks=[{"kind": "none"}])
+    assert [(one.strategy, one.task, one.rounds) for one in plan.specifications()] == [
+        ("bflc", "synthetic", 2),
+        ("bflc", "heart", 2),
+    ]
+
+
+def test_an_optional_part_is_left_out_where_its_data_are_missing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    needy = PARTS.replace('tasks = ["heart"]', 'tasks = ["edin"]')
+    path.write_text(needy, encoding="utf-8")
+    with pytest.raises(ChainwardError, match=r"parts\.1: task edin"):
+        read(path)
+    path.write_text(needy + "optional = true\n", encoding="utf-8")
+    plan = read(path)
+    assert {one.task for one in plan.specifications()} == {"synthetic"}
+    assert "chainward data get" in "".join(plan.left_out)
+    assert len(plan.left_out) == 1
+
+
+def test_a_mistake_in_a_part_is_named(path: Path) -> None:
+    path.write_text(PARTS.replace("hospitals = 4", "hospitals = 0"), encoding="utf-8")
+    with pytest.raises(ChainwardError, match=r"small.toml: parts.0: .*hospitals"):
+        read(path)
+
+
+def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
+    path.write_text(SMALL + 'ledger = {consensus = "pow", gas_limit = 9_000_000}\n', encoding="utf-8")
+    plan = read(path, seeds=1, strategies=["fedavg"], ledger={"consensus": "poa"}, speeds={"bits_per_s": "5"})
+    assert [(one.strategy, one.seed) for one in plan.specifications()] == [("fedavg", 0)]
+    assert plan.ledger.params == {"consensus": "poa", "gas_limit": 9_000_000}
+    assert plan.speeds.bits_per_s == 5.0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("seeds = 1.5", "seeds: .*integer"),
+        ("rounds = 0", "rounds: .*greater than or equal to 1"),
+        ("tasks = []", "tasks: .*at least 1"),
+        ("attacks = []", "attacks: .*at least 1"),
+        ('attacks = ["bribe"]', "attacks.0: .*no attack is called 'bribe'; there is label_flip, "),
+        ('attacks = [{kind = "label_flip", strength = 2}]', "attacks.0: .*strength: 2.0 of the labels"),
+        ('attacks = [{kind = "sign_flip", share = 1.5}]', "attacks.0: .*share: 1.5 of the hospitals"),
+        ('attacks = [{kind = "sign_flip", strength = inf}]', "attacks.0.strength: .*finite"),
+        ("parts = [{strategies = []}]", "parts.0: .*strategies: name at least 1"),
+        ("parts = [1]", "parts.0: "),
+        ("colour = 1", "colour: Extra inputs are not permitted"),
+        ("tasks = [{hospitals = 2}]", r"tasks.0.key: Field required"),
+        ("strategies = [1]", r"strategies.0: "),
+        ('tasks = ["syntetic"]', "did you mean 'synthetic'"),
+        ('strategies = ["fedavgg"]', "did you mean 'fedavg'"),
+        ('strategies = [{key = "fedavg", w = 1}]', "strategy fedavg: no parameter 'w'; it has weighted"),
+        ("speeds = {bits_per_s = nan}", r"speeds.bits_per_s: "),
+        ("speeds = {bits_per_s = inf}", r"speeds.bits_per_s: must be a finite number"),
+        ('tasks = [{key = "synthetic", size_skew = inf}]', "size_skew"),
+        ("ledger = {gas_limit = inf}", "ledger.gas_limit: must be a finite number"),
+        ('ledger = {gas_limit = "much"}', "ledger: "),
+        ("ledger = {gas = 1}", "ledger evm: no parameter 'gas'"),
+        ('faults = {absent = {"Bern" = []}}', "synthetic has no hospital 'Bern'; it has hospital 1, hospital 2"),
+        ("seeds =", "not valid TOML"),
+    ],
+)
+def test_a_mistake_names_the_file_the_field_and_the_fix(text: str, told: str, path: Path) -> None:
+    field = text.split(" ", 1)[0]
+    kept = [line for line in SMALL.splitlines() if not line.startswith(field)]
+    path.write_text("\n".join([*kept, text]), encoding="utf-8")
+    with pytest.raises(ChainwardError, match=told) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_plan_does_not_change(path: Path) -> None:
+    plan = read(path)
+    with pytest.raises(ValueError, match="frozen"):
+        plan.seeds = 7  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("found", sorted((CHECKOUT / "benchmarks").glob("*.toml")), ids=lambda path: path.name)
+def test_every_committed_plan_can_be_read(found: Path, monkeypatch) -> None:
+    """With all data present, that is; no plan may name what does not exist."""
+    for key in tasks.names():
+        monkeypatch.setattr(type(tasks.load(key)), "requires", lambda self: None)
+    assert list(read(found).specifications())
+
+
+def test_a_trial_named_twice_is_one_job(path: Path, tmp_path: Path) -> None:
+    once = sweep(read(path, strategies=["fedavg"]), tmp_path)
+    twice = sweep(read(path, strategies=["fedavg", "fedavg"]), tmp_path)
+    assert twice.identifiers == once.identifiers
+    assert len(set(once.identifiers)) == 2
+
+
+def test_a_trial_is_named_after_all_that_can_change_its_result(path: Path, tmp_path: Path) -> None:
+    base = set(sweep(read(path), tmp_path).identifiers)
+    changes: list[dict[str, Any]] = [
+        {"rounds": 4},
+        {"track": "published"},
+        {"ledger": {"consensus": "pow"}},
+        {"faults": {"absent": {"hospital 1": [2]}}},
+        {"speeds": {"bits_per_s": 1e6}},
+        {"tasks": [{"key": "synthetic", "hospitals": 2, "patients": 21}]},
+    ]
+    for change in changes:
+        assert base.isdisjoint(sweep(read(path, **change), tmp_path).identifiers), change
+    assert base == set(sweep(read(path, name="other", title="Another", device="cpu"), tmp_path).identifiers)
+    assert base < set(sweep(read(path, seeds=3), tmp_path).identifiers)
