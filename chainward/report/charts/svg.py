@@ -55,7 +55,7 @@ def render(chart: Any, key: str, title: str, description: str) -> str:
     """The chart as one `<svg>` element with title and description; `key` keeps its ids apart from other charts'."""
     import vl_convert
 
-    specification = {**chart.to_dict(), "config": config()}
+    specification = {**chart.to_dict(validate=False), "config": config()}  # its parts were checked as they were made
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_clean(specification)))
     for element in root.iter():
         _tidy(element, key)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -60,6 +61,7 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__),
