@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -322,7 +323,7 @@ class Biscotti(Strategy[State]):
             return (public_key(secret), (), bytes(32)), kept
         noises = {number: seed for number, seed in memory.get("noises", {}).items() if number == iteration}
         noises[iteration + 1] = seed = site.rng.bytes(32)
-        digest = _noise_digest(iteration + 1, _committed(site, self._noise(seed, site)))
+        digest = _noise_digest(iteration + 1, self._noise_committed(seed, site))
         if not iteration:
             return (public_key(secret), (), digest), {**kept, "noises": noises}
         site.work(SIGNING)
@@ -347,13 +348,13 @@ class Biscotti(Strategy[State]):
 
     def mask(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[Shown | None, Memory]:
         """Step 3 at a trainer: delta + those noises that are the committed ones; nothing if there are none."""
-        rows = {name: self._noise(seed, site) for name, seed in task["given"].items() if seed}
-        points = {name: _committed(site, noise) for name, noise in rows.items()}
-        good = [name for name in rows if _noise_digest(task["iteration"], points[name]) == task["noises"][name]]
+        given = {name: seed for name, seed in task["given"].items() if seed}
+        points = {name: self._noise_committed(seed, site) for name, seed in given.items()}
+        good = [name for name in given if _noise_digest(task["iteration"], points[name]) == task["noises"][name]]
         if self.noising and not good:
             return None, memory
         own = [from_bytes(row) for row in memory["rows"]]
-        noises = [rows[name] for name in good]
+        noises = [self._noise(given[name], len(site.hospitals), site.network.parameters) for name in good]
         values, blindings = self._scheme(len(site.hospitals)).masked(own, noises, site.network.parameters)
         made = {name: points[name] for name in good}
         return Shown(values, to_bytes(blindings), made, memory.get("proof", b"")), memory
@@ -445,12 +446,18 @@ class Biscotti(Strategy[State]):
         drawn = others_drawn(block["stakes"], site.hospitals.index(name), chance, seats)
         return tuple(site.hospitals[peer] for peer in drawn)
 
-    def _noise(self, seed: bytes, site: Site) -> list[Row]:
+    def _noise(self, seed: bytes, hospitals: int, parameters: int) -> list[Row]:
         """A noiser's part [P] of the mean noise that a seed stands for, in units, laid out and blinded as an update."""
-        rng, hospitals = stream("noise", seed.hex()), len(site.hospitals)
+        rng = stream("noise", seed.hex())
         scale = self._sigma * self.precision / max(1, self._counts(hospitals).noisers)
-        values = np.rint(scale * rng.standard_normal(site.network.parameters)).astype(np.int64)
+        values = np.rint(scale * rng.standard_normal(parameters)).astype(np.int64)
         return self._scheme(hospitals).blinded(values, rng)
+
+    def _noise_committed(self, seed: bytes, site: Site) -> Points:
+        hospitals, parameters = len(site.hospitals), site.network.parameters
+        rows = self._scheme(hospitals).packed
+        site.work(sum([commitment_flops(1 + -(-parameters // rows), VALUE_BITS)] * rows))
+        return _noise_points(self, seed, hospitals, parameters)
 
     def _scheme(self, hospitals: int) -> Scheme:
         """How updates are shared: more than half of the aggregators recover the sum."""
@@ -482,6 +489,12 @@ class Biscotti(Strategy[State]):
 def _committed(site: Site, rows: Sequence[Row], bits: int = VALUE_BITS) -> Points:
     site.work(sum(commitment_flops(len(row), bits) for row in rows))
     return tuple(map(commit, rows))
+
+
+@lru_cache(maxsize=1_024)
+def _noise_points(strategy: Biscotti, seed: bytes, hospitals: int, parameters: int) -> Points:
+    """What commits to the noise of a seed; the noiser and each trainer that drew it compute the same."""
+    return tuple(map(commit, strategy._noise(seed, hospitals, parameters)))
 
 
 def _message(block: Block) -> bytes:

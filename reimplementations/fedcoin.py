@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from eth_utils.crypto import keccak
 
 from chainward.methods.aggregation import mean
-from chainward.methods.shapley import Coalition, coalitions, drawn_orders, exact, prefixes, sampled
+from chainward.methods.shapley import drawn_orders, exact_of, members, prefix_masks, sampled_of
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, PUBLISH, Contract, Each, Kind, Memory, Query, Site, Update, World
 
@@ -170,12 +169,13 @@ class FedCoin(Strategy[State]):
         players = len(models)
         complete = self.permutations >= math.factorial(players)
         orders = [] if complete else drawn_orders(players, self.permutations, site.rng)
-        asked = (coalitions(players) if complete else prefixes(orders))[1:]
-        nobody = accuracies(site, weights[None])[0] if self.baseline == "global" else 0.0
-        batches = (asked[start : start + BATCH] for start in range(0, len(asked), BATCH))
-        found = itertools.chain.from_iterable(accuracies(site, means(site, models, batch)) for batch in batches)
-        worth = {(): nobody, **dict(zip(asked, found, strict=True))}
-        return exact(worth.__getitem__, players) if complete else sampled(worth.__getitem__, players, orders)
+        asked = range(2**players) if complete else prefix_masks(orders)
+        worths = accuracies(site, weights[None]) if self.baseline == "global" else [0.0]
+        for start in range(1, len(asked), BATCH):
+            worths += accuracies(site, means(site, models, members(asked[start : start + BATCH], players)))
+        if complete:
+            return exact_of(worths, players)
+        return sampled_of(dict(zip(asked, worths, strict=True)), players, orders)
 
     def _post(self, contract: Contract, trainers: tuple[str, ...], cids: tuple[str, ...]) -> None:
         """Lock the price: the requester makes up what its funds lack, then the server posts the task."""
@@ -228,12 +228,9 @@ def sealed(domain: bytes, salt: bytes, vector: Sequence[int]) -> bytes:
     return keccak(domain + salt + b"".join(value.to_bytes(32, "big", signed=True) for value in vector))
 
 
-def means(site: Site, models: Floats, members: Sequence[Coalition]) -> Vector:
-    """Return the unweighted mean of the weights of each of M coalitions, from models [n, P]: [M, P]."""
-    sizes = np.array([len(coalition) for coalition in members])
-    rows, columns = np.repeat(np.arange(len(members)), sizes), list(itertools.chain.from_iterable(members))
-    parts = np.zeros((len(members), len(models)))
-    parts[rows, columns] = 1 / sizes[rows]
+def means(site: Site, models: Floats, coalitions: npt.NDArray[np.bool_]) -> Vector:
+    """Return the unweighted mean of the weights of each of M coalitions [M, n], from models [n, P]: [M, P]."""
+    parts: Floats = coalitions / coalitions.sum(axis=1, keepdims=True)
     site.work(2.0 * parts.size * models.shape[1])
     return (parts @ models).astype(np.float32)
 
@@ -241,7 +238,7 @@ def means(site: Site, models: Floats, members: Sequence[Coalition]) -> Vector:
 def accuracies(site: Site, models: Vector) -> list[float]:
     """Return the accuracy of each of models [M, P] on the solver's patients."""
     right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
-    found: list[float] = right.mean(axis=1).tolist()
+    found: list[float] = (np.count_nonzero(right, axis=1) / right.shape[1]).tolist()
     return found
 
 

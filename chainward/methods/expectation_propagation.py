@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from scipy.stats import rankdata
+
+from chainward.methods.ranks import mean_ranks
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,6 +51,11 @@ def fit(
 
     `before` is the prior, or the posterior of another site, of which nothing is ever removed: every patient's message
     starts empty. After a pass in which no mean moves by `tolerance` one more pass is made.
+
+    Examples:
+        >>> belief = fit(np.array([[-1.0], [1.0]]), np.array([0, 1]), before=prior(features=1)).posterior
+        >>> predict(belief, np.array([[-1.0], [1.0]])).round(2).tolist()
+        [0.02, 0.98]
     """
     signed = _signed(features, labels)
     mean, covariance = before.mean.astype(np.float64), before.covariance.astype(np.float64)
@@ -75,12 +81,17 @@ def predict(model: Gaussian, features: npt.NDArray[Any], exponent: float = 0.5) 
 
 
 def auc(labels: npt.NDArray[Any], scores: npt.ArrayLike) -> float:
-    """Return (sum of the positives' ranks - P (P + 1) / 2) / (P N), ties having their mean rank; NaN without both."""
+    """Return (sum of the positives' ranks - P (P + 1) / 2) / (P N), ties having their mean rank; NaN without both.
+
+    Examples:
+        >>> auc(np.array([0, 1, 1]), [0.2, 0.2, 0.9])
+        0.75
+    """
     positive = np.asarray(labels) > 0.5
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return math.nan
-    ranks = float(rankdata(scores)[positive].sum())
+    ranks = float(mean_ranks(scores)[positive].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 

@@ -26,7 +26,7 @@ _PACKAGES = (
     "numpy",
     "pandas",
     "pyrevm",
-    "scikit-learn",
+    "scipy",
     "cbor2",
     "eth-abi",
     "flwr",
@@ -106,6 +106,7 @@ def provenance(device: str) -> dict[str, Any]:
     }
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -93,7 +93,12 @@ class Poisson(Spaced):
 
 
 def parameters(name: str) -> tuple[str, ...]:
-    """Return what a plan may set of the model called `name`."""
+    """Return what a plan may set of the model called `name`.
+
+    Examples:
+        >>> parameters("poa")
+        ('period_s', 'signers', 'silent')
+    """
     return tuple(field.name for field in dataclasses.fields(_kind(name)))
 
 
@@ -103,6 +108,11 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
     Raises:
         UnknownName: there is no such model.
         ChainwardError: a parameter is unknown, is no number, or makes a chain that stands still.
+
+    Examples:
+        >>> blocks = block_times("poa", seed=0, params={"period_s": 5})
+        >>> blocks.newest(12.5), blocks.time(3)
+        (2, 15)
     """
     kind, chosen = _kind(name), dict(params or {})
     kinds: dict[str, Any] = {field.name: type(field.default) for field in dataclasses.fields(kind)}

@@ -25,7 +25,8 @@ class Chart:
 
 def specified(chart: Any, key: str, title: str, description: str) -> Chart:
     """An altair chart with its looks and words."""
-    return Chart(key, title, description, clean({**chart.to_dict(), "config": config()}))
+    specification = {**chart.to_dict(validate=False), "config": config()}  # its parts were checked as they were made
+    return Chart(key, title, description, clean(specification))
 
 
 def data(rows: Sequence[Row]) -> alt.InlineData:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,12 @@ from chainward.report.tables.groups import Row
 from chainward.world.clock import Speeds
 
 if TYPE_CHECKING:
-    from chainward.report.charts import Chart, Drawing
+    from chainward.report.charts import Drawing
 
 
 def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
-    views = settings(tables)
-    environment = _environment(_drawings(views))
+    views = _illustrated(settings(tables))
     script, style = _asset("report.js"), _asset("report.css")
     context = {
         "settings": views,
@@ -48,7 +48,7 @@ def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions:
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
-    return printable(environment.get_template("page.html.j2").render(context)) + "\n"
+    return printable(_environment().get_template("page.html.j2").render(context)) + "\n"
 
 
 def assumed(values: Any) -> list[tuple[str, str]]:
@@ -64,22 +64,29 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
-def _drawings(views: Iterable[Setting]) -> Mapping[str, Drawing]:
-    """The picture of every chart by its key."""
+def _illustrated(views: tuple[Setting, ...]) -> tuple[Setting, ...]:
+    """The settings with their charts drawn, all at once."""
     found = [picture.chart for view in views for picture in view.pictures.values()]
     if not found:
-        return {}
+        return views
     from chainward.report.charts import draw
 
-    return draw(found)
+    drawings = draw(found)
+
+    def drawn(view: Setting) -> Setting:
+        pictures = {name: replace(one, drawing=drawings[one.chart.key]) for name, one in view.pictures.items()}
+        return replace(view, pictures=pictures)
+
+    return tuple(map(drawn, views))
 
 
-def _environment(drawings: Mapping[str, Drawing]) -> Environment:
-    def svg(chart: Chart) -> str:
-        drawing = drawings[chart.key]
-        # The only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
-        return Markup(drawing.svg) if drawing.svg else f"this chart could not be drawn ({drawing.why})"
+def _svg(drawing: Drawing) -> str:
+    # The only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
+    return Markup(drawing.svg) if drawing.svg else f"this chart could not be drawn ({drawing.why})"
 
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -87,7 +94,7 @@ def _environment(drawings: Mapping[str, Drawing]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "svg": svg}
+    environment.filters |= {"shown": shown, "svg": _svg}
     environment.globals["interval_picture"] = interval_picture
     return environment
 

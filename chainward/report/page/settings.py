@@ -14,7 +14,7 @@ from chainward.report.tables.all import Tables
 from chainward.report.tables.groups import Row
 
 if TYPE_CHECKING:
-    from chainward.report.charts import Chart
+    from chainward.report.charts import Chart, Drawing
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart and the table that holds the same figures."""
+    """A chart, the table that holds the same figures and, once it is drawn, the drawing."""
 
     chart: Chart
     table: Table
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
