@@ -15,6 +15,8 @@ from hostile import PLAIN, decent, examples, mutated, untouched
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainward.report.charts import Drawing
+
 CONTENTS = st.sampled_from(
     [
         *(b"", b"{", b"{}", b"[]", b"null", b"NaN", b'"x"', b"\xff\xfe", b"0" * 5000, b'{"a": NaN}', b'{"schema": 1}'),
@@ -65,6 +67,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, chainward: Any) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr("chainward.trials.runner.run", lambda *_, **__: None)
+        # What takes time and is not looked at here: pictures, and the disk's word that all is written.
+        patch.setattr("chainward.report.charts.draw", lambda charts: {one.key: Drawing("<svg/>") for one in charts})
+        patch.setattr("os.fsync", lambda file: None)
         yield Place(root, root / "finished", plan)
 
 
