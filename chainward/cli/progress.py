@@ -9,7 +9,6 @@ from typing import Any
 
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
-from chainward.judges import verdicts
 from chainward.plans.plan import Plan
 from chainward.results import store
 from chainward.trials import runner
@@ -44,6 +43,7 @@ def render(
     """Write the report of records into a folder, under `prices` where given, and print its leaderboard."""
     from rich.console import Console
 
+    from chainward.judges import verdicts  # SciPy's statistics load for a second: not before the first trial
     from chainward.report import Assumptions, all_tables, write_tables
 
     assumptions = Assumptions(**(prices or {}))
