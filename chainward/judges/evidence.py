@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -145,7 +145,8 @@ def round_gas(record: Record) -> float:
     return float(sum(entry["gas"] for entry in record["rounds"]))
 
 
-STATISTICS: Mapping[str, Callable[[Record], float]] = {
+Statistic = Literal["auroc", "mean_hospital_auroc", "rounds_used", "gas_total"]
+STATISTICS: Mapping[Statistic, Callable[[Record], float]] = {
     "auroc": auroc_of,
     "mean_hospital_auroc": _mean_hospital_auroc,
     "rounds_used": lambda record: float(record["facts"]["rounds_used"]),
