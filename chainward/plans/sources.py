@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,8 @@ class Source:
 def python(text: bytes) -> Source:
     """Return what a Python file comes to; one that does not parse is its bytes."""
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings(action="ignore"):  # what a compiler thinks of somebody's strings
+            tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return Source(hashlib.sha256(text).hexdigest(), ())
     return Source(hashlib.sha256(_written(tree).encode()).hexdigest(), tuple(_imports(tree)))
@@ -57,6 +59,9 @@ def _written(node: Any) -> str:
         return ascii(node)
     if _is_card(node):
         return "Card"
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 alone puts an empty piece after a nested format
+        pieces = [piece for piece in node.values if not (isinstance(piece, ast.Constant) and piece.value == "")]
+        return f"JoinedStr{_written(pieces)}"
     fields = ((name, _effective(value)) for name, value in ast.iter_fields(node) if name not in _PLACES)
     parts = [f"{name}={_written(value)}" for name, value in fields if value is not None and value != []]
     return f"{type(node).__name__}({','.join(parts)})"
