@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chainward.errors import ChainwardError
 from chainward.judges.evidence import (
     NOT_REPRODUCED,
     NOT_TESTABLE,
@@ -16,8 +17,10 @@ from chainward.judges.evidence import (
     Record,
     Unjudgeable,
     predictions,
+    setting,
 )
 from chainward.judges.rules import JUDGES, checked_claims
+from chainward.plans.claims import asked_for
 from chainward.strategy.claims import Claim
 
 __all__ = [
@@ -41,7 +44,7 @@ def verdicts(records: Iterable[Record]) -> list[dict[str, Any]]:
     everything = list(records)
     completed = [record for record in everything if record["status"] == "completed"]
     return [
-        _verdict(claim, Evidence(completed, strategy))
+        _verdict(claim, Evidence(completed, strategy, _settings(claim)))
         for strategy, claims in _claims(everything).items()
         for claim in claims
     ]
@@ -54,6 +57,14 @@ def _claims(records: Sequence[Record]) -> dict[str, tuple[Claim, ...]]:
         strategy: tuple(Claim.of(table, f"record {record['id']}: claims") for table in record["claims"])
         for strategy, record in sorted(latest.items())
     }
+
+
+def _settings(claim: Claim) -> frozenset[str]:
+    """The settings of the trials that a claim asks for; none where one names what is not here any more."""
+    try:
+        return frozenset(setting({"specification": one.document()}) for one in asked_for(claim))
+    except (ChainwardError, ValueError):
+        return frozenset()
 
 
 def _verdict(claim: Claim, evidence: Evidence) -> dict[str, Any]:

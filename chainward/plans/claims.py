@@ -45,8 +45,18 @@ def expanded(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "parts": [*_parts(keys, needed=wanted is not True), *told.get("parts", [])]}
 
 
+def asked_for(claim: Claim) -> Iterator[Specification]:
+    """Yield every trial that a claim asks for, whether or not what it names exists.
+
+    Raises:
+        ChainwardError, ValueError: a part is no plan, or its task does not exist.
+    """
+    for part in claim.trials:
+        yield from Plan.model_validate({**_DEFAULTS, **part}).specifications()
+
+
 def specifications_of(kind: type[Strategy[Any]], claim: Claim) -> Iterator[Specification]:
-    """Yield every trial that a claim asks for.
+    """Yield every trial that a claim asks for, each of which can be run.
 
     Raises:
         ChainwardError: one names what does not exist; the message names file, claim and field.

@@ -24,7 +24,7 @@ Reader = Callable[[Path], bytes]
 
 # Reached from the code that computes figures, and changing none: what finds things by name, reads words or keeps files.
 _APART = {
-    *(f"chainward.{name}" for name in ("errors", "files", "folders", "tasks")),
+    *(f"chainward.{name}" for name in ("engines", "errors", "files", "folders", "ledgers", "tasks")),
     *(f"chainward.strategy.{name}" for name in ("card", "claims", "discovery", "paper")),
     *("chainward.plans.specification", "chainward.trials.checkpoint"),
 }
@@ -46,12 +46,14 @@ def data_digest(dataset: FederatedDataset) -> str:
 def code_digest(resolved: Resolved, read: Reader = Path.read_bytes) -> str:
     """Return the SHA-256, in hex, over the code that can change the figures of a trial, as `read` finds it.
 
-    That is the trial itself, its engine, its ledger with the model of its consensus, its task, and all that these
-    import of chainward; the strategy, its contracts as compiled and, on the track "published", its published settings.
+    That is the trial itself, the engines in this process and its own, its ledger with the model of its consensus, its
+    task, and all that these import of chainward; the strategy, its contracts as compiled and, on the track "published",
+    its published settings.
     """
     model = resolved.specification.ledger_params.get("consensus", "poa")
     package = resolved.engine.__name__.rpartition(".")[0].removeprefix("chainward.").split(".")[:2]
-    runs = (*_modules(PACKAGE.joinpath(*package)), resolved.ledger.__name__, consensus.module(model))
+    engines = {*_modules(PACKAGE / "engines" / "local"), *_modules(PACKAGE.joinpath(*package))}
+    runs = (*sorted(engines), resolved.ledger.__name__, consensus.module(model))
     kind, track = type(resolved.strategy), resolved.specification.track
     return _code(kind, type(resolved.task), runs, resolved.contracts, track == "published", read)
 

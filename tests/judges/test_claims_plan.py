@@ -109,6 +109,17 @@ def test_every_claim_of_the_line_up_has_a_judge() -> None:
             assert claim.judge, (key, claim.key)
 
 
+@pytest.mark.parametrize("papers", [(), ("blockfl", "bflc"), ("blockflow", "two_cp", "fedcoin")])
+def test_claims_of_any_papers_are_decided_side_by_side(papers: tuple[str, ...]) -> None:
+    """Though most of the trials on a task may be in a setting that another paper asks for."""
+    records = {
+        one["id"]: one for part in plans.of_claims(papers, {}).parts for one in map(record, part.specifications())
+    }
+    wanted = {name for name in CLAIMS if not papers or name[0] in papers}
+    found = {(row["strategy"], row["key"]): row["why"] for row in verdicts(records.values())}
+    assert {name: found.get(name, "no trial of its strategy") for name in wanted} == dict.fromkeys(wanted, "")
+
+
 def test_the_whole_plan_decides_every_claim() -> None:
     parts = plans.read(CHECKOUT / "benchmarks" / "claims.toml", {}).parts
     records = {one["id"]: one for part in parts for one in map(record, part.specifications())}
