@@ -13,6 +13,7 @@ from chainward.judges.evidence import (
     Evidence,
     Finding,
     Record,
+    Statistic,
     Unjudgeable,
     area,
     decided,
@@ -26,7 +27,7 @@ from chainward.results.statistics import Interval, Predictions, auroc_difference
 
 
 def close_to(
-    evidence: Evidence, *, task: str, statistic: str, quoted: float, reproduced: float, partly: float
+    evidence: Evidence, *, task: str, statistic: Statistic, quoted: float, reproduced: float, partly: float
 ) -> Finding:
     """Judge a quoted figure: the mean over trials lies within a tolerance of it."""
     records = _any(evidence, task)
@@ -34,7 +35,7 @@ def close_to(
     return graded(abs(ours - quoted), reproduced, partly, f"{ours:.6f} against {quoted:.6f}", records)
 
 
-def equals(evidence: Evidence, *, task: str, statistic: str, quoted: float) -> Finding:
+def equals(evidence: Evidence, *, task: str, statistic: Statistic, quoted: float) -> Finding:
     """Judge a quoted count: every trial has it."""
     records = _any(evidence, task)
     values = sorted({STATISTICS[statistic](record) for record in records})

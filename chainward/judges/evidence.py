@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,10 +35,11 @@ class Unjudgeable(Exception):
 
 @dataclass(frozen=True)
 class Evidence:
-    """All completed records of a report, and the strategy whose claim is judged."""
+    """All completed records of a report, the strategy whose claim is judged, and the settings the claim asks for."""
 
     records: Sequence[Record]
     strategy: str
+    settings: frozenset[str] = frozenset()
 
     def of(
         self,
@@ -52,7 +53,8 @@ class Evidence:
         """Return the faultless trials of a strategy with just these parameters under just this attack, by seed.
 
         `wanted` are further fields of the specification. A report may hold a task in several settings (sizes, rounds,
-        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share.
+        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share,
+        among those the claim asks for where the report holds any.
         """
         fields = {"task": task, "track": track, **wanted}
         return [
@@ -88,9 +90,10 @@ class Evidence:
 
     def _main_setting(self, fields: Mapping[str, Any]) -> list[Record]:
         found = [record for record in self.records if _matches(record, fields)]
-        settings = Counter(map(_setting, found))
-        main = max(settings, key=lambda setting: (settings[setting], setting), default="")
-        return sorted((record for record in found if _setting(record) == main), key=seed_of)
+        settings = Counter(map(setting, found))
+        asked = self.settings.intersection(settings) or settings
+        main = max(asked, key=lambda one: (settings[one], one), default="")
+        return sorted((record for record in found if setting(record) == main), key=seed_of)
 
 
 def predictions(record: Record) -> Predictions:
@@ -145,7 +148,8 @@ def round_gas(record: Record) -> float:
     return float(sum(entry["gas"] for entry in record["rounds"]))
 
 
-STATISTICS: Mapping[str, Callable[[Record], float]] = {
+Statistic = Literal["auroc", "mean_hospital_auroc", "rounds_used", "gas_total"]
+STATISTICS: Mapping[Statistic, Callable[[Record], float]] = {
     "auroc": auroc_of,
     "mean_hospital_auroc": _mean_hospital_auroc,
     "rounds_used": lambda record: float(record["facts"]["rounds_used"]),
@@ -189,7 +193,8 @@ def _matches(record: Record, fields: Mapping[str, Any]) -> bool:
     )
 
 
-def _setting(record: Record) -> str:
+def setting(record: Record) -> str:
+    """Return in which setting a trial was run: figures of two settings are never mixed."""
     specification = record["specification"]
     names = ("task_params", "rounds", "engine", "ledger", "ledger_params", "speeds")
     return json.dumps([specification.get(name) for name in names], sort_keys=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from chainward import engines, ledgers, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import LEDGERS
+from chainward.plans import claims
 from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
 from chainward.strategy import discovery
@@ -32,14 +33,29 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
         raise ChainwardError(f"{path}: cannot be read ({error}); give a readable TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise ChainwardError(f"{path}: not valid TOML: {error}") from None
+    return _checked(str(path), {"name": path.stem, **document}, overrides)
+
+
+def of_claims(papers: Sequence[str], overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan of the trials that these papers' claims ask for, all papers' where none is named, and check it.
+
+    Raises:
+        ChainwardError: as `read`, and a claim is wrong.
+    """
+    return _checked("claims", claims.document(papers), overrides)
+
+
+def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
     try:
-        plan = Plan.model_validate(_merged({"name": path.stem, **document}, overrides))
+        plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
     except ValidationError as error:
-        raise ChainwardError(f"{path}: {_first_mistake(error)}") from None
+        raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
+    except ChainwardError as error:
+        raise ChainwardError(f"{where}: {error}") from None
     try:
         _check(plan)
     except (ChainwardError, ValueError) as error:
-        raise ChainwardError(f"{path}: {error}") from None
+        raise ChainwardError(f"{where}: {error}") from None
     return plan
 
 

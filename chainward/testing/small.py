@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from chainward import tasks
-from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.plans.resolve import resolve
+from chainward.plans.specification import Specification
 from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
-from chainward.trials.sweep import Job
+from chainward.trials.sweep import job_of
 
 Record = dict[str, Any]
 
@@ -44,8 +45,7 @@ def run_small(key: str, task: str = "synthetic", **overrides: Any) -> Record:
 
 def run(specification: Specification) -> Record:
     """Run any trial on the CPU and return its record as it would be read from its file."""
-    digests = data_digest(dataset(specification)), code_digest(specification.strategy)
-    job = Job(specification, trial_id(specification, *digests), *digests)
+    job = job_of(resolve(specification))
     records: list[Record] = []
     with TemporaryDirectory() as folder:
         runner.run([job], Path(folder), 1, "cpu", lambda _, record: records.append(record))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainward import tasks
+from chainward.plans.resolve import resolve
 from chainward.results import store
 from chainward.strategy import discovery
 from chainward.trials.checkpoint import Checkpoint
@@ -31,21 +31,20 @@ def attempt(
     """
     import torch
 
-    from chainward.trials.prepare import prepare
+    from chainward.trials.prepare import prepared
     from chainward.trials.run import run_trial
 
     torch.set_num_threads(1)
-    specification = job.specification
     document = _frame(job)
     ending = ExitStack()
     try:
-        task = tasks.load(specification.task, **specification.task_params)
-        dataset = task.dataset(specification.seed)
-        prepared = prepare(specification, dataset, device, build)
-        ending.callback(prepared.world.ledger.close)
-        ending.callback(prepared.world.engine.close)
+        resolved = resolve(job.specification)
+        dataset = resolved.task.dataset(job.specification.seed)
+        trial = prepared(resolved, dataset, device, build)
+        ending.callback(trial.world.ledger.close)
+        ending.callback(trial.world.engine.close)
         document |= {
-            "provenance": store.provenance(str(prepared.network.device)),
+            "provenance": store.provenance(str(trial.network.device)),
             "hospitals": [
                 {"name": h.name, "train": len(h.train), "validation": len(h.validation), "test": len(h.test)}
                 for h in dataset.hospitals
@@ -53,7 +52,7 @@ def attempt(
             "notes": list(dataset.notes),
             "preprocessing_bytes": sum(dataset.preprocessing.values()),
         }
-        result = run_trial(prepared, checkpoint(out, job.identifier))
+        result = run_trial(trial, checkpoint(out, job.identifier))
         result["measured"]["contended"] = contended
         store.encode(result)  # what no record can hold fails this trial, not the run
         document |= result
@@ -91,5 +90,5 @@ def _frame(job: Job) -> dict[str, Any]:
         "notes": [],
         "preprocessing_bytes": 0,
         "card": card_document(strategy),
-        "claims": [dict(claim) for claim in discovery.claims(job.specification.strategy)],
+        "claims": [claim.document() for claim in discovery.claims(strategy)],
     }

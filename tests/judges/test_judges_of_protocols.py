@@ -31,7 +31,7 @@ def record(
     settings |= {"params": {}, "attack": {}, "faults": {}}
     specification = {**settings, **{name: value for name, value in told.items() if name in fields}}
     rest = {name: value for name, value in told.items() if name not in fields}
-    claim = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "plan": "benchmarks/claims.toml"}
+    claim = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "partly": ""}
     patients = {"hospital": ["a", "a", "b", "b"], "patient": [0, 1, 2, 3], "label": [0, 1, 0, 1]}
     return {
         "id": f"{strategy}-{specification}",
@@ -144,7 +144,8 @@ def test_attackers_score_lower(malicious: dict[float, float], expected: str) -> 
 
 def test_scores_that_nobody_gave_decide_nothing() -> None:
     trials = [{**trial, "outcomes": {}} for trial in scored({0.2: 0.1, 0.4: 0.1})]
-    assert verdict(trials)["why"] == "ours decided no score; see benchmarks/claims.toml"
+    why = verdict(trials)["why"]
+    assert why == "ours decided no score; `chainward run --claims ours` gathers what is missing"
 
 
 HALF = {"kind": "label_flip", "share": 0.25, "strength": 0.5}

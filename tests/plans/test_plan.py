@@ -10,7 +10,7 @@ from chainward.errors import ChainwardError
 from chainward.folders import CHECKOUT
 from chainward.plans import file as plans
 from chainward.plans.plan import Plan
-from chainward.trials.runner import sweep
+from chainward.trials.sweep import sweep_of as sweep
 
 SMALL = """\
 strategies = ["local_only", {key = "fedavg", weighted = false}]

@@ -383,7 +383,7 @@ def test_central_explorer_without_records_is_refused_by_name():
 def test_claims_name_their_judges():
     from chainward.judges import JUDGES, STATISTICS
 
-    claims = discovery.claims(KEY)
-    assert [claim["quoted"] for claim in claims] == ["0.963955", "0.935185", "2", "2", ""]
-    assert {claim["judge"]["name"] for claim in claims} <= set(JUDGES)
-    assert {claim["judge"]["statistic"] for claim in claims[:4]} <= set(STATISTICS)
+    claims = discovery.claims(discovery.load(KEY))
+    assert [claim.quoted for claim in claims] == ["0.963955", "0.935185", "2", "2", ""]
+    assert {claim.judge for claim in claims} <= set(JUDGES)
+    assert {claim.arguments["statistic"] for claim in claims[:4]} <= set(STATISTICS)
