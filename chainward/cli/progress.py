@@ -9,6 +9,7 @@ from typing import Any
 
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
+from chainward.names import visible
 from chainward.plans.plan import Plan
 from chainward.results import store
 from chainward.trials import runner
@@ -73,7 +74,7 @@ def _run(plan: Plan, sweep: Sweep, out: Path, workers: int | Cluster) -> int:
             nonlocal failed
             if document["status"] == "failed":
                 failed += 1
-                message = document["error"]["message"]
+                message = visible(document["error"]["message"], keep="\n")
                 progress.console.print(f"failed: {job.specification.label}: {message}", markup=False)
             progress.update(bar, advance=1, description=job.specification.label)
 

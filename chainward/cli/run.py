@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +142,13 @@ def writable(folder: Path) -> None:
     """Make the folder and try to write in it.
 
     Raises:
-        ChainwardError: that fails.
+        ChainwardError: that fails, or a folder in it is a link, through which something outside would be written.
     """
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
+        linked = [path for path in folder.iterdir() if path.is_symlink() and path.is_dir()]
     except OSError as error:
         raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None
+    if linked:
+        raise ChainwardError(f"{linked[0]}: is a link to another folder; remove it, or choose another with --out")

@@ -44,10 +44,10 @@ def describe(key: str) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from chainward.cli.output import as_table, shown
+    from chainward.cli.output import as_table, shown, tell
 
     card = document["card"]
-    click.echo(f"{card['title']}\n{card['authors']}. {card['where']}.\n\n{card['summary']}\n")
+    tell(f"{card['title']}\n{card['authors']}. {card['where']}.\n\n{card['summary']}\n")
     facts = ("family", "tier", "consensus", "sees_individual_updates", "raw_records_shared", "tolerates_absence")
     as_table(
         [{"fact": name.replace("_", " "), "value": shown(card[name])} for name in facts]

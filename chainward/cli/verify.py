@@ -20,7 +20,7 @@ def command(folder: Path, json_output: bool) -> None:
     Example:
       chainward verify reports/demo
     """
-    from chainward.cli.output import as_json
+    from chainward.cli.output import as_json, tell
     from chainward.results import store
 
     problems = store.verify(folder)
@@ -28,8 +28,8 @@ def command(folder: Path, json_output: bool) -> None:
     if json_output:
         as_json({"sound": not problems, "problems": problems, "merkle_root": document["merkle_root"]})
     elif problems:
-        click.echo("\n".join(problems))
+        tell("\n".join(problems))
     else:
-        click.echo(f"{len(document['records'])} records are as recorded; Merkle root {document['merkle_root']}")
+        tell(f"{len(document['records'])} records are as recorded; Merkle root {document['merkle_root']}")
     if problems:
         sys.exit(1)

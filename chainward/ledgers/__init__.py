@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainward.errors import UnknownName
+from chainward.names import quoted
 
 if TYPE_CHECKING:
     from chainward.world import Ledger
@@ -26,7 +27,7 @@ def load(name: str) -> ModuleType:
         UnknownName: there is none.
     """
     if name not in LEDGERS:
-        raise UnknownName(f"no ledger is called {name!r}; there is {', '.join(LEDGERS)}")
+        raise UnknownName(f"no ledger is called {quoted(name)}; there is {', '.join(LEDGERS)}")
     return import_module(f"{__name__}.{name}")
 
 

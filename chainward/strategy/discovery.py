@@ -6,16 +6,21 @@ import dataclasses
 import difflib
 import importlib.util
 import inspect
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from chainward.errors import ChainwardError, UnknownName
 from chainward.folders import REIMPLEMENTATIONS
+from chainward.names import LONGEST, is_identifier, is_key, is_package, quoted
 from chainward.strategy import Strategy
 from chainward.strategy.claims import Claim
 from chainward.strategy.claims import read as read_claims
@@ -31,48 +36,62 @@ def keys() -> tuple[str, ...]:
 
 
 @cache
-def load(key: str) -> type[Strategy[Any]]:
-    """Return the class of a strategy.
+def load(name: str) -> type[Strategy[Any]]:
+    """Return the class of a strategy, by its key, by `package:key` for one that is installed, or by `flwr:CLASS`.
 
     Raises:
-        UnknownName: no strategy has this key; the message offers the closest.
+        UnknownName: no strategy has this name; the message offers the closest. A name is never a path or a module.
         ChainwardError: its file or package does not hold exactly one complete strategy of this key.
     """
+    package, colon, key = name.rpartition(":")
+    if f"{package}:" == FLOWER and is_identifier(key):
+        return _load_stock(name)
+    if not is_key(key) or (colon and not is_package(package)):
+        raise _unknown(name)
     path = REIMPLEMENTATIONS / f"{key}.py"
-    if key.startswith(FLOWER):
-        return _load_stock(key)
-    if path.is_file() and not key.startswith("_"):
+    if not package and path.is_file():
         found: Any = _only_strategy(_import(path), key)
-    elif installed := entry_points(group=GROUP, name=key):
+    elif installed := _installed(key, package):
         found = _load_installed(installed)
     else:
-        raise UnknownName(f"no strategy is called {key!r}{_suggest(key)}; see `chainward list strategies`")
-    if not (inspect.isclass(found) and issubclass(found, Strategy) and getattr(found, "card", None)):
-        raise ChainwardError(f"strategy {key!r} is not a Strategy with a card")
-    if found.card.key != key:
-        raise ChainwardError(f"strategy {key!r} calls itself {found.card.key!r} on its card; make the two equal")
-    return found
+        raise _unknown(name)
+    return _checked(found, key)
 
 
-def build(key: str, params: Mapping[str, Any]) -> Strategy[Any]:
+def name_of(kind: type[Strategy[Any]]) -> str:
+    """Return the name by which `load` finds a class again: its key, unless another strategy goes by that."""
+    key = kind.card.key
+    for name in (key, *(f"{_package(entry)}:{key}" for entry in _installed(key))):
+        with suppress(ChainwardError):
+            if load(name) is kind:
+                return name
+    return key
+
+
+def build(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     """Return a strategy with these hyper-parameters.
 
     Raises:
-        ChainwardError: a parameter is unknown or has a wrong type; the message names it.
+        ChainwardError: a parameter is unknown, has a wrong type or no place in the strategy; the message names it.
     """
     from pydantic import ValidationError
 
-    kind = load(key)
+    kind = load(name)
     known = [field.name for field in dataclasses.fields(kind)]
-    for name in params:
-        if name not in known:
-            raise ChainwardError(f"strategy {key}: no parameter {name!r}; it has {', '.join(known) or 'none'}")
+    for field, value in params.items():
+        if field not in known:
+            raise ChainwardError(f"strategy {name}: no parameter {quoted(field)}; it has {', '.join(known) or 'none'}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ChainwardError(f"strategy {name}: {field}: must be a finite number")
     try:
         strategy: Strategy[Any] = _adapter(kind).validate_python(dict(params))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "parameters"
-        raise ChainwardError(f"strategy {key}: {where}: {first['msg']}") from None
+        where = ".".join(map(str, first["loc"])) or ", ".join(params) or "parameters"
+        raise ChainwardError(f"strategy {name}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+    except Exception as error:  # its own code, which any values may surprise
+        where = ", ".join(params) or "parameters"
+        raise ChainwardError(f"strategy {name}: {where}: {type(error).__name__}: {error}") from error
     return strategy
 
 
@@ -117,16 +136,40 @@ def _load_stock(key: str) -> type[Strategy[Any]]:
     return stock.load(key)
 
 
-def _load_installed(entries: EntryPoints) -> Any:
-    entry, *others = {found.value: found for found in entries}.values()
+def _installed(key: str, package: str = "") -> tuple[EntryPoint, ...]:
+    """Entry points of one key, each value once; those of one package where it is named."""
+    entries = entry_points(group=GROUP, name=key)
+    wanted = canonicalize_name(package)
+    return tuple({entry.value: entry for entry in entries if wanted in ("", _package(entry))}.values())
+
+
+def _package(entry: EntryPoint) -> str:
+    return canonicalize_name(entry.dist.name) if entry.dist is not None else ""
+
+
+def _load_installed(entries: Sequence[EntryPoint]) -> Any:
+    entry, *others = entries
     if others:
+        names = " or ".join(f"{package}:{entry.name}" for package in map(_package, entries) if package)
         raise ChainwardError(
-            f"two installed packages have a strategy {entry.name!r}: {entry.value} and {others[0].value}; uninstall one"
+            f"two installed packages have a strategy {entry.name!r}: {entry.value} and {others[0].value}; "
+            f"uninstall one{f', or write {names}' if names else ''}"
         )
     try:
         return entry.load()
     except Exception as error:
         raise ChainwardError(f"strategy {entry.name!r} of {entry.value} cannot be imported: {error}") from error
+
+
+def _checked(found: Any, key: str) -> type[Strategy[Any]]:
+    if not (inspect.isclass(found) and issubclass(found, Strategy) and getattr(found, "card", None)):
+        raise ChainwardError(f"strategy {key!r} is not a Strategy with a card")
+    if found.card.key != key:
+        raise ChainwardError(f"strategy {key!r} calls itself {found.card.key!r} on its card; make the two equal")
+    for contract in found.card.contracts:
+        if not is_identifier(contract):
+            raise ChainwardError(f"strategy {key!r}: its card names a contract {quoted(contract)}; write an identifier")
+    return found
 
 
 def _import(path: Path) -> ModuleType:
@@ -159,6 +202,7 @@ def _only_strategy(module: ModuleType, key: str) -> Any:
     return found[0]
 
 
-def _suggest(key: str) -> str:
-    close = difflib.get_close_matches(key, keys(), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _unknown(name: str) -> UnknownName:
+    close = difflib.get_close_matches(name[:LONGEST], keys(), n=1)
+    suggestion = f"; did you mean {close[0]!r}?" if close else ""
+    return UnknownName(f"no strategy is called {quoted(name)}{suggestion}; see `chainward list strategies`")
