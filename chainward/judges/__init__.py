@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainward.judges.accuracy import (
@@ -23,12 +23,11 @@ from chainward.judges.evidence import (
     STATISTICS,
     Evidence,
     Finding,
-    Record,
     Unjudgeable,
-    predictions,
 )
 from chainward.judges.rates import best_rate
 from chainward.judges.shares import pays_alike, size_and_score, size_and_share
+from chainward.results.collection import Results
 
 __all__ = [
     "JUDGES",
@@ -39,8 +38,6 @@ __all__ = [
     "STATISTICS",
     "Evidence",
     "Finding",
-    "Record",
-    "predictions",
     "verdicts",
 ]
 
@@ -66,15 +63,13 @@ _ALL = (
 JUDGES: Mapping[str, Callable[..., Finding]] = {judge.__name__: judge for judge in _ALL}
 
 
-def verdicts(records: Iterable[Record]) -> list[dict[str, Any]]:
+def verdicts(results: Results) -> list[dict[str, Any]]:
     """Return a verdict for every claim of every strategy in the records, in the order of the papers' files."""
-    everything = list(records)
-    completed = [record for record in everything if record["status"] == "completed"]
-    latest = {record["specification"]["strategy"]: record for record in everything}
     return [
-        _verdict(claim, Evidence(completed, strategy))
-        for strategy, record in sorted(latest.items())
-        for claim in record["claims"]
+        _verdict(claim, Evidence(results, strategy))
+        for strategy in results.strategies
+        if strategy in results.papers
+        for claim in results.papers[strategy].claims
     ]
 
 

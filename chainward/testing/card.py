@@ -15,6 +15,7 @@ from chainward.strategy import Audience, discovery
 from chainward.strategy.discovery import keys
 from chainward.testing.base import Checks
 from chainward.testing.reading import foreign_imports, private_uses
+from chainward.testing.small import results_of
 
 TIERS = ("T1", "T1x", "T2", "T3")
 
@@ -56,7 +57,7 @@ class CardChecks(Checks):
             rule = dict(claim.get("judge", {"name": None}))
             name = rule.pop("name")
             if name is not None:
-                inspect.signature(JUDGES[name]).bind(Evidence((), self.key), **rule)
+                inspect.signature(JUDGES[name]).bind(Evidence(results_of(), self.key), **rule)
 
     def test_is_a_frozen_dataclass_with_a_frozen_state(self) -> None:
         """Nothing can be kept on the strategy, and a state is never changed in place."""

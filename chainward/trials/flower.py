@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainward import tasks
+from chainward.errors import ChainwardError
 from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
 from chainward.results import store
 from chainward.trials.attempt import attempt
@@ -48,11 +49,13 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
         engine="flower-deployment",
     )
 
-    def conduct(build: Build, rounds: int) -> Mapping[str, Any]:
+    def conduct(build: Build, rounds: int) -> Mapping[int, float | None]:
         job = _job(replace(specification, rounds=rounds))
-        document = attempt(job, Path(config["report"]), "cpu", build=build)
-        store.write(Path(config["report"]), document)
-        return document
+        ended = attempt(job, Path(config["report"]), "cpu", build=build)
+        store.write(Path(config["report"]), ended)
+        if ended.record.status == "failed":
+            raise ChainwardError(ended.record.error.message)
+        return {entry.round: entry.validation_auroc for entry in ended.record.entries}
 
     return FlowerStrategy(conduct, Path(config["hospitals"]) / "store")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from chainward import tasks
@@ -45,7 +46,7 @@ def _functions(key: str) -> list[dict[str, Any]]:
     specification = Specification(strategy=key, task=TASK, task_params=TASK_PARAMS, seed=0, rounds=ROUNDS)
     prepared = prepare(specification, dataset, "cpu")
     run_trial(prepared, Checkpoint())
-    return gas_functions(prepared.world.ledger.receipts)
+    return [asdict(row) for row in gas_functions(prepared.world.ledger.receipts, "round")]
 
 
 def _by_function(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -87,8 +87,3 @@ def faults(document: Mapping[str, Any]) -> Faults:
     """Return the faults of a plan."""
     absent = {name: tuple(rounds) for name, rounds in document.get("absent", {}).items()}
     return Faults(absent, dict(document.get("delay", {})))
-
-
-def card_document(strategy: Strategy[Any] | type[Strategy[Any]]) -> dict[str, Any]:
-    """Return a strategy's card as plain data."""
-    return asdict(strategy.card)
