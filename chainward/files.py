@@ -9,9 +9,6 @@ from threading import get_ident
 
 from chainward.errors import ChainwardError
 
-LARGEST = 1 << 30
-"""Bytes of the largest file that is read."""
-
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write `data` so that `path` holds either the old or the whole new content, even if the machine stops."""
@@ -24,7 +21,7 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def read_file(path: Path, largest: int = LARGEST) -> bytes:
+def read_file(path: Path, largest: int) -> bytes:
     """Return the content of a regular file; anything else is refused without waiting for it.
 
     Raises:
@@ -33,14 +30,18 @@ def read_file(path: Path, largest: int = LARGEST) -> bytes:
     """
     try:
         # A pipe would wait for somebody to write.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ChainwardError("is no regular file")
-            if found.st_size > largest:
-                raise ChainwardError(f"is larger than {largest:,} bytes")
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ChainwardError(f"cannot be read ({error.strerror})") from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ChainwardError("is no regular file")
+        if found.st_size > largest:
+            raise ChainwardError(f"is larger than {largest:,} bytes")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)

@@ -6,12 +6,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, StringConstraints, TypeAdapter
 
 from chainward.results.document import STRICT
 from chainward.results.record import SCHEMA, Digest, Provenance
+
+FileName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(papers\.json|records/[0-9a-f]{64}\.json|predictions/[0-9a-f]{64}\.npz)$"),
+]
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Manifest:
     plan: str
     command: str
     environment: Provenance
-    files: Mapping[str, Digest]
+    files: Mapping[FileName, Digest]
     merkle_root: Digest
 
     @property

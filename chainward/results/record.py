@@ -23,7 +23,7 @@ Seconds = Annotated[float, Ge(0)]
 Phase = Literal["setup", "round"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Latency:
     """Modelled seconds on the virtual clock, by what they were spent on."""
 
@@ -39,7 +39,7 @@ class Latency:
         return self.compute + self.network + self.waiting + self.consensus + self.aggregation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """Bytes between parties, on chain and in the store."""
 
@@ -48,7 +48,7 @@ class Traffic:
     store: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DisclosureRow:
     """How many items of a kind an audience opened, and their bytes."""
 
@@ -58,7 +58,7 @@ class DisclosureRow:
     bytes: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Round:
     """What the meters saw in one round; round 0 is the set-up. `transactions` counts from the start of the trial."""
 
@@ -77,7 +77,7 @@ class Round:
     gas_eip7623: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GasRow:
     """What the calls of one contract function cost in one phase; `reverted` ones among them."""
 
@@ -135,7 +135,7 @@ class Provenance:
     commit: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HospitalSize:
     """Patients of a hospital in each part of the split."""
 

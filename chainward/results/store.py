@@ -8,7 +8,9 @@ renews the digests in record and manifest with them: nothing is signed, so keep 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -75,7 +77,7 @@ def to_bytes(record: Record) -> bytes:
     Raises:
         ValueError: the record holds what no record can, such as a number that is not finite.
     """
-    return seal(encode(adapter(), record))
+    return seal(encode(adapter(), _identified(record)))
 
 
 def from_bytes(data: bytes) -> Record:
@@ -84,7 +86,11 @@ def from_bytes(data: bytes) -> Record:
     Raises:
         Unsound: it holds none, or one that was changed.
     """
-    record = decode(adapter(), unseal(data))
+    return _identified(decode(adapter(), unseal(data)))
+
+
+def _identified(record: Record) -> Record:
+    """The record, whose id is what its specification, data and code give."""
     try:
         identifier = trial_id(record.specification, record.digests.data, record.digests.code)
     except ValueError:
@@ -110,11 +116,12 @@ def read_all(out: Path) -> list[Record]:
         ChainwardError: there is none.
     """
     found = []
-    for path in (out / "records").glob("*.json"):
-        try:
-            found.append(read(out, path.stem))
-        except Unsound:
-            continue
+    with _collector_paused():
+        for path in (out / "records").glob("*.json"):
+            try:
+                found.append(read(out, path.stem))
+            except Unsound:
+                continue
     if not found:
         raise ChainwardError(f"{out}: no records here; run a plan first, e.g. `chainward run benchmarks/demo.toml`")
     return sorted(found, key=lambda record: record.order)
@@ -136,18 +143,19 @@ def sound(out: Path, identifier: str, files: Mapping[str, str]) -> Sound:
     if record.status == "completed":
         _predictions(out, identifier, record.predictions)
         digests[predictions_name(identifier)] = record.predictions
-        unchanged(digests, files, f"predictions of {name} were changed")
+        unchanged(digests, files, f"predictions file of {name} was changed")
     return Sound(record, digests)
 
 
 def partition(out: Path, identifiers: Iterable[str], files: Mapping[str, str]) -> tuple[list[Sound], list[str]]:
     """Return the trials that are sound and, in words, what is wrong with the others; see `sound`."""
     found, problems = [], []
-    for identifier in identifiers:
-        try:
-            found.append(sound(out, identifier, files))
-        except Unsound as problem:
-            problems.append(str(problem))
+    with _collector_paused():
+        for identifier in identifiers:
+            try:
+                found.append(sound(out, identifier, files))
+            except Unsound as problem:
+                problems.append(str(problem))
     return found, problems
 
 
@@ -191,15 +199,27 @@ class PredictionFiles:
         return predictions.decode_own_models(_predictions(self._out, record.id, record.predictions))
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Records hold no cycles, and looking for some among ten thousand takes longer than reading them."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
 def _decoded(out: Path, identifier: str, expected: str) -> Predictions:
     return predictions.decode(_predictions(out, identifier, expected))
 
 
 def _predictions(out: Path, identifier: str, expected: str) -> bytes:
     """The file of predictions whose digest the record names."""
-    name = f"predictions of record {identifier}"
+    name = f"predictions file of record {identifier}"
     data = content(out / predictions_name(identifier), name)
-    unchanged({name: digest(data)}, {name: expected}, f"{name} were changed")
+    unchanged({name: digest(data)}, {name: expected}, f"{name} was changed")
     return data
 
 

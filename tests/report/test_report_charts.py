@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from report_fixtures import HOSTILE, records
+from report_fixtures import HOSTILE, records, results
 
 from chainward.report import all_tables, charts
 from chainward.report.charts.labels import Box, place, width_of
@@ -14,7 +14,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def tables():
-    found = all_tables(records(), [])
+    found = all_tables(results(records()), [])
     return {name: [row for row in rows if row.get("task") == "heart"] for name, rows in found.items()}
 
 
