@@ -27,8 +27,8 @@ def validation_auroc(task_key: str, learning_rate: float) -> float:
     specification = Specification(strategy="fedavg", task=task_key, seed=0, rounds=task.rounds)
     training = dataclasses.replace(task.training, learning_rate=learning_rate)
     with patch("chainward.trials.prepare.training_of", return_value=training):
-        result = run_trial(prepare(specification, task.dataset(0), "cpu"), Checkpoint())
-    return float(np.mean([entry["validation_auroc"] for entry in result["rounds"][-LAST_ROUNDS:]]))
+        result, _ = run_trial(prepare(specification, task.dataset(0), "cpu"), Checkpoint())
+    return float(np.mean([entry.validation_auroc for entry in result.rounds[-LAST_ROUNDS:]]))
 
 
 for key in sys.argv[1:]:

@@ -27,7 +27,7 @@ def _abandon(_: int) -> None:
 def run_with_interruptions(
     specification: Specification, path: Path
 ) -> tuple[Result, bytes, tuple[Receipt, ...], Mapping[str, Any]]:
-    """Return result, predictions, receipts and the hospitals' memories of a trial that never ran two rounds in a row."""
+    """Return result, predictions, receipts and memories of a trial that never ran two rounds in a row."""
     patients = dataset(specification)
     for _ in range(specification.rounds + 1):
         prepared = prepare(specification, patients, "cpu")

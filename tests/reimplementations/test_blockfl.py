@@ -666,8 +666,8 @@ def test_learning_ends_where_the_weights_no_longer_move() -> None:
     assert blockfl(epsilon=steps[0]).finished(rest[0])
     assert not blockfl(epsilon=steps[0] * 0.99).finished(rest[0])
     record = completed(run(Specification("blockfl", "heart", 0, 9, params={"epsilon": 100.0})))
-    assert record["facts"]["rounds_used"] == 2
-    assert record["facts"]["ended_by_itself"]
+    assert record.facts.rounds_used == 2
+    assert record.facts.ended_by_itself
 
 
 # --- latency -----------------------------------------------------------------------------------------------------

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from chainward.judges import STATISTICS
+from chainward.judges import evidence
 from chainward.plans.specification import Specification
-from chainward.testing.small import recorded, run_small
+from chainward.testing.small import completed, recorded, results_of, run_small
 
 
 def flip(strength: float) -> dict[str, object]:
@@ -16,7 +15,8 @@ def flip(strength: float) -> dict[str, object]:
 
 def mean_auroc(strategy: str, attack: dict[str, object]) -> float:
     trials = [Specification(strategy, "synthetic", seed, 30, attack=attack) for seed in range(5)]
-    return float(np.mean([STATISTICS["auroc"](recorded(trial)) for trial in trials]))
+    results = results_of(*map(recorded, trials))
+    return evidence.mean_auroc(evidence.Evidence(results, strategy), results.completed)
 
 
 def test_the_sign_flip_breaks_federated_averaging_only_beyond_the_bound() -> None:
@@ -28,6 +28,6 @@ def test_the_sign_flip_breaks_federated_averaging_only_beyond_the_bound() -> Non
 @pytest.mark.parametrize("attack", [{}, flip(4.0)])
 def test_the_record_names_the_attackers(attack: dict[str, object]) -> None:
     record = run_small("fedavg", attack=attack)
-    attackers = record["attackers"]
-    assert len(attackers) == (int(0.3 * len(record["hospitals"])) if attack else 0)
-    assert set(attackers) <= {hospital["name"] for hospital in record["hospitals"]}
+    attackers = completed(record).attackers
+    assert len(attackers) == (int(0.3 * len(record.hospitals)) if attack else 0)
+    assert set(attackers) <= {hospital.name for hospital in record.hospitals}
