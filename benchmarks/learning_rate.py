@@ -28,7 +28,7 @@ def validation_auroc(task_key: str, learning_rate: float) -> float:
     training = dataclasses.replace(task.training, learning_rate=learning_rate)
     with patch("chainward.trials.prepare.training_of", return_value=training):
         result, _ = run_trial(prepare(specification, task.dataset(0), "cpu"), Checkpoint())
-    return float(np.mean([entry.validation_auroc for entry in result.rounds[-LAST_ROUNDS:]]))
+    return float(np.mean(result.rounds.validation_auroc[-LAST_ROUNDS:]))
 
 
 for key in sys.argv[1:]:

@@ -7,74 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
-from annotated_types import Ge
 from pydantic import Discriminator, TypeAdapter
 from pydantic.types import StringConstraints
 
 from chainward.plans.specification import Specification
 from chainward.results.document import STRICT
+from chainward.results.rounds import Count, DisclosureRow, Round, Rounds
 from chainward.world import Audience
 
 SCHEMA: Literal[2] = 2
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Ge(0)]
-Seconds = Annotated[float, Ge(0)]
 Phase = Literal["setup", "round"]
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Modelled seconds on the virtual clock, by what they were spent on."""
-
-    compute: Seconds
-    network: Seconds
-    waiting: Seconds
-    consensus: Seconds
-    aggregation: Seconds
-
-    @property
-    def total(self) -> float:
-        """All parts together."""
-        return self.compute + self.network + self.waiting + self.consensus + self.aggregation
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Bytes between parties, on chain and in the store."""
-
-    parties: Count
-    chain: Count
-    store: Count
-
-
-@dataclass(frozen=True, slots=True)
-class DisclosureRow:
-    """How many items of a kind an audience opened, and their bytes."""
-
-    kind: str
-    audience: str
-    count: Count
-    bytes: Count
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What the meters saw in one round; round 0 is the set-up. `transactions` counts from the start of the trial."""
-
-    round: Count
-    latency_s: Latency
-    bytes: Traffic
-    validation_auroc: float | None
-    measured_compute_s: float
-    measured_wall_s: float
-    missing: tuple[str, ...]
-    audience: Audience
-    disclosures: tuple[DisclosureRow, ...]
-    raw_records: Count
-    transactions: Count
-    gas: Count
-    gas_eip7623: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +131,7 @@ class Result:
     protocol decided about each party, by quantity and party."""
 
     setup: Round
-    rounds: tuple[Round, ...]
+    rounds: Rounds
     gas_functions: tuple[GasRow, ...]
     disclosures: tuple[DisclosureRow, ...]
     facts: Facts

@@ -16,6 +16,7 @@ from chainward.results import store
 from chainward.results.collection import InMemory, Results
 from chainward.results.papers import papers_of
 from chainward.results.record import Completed, Measured, Provenance, Record, Result
+from chainward.results.rounds import Rounds
 from chainward.results.store import Ended
 from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
@@ -95,7 +96,7 @@ def completed(record: Record) -> Completed:
 def without_times(result: T) -> T:
     """Return a completed record, or the result part of one, without what depends on the machine and its speed."""
     entries = [replace(entry, measured_compute_s=0.0, measured_wall_s=0.0) for entry in result.entries]
-    timeless = replace(result, setup=entries[0], rounds=tuple(entries[1:]), measured=_NO_TIMES)
+    timeless = replace(result, setup=entries[0], rounds=Rounds.of(entries[1:]), measured=_NO_TIMES)
     return replace(timeless, provenance=_NOWHERE) if isinstance(timeless, Completed) else timeless
 
 

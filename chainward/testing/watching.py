@@ -10,7 +10,8 @@ from typing import Any
 
 from chainward import codec
 from chainward.results.predictions import encode
-from chainward.results.record import Result, Round
+from chainward.results.record import Result
+from chainward.results.rounds import Round
 from chainward.testing.canonical import largest_array
 from chainward.testing.small import dataset, small
 from chainward.trials.checkpoint import Checkpoint

@@ -11,7 +11,8 @@ from typing import Any
 from chainward import codec
 from chainward.files import replace_file
 from chainward.results.document import decode, encode
-from chainward.results.record import Round, rounds_adapter
+from chainward.results.record import rounds_adapter
+from chainward.results.rounds import Round
 from chainward.strategy import Strategy
 from chainward.world import World
 

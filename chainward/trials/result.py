@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from chainward.results.record import (
-    DisclosureRow,
     Facts,
     GasRow,
     Inclusion,
     Measured,
     Phase,
     Result,
-    Round,
 )
+from chainward.results.rounds import DisclosureRow, Round, Rounds
 from chainward.trials.prepare import Trial
 from chainward.world import Receipt
 
@@ -29,7 +28,7 @@ def result(trial: Trial, state: Any, entries: Sequence[Round]) -> Result:
     outcomes = trial.strategy.outcomes(state)
     return Result(
         setup=setup,
-        rounds=tuple(rounds),
+        rounds=Rounds.of(rounds),
         gas_functions=_gas_by_phase(receipts, setup.transactions),
         disclosures=_disclosures(entries),
         facts=_facts(trial, state, entries),

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainward.results.predictions import Predicted
-from chainward.results.record import DisclosureRow, Latency, Result, Round, Traffic
+from chainward.results.record import Result
+from chainward.results.rounds import DisclosureRow, Latency, Round, Traffic
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.predict import predicted, validation_auroc
 from chainward.trials.prepare import Trial

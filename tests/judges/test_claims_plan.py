@@ -18,6 +18,7 @@ from chainward.methods.randomness import stream
 from chainward.plans.plan import Plan
 from chainward.plans.specification import Specification
 from chainward.results.record import GasRow, HospitalSize
+from chainward.results.rounds import Rounds
 from chainward.results.store import Ended
 from chainward.strategy import discovery
 from chainward.testing.small import results_of
@@ -51,7 +52,7 @@ def record(specification: Specification) -> Ended:
         hospitals=parties,
         attackers=tuple(names[:1]) if specification.attack else (),
         setup=entry(0, gas[0]),
-        rounds=(entry(1, gas[1], latency),),
+        rounds=Rounds.of([entry(1, gas[1], latency)]),
         gas_functions=(GasRow("C", "f", "round", 1, gas[2], float(gas[2]), gas[2], gas[2], gas[2], reverted=0),),
         outcomes=outcomes(names, rng),
     )

@@ -15,6 +15,7 @@ from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED
 from chainward.methods.mining import Terms, expected_latency, optimal_rate, races
 from chainward.methods.randomness import stream
 from chainward.results.record import GasRow, HospitalSize
+from chainward.results.rounds import Rounds
 
 SEEDS = range(5)
 NAMES = tuple(f"hospital {number}" for number in range(1, 7))
@@ -260,8 +261,8 @@ LESS = {"name": "less_gas_than", "task": "synthetic", "variant": {"winners": 0},
 def test_less_gas_than(gas: int, ours: Sequence[float], expected: str) -> None:
     trials = []
     for seed in SEEDS:
-        trials.append(record(probabilities=ours, judge=LESS, seed=seed).but(rounds=(entry(1, gas),)))
-        trials.append(record(judge=LESS, seed=seed, params={"winners": 0}).but(rounds=(entry(1, 100),)))
+        trials.append(record(probabilities=ours, judge=LESS, seed=seed).but(rounds=Rounds.of([entry(1, gas)])))
+        trials.append(record(judge=LESS, seed=seed, params={"winners": 0}).but(rounds=Rounds.of([entry(1, 100)])))
         trials.append(record("fedavg", seed=seed))
     found = verdict(trials)
     assert found["verdict"] == expected, found["found"]
@@ -285,7 +286,7 @@ def test_dearest_parts(verification: Sequence[float], expected: str) -> None:
     for count, spent in zip((40, 60, 80), verification, strict=True):
         for params, seconds in (({}, 10.0), ({"verification": False}, 10.0 - spent), ({"sharing": False}, 8.0)):
             trial = record(judge=PARTS, task_params={"hospitals": count}, params=params)
-            trials.append(trial.but(rounds=(entry(1, latency={"compute": seconds - 1, "network": 1}),)))
+            trials.append(trial.but(rounds=Rounds.of([entry(1, latency={"compute": seconds - 1, "network": 1})])))
     found = verdict(trials)
     assert found["verdict"] == expected, found["found"]
 

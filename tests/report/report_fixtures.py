@@ -13,7 +13,8 @@ from sample_records import failed as sample_failure
 from chainward.results.collection import InMemory, Results
 from chainward.results.papers import Paper
 from chainward.results.predictions import Predicted
-from chainward.results.record import DisclosureRow, Facts, GasRow, HospitalSize, Measured, Provenance, Traffic
+from chainward.results.record import Facts, GasRow, HospitalSize, Measured, Provenance
+from chainward.results.rounds import DisclosureRow, Rounds, Traffic
 from chainward.results.store import Ended
 from chainward.strategy import Card
 from chainward.world import Audience
@@ -75,7 +76,7 @@ def record(strategy: str, task: str = "heart", seed: int = 0, **changes: Any) ->
         provenance=provenance(seed),
         hospitals=tuple(HospitalSize(name, 80, 10, 24) for name in names),
         setup=setup,
-        rounds=tuple(
+        rounds=Rounds.of(
             entry(
                 number,
                 gas,

@@ -16,19 +16,16 @@ from chainward.results.record import (
     SCHEMA,
     Completed,
     Digests,
-    DisclosureRow,
     Facts,
     Failed,
     Failure,
     GasRow,
     Heading,
     HospitalSize,
-    Latency,
     Measured,
     Provenance,
-    Round,
-    Traffic,
 )
+from chainward.results.rounds import DisclosureRow, Latency, Round, Rounds, Traffic
 from chainward.results.store import Ended
 from chainward.world import Audience
 
@@ -76,7 +73,7 @@ def result(gas: int = 300, deploy: int = 1_000, count: int = 2, **changes: Any) 
     """The fields of a result of so many rounds of so much gas."""
     found = {
         "setup": entry(0, deploy),
-        "rounds": tuple(entry(number, gas) for number in range(1, count + 1)),
+        "rounds": Rounds.of(entry(number, gas) for number in range(1, count + 1)),
         "gas_functions": (GasRow("Book", "propose", "round", 1, gas, float(gas), gas, gas, gas, 0),),
         "disclosures": (DisclosureRow("individual update", "everyone", 8, 8000),),
         "facts": Facts(Audience.EVERYONE, 0, spends_gas=True, ended_by_itself=False, rounds_used=count),

@@ -18,12 +18,14 @@ from chainward.folders import CHECKOUT
 from chainward.results import store
 from chainward.results.document import Unsound, decode, encode, seal, unseal
 from chainward.results.record import Completed, Inclusion, Record, rounds_adapter
+from chainward.results.rounds import DisclosureRow, Rounds
 from chainward.results.schema import schema
 from chainward.world import Audience
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 PLAIN = st.none() | st.booleans() | st.integers() | FINITE | st.text(max_size=4)
 VALUES = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(st.text(max_size=3), PLAIN, max_size=2)
+DISCLOSED = DisclosureRow("scores", "everyone", 1, 8)
 SECONDS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 NAMES = st.text(st.characters(blacklist_categories=["Cs"]), max_size=5)
 
@@ -37,7 +39,7 @@ def records(draw: st.DrawFn) -> Record:
     if draw(st.booleans()):
         return failed(specification, draw(NAMES)).record
     parts = [draw(SECONDS) for _ in range(2)]
-    rounds = tuple(
+    rounds = Rounds.of(
         entry(
             number,
             draw(st.integers(0, 2**70)),
@@ -69,6 +71,14 @@ def test_a_record_is_read_as_it_was_written(record: Record) -> None:
 @given(records().filter(lambda record: record.status == "completed"))
 def test_rounds_survive_a_checkpoint(record: Completed) -> None:
     assert decode(rounds_adapter(), encode(rounds_adapter(), record.entries)) == record.entries
+
+
+def test_rounds_come_out_of_their_columns_as_they_went_in() -> None:
+    rounds = [entry(number, gas=number, disclosures=(DISCLOSED,) * number) for number in (1, 2, 3)]
+    columns = Rounds.of(rounds)
+    assert [*columns] == rounds
+    assert (len(columns), columns.gas, columns.disclosures.round) == (3, (1, 2, 3), (1, 2, 2, 3, 3, 3))
+    assert [*Rounds.of([])] == []
 
 
 # --- mutations -----------------------------------------------------------------------------------
@@ -159,12 +169,14 @@ def test_a_parameter_that_is_not_finite_is_refused_also_under_its_own_id() -> No
 
 REFUSED = {
     "a field too many": ((), "insert", 1, "inserted: Unexpected keyword argument"),
-    "a field too many deep down": (("rounds", 1, "bytes"), "insert", 1, "rounds.1.bytes.inserted"),
-    "a field missing": (("rounds", 0, "gas"), "delete", None, "rounds.0.gas: "),
-    "text for a number": (("rounds", 0, "gas"), "replace", "7", "rounds.0.gas: Input should be a valid integer"),
+    "a field too many deep down": (("rounds", "bytes"), "insert", 1, "rounds.bytes.inserted"),
+    "a field missing": (("rounds", "gas"), "delete", None, "rounds.gas: "),
+    "a round without its gas": (("rounds", "gas", 0), "delete", None, "rounds: .*columns differ in length"),
+    "a disclosure of no round": (("rounds", "disclosures", "round", 0), "replace", 9, "a disclosure is of no round"),
+    "text for a number": (("rounds", "gas", 0), "replace", "7", "rounds.gas.0: Input should be a valid integer"),
     "a number for text": (("status",), "replace", 7, "status"),
-    "true for a number": (("rounds", 0, "gas"), "replace", True, "rounds.0.gas: Input should be a valid integer"),
-    "less than nothing": (("rounds", 0, "gas"), "replace", -1, "greater than or equal to 0"),
+    "true for a number": (("rounds", "gas", 0), "replace", True, "rounds.gas.0: Input should be a valid integer"),
+    "less than nothing": (("rounds", "gas", 0), "replace", -1, "greater than or equal to 0"),
     "no number": (("outcomes", "paid", "north"), "replace", float("nan"), "outcomes.paid.north: .*finite"),
     "an unknown audience": (("facts", "sees_individual_updates"), "replace", "all", "facts.sees_individual_updates"),
     "another schema": (("schema",), "replace", 1, "schema"),

@@ -127,8 +127,8 @@ DAMAGES = {
     "torn": (lambda path: path.write_bytes(path.read_bytes()[:500]), "its content is not that of its digest"),
     "changed": (lambda path: path.write_bytes(path.read_bytes() + b" "), "its content is not that of its digest"),
     "changed with its digest": (
-        lambda path: path.write_bytes(seal(unseal(path.read_bytes()).replace(b'"gas":300', b'"gas":"x"', 1))),
-        "rounds.0.gas: Input should be a valid integer",
+        lambda path: path.write_bytes(seal(unseal(path.read_bytes()).replace(b'"gas":[300', b'"gas":["x"', 1))),
+        "rounds.gas.0: Input should be a valid integer",
     ),
     "another's": (
         lambda path: path.write_bytes(store.to_bytes(ended(specified(seed=7)).record)),
