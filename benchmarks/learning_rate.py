@@ -27,8 +27,8 @@ def validation_auroc(task_key: str, learning_rate: float) -> float:
     specification = Specification(strategy="fedavg", task=task_key, seed=0, rounds=task.rounds)
     training = dataclasses.replace(task.training, learning_rate=learning_rate)
     resolved = dataclasses.replace(resolve(specification), training=training)
-    result = run_trial(prepared(resolved, task.dataset(0), "cpu"), Checkpoint())
-    return float(np.mean([entry["validation_auroc"] for entry in result["rounds"][-LAST_ROUNDS:]]))
+    result, _ = run_trial(prepared(resolved, task.dataset(0), "cpu"), Checkpoint())
+    return float(np.mean(result.rounds.validation_auroc[-LAST_ROUNDS:]))
 
 
 for key in sys.argv[1:]:

@@ -162,9 +162,9 @@ def _reports() -> Iterator[Check]:
 
 
 def _commit() -> Iterator[Check]:
-    from chainward.results import store
+    from chainward.results.provenance import provenance
 
-    commit = store.provenance("")["commit"]
+    commit = provenance("").commit
     yield Check("commit", OK if commit else NOTE, commit or "no git checkout: records will not name a commit")
 
 

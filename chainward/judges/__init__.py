@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chainward.errors import ChainwardError
@@ -14,13 +13,12 @@ from chainward.judges.evidence import (
     STATISTICS,
     Evidence,
     Finding,
-    Record,
     Unjudgeable,
-    predictions,
     setting,
 )
 from chainward.judges.rules import JUDGES, checked_claims
 from chainward.plans.claims import asked_for
+from chainward.results.collection import Results
 from chainward.strategy.claims import Claim
 
 __all__ = [
@@ -32,37 +30,25 @@ __all__ = [
     "STATISTICS",
     "Evidence",
     "Finding",
-    "Record",
     "checked_claims",
-    "predictions",
     "verdicts",
 ]
 
 
-def verdicts(records: Iterable[Record]) -> list[dict[str, Any]]:
+def verdicts(results: Results) -> list[dict[str, Any]]:
     """Return a verdict for every claim of every strategy in the records, in the order of the papers' files."""
-    everything = list(records)
-    completed = [record for record in everything if record["status"] == "completed"]
     return [
-        _verdict(claim, Evidence(completed, strategy, _settings(claim)))
-        for strategy, claims in _claims(everything).items()
-        for claim in claims
+        _verdict(claim, Evidence(results, strategy, _settings(claim)))
+        for strategy in results.strategies
+        if strategy in results.papers
+        for claim in results.papers[strategy].claims
     ]
-
-
-def _claims(records: Sequence[Record]) -> dict[str, tuple[Claim, ...]]:
-    """The claims of each strategy that has a trial, as its latest record carries them."""
-    latest = {record["specification"]["strategy"]: record for record in records}
-    return {
-        strategy: tuple(Claim.of(table, f"record {record['id']}: claims") for table in record["claims"])
-        for strategy, record in sorted(latest.items())
-    }
 
 
 def _settings(claim: Claim) -> frozenset[str]:
     """The settings of the trials that a claim asks for; none where one names what is not here any more."""
     try:
-        return frozenset(setting({"specification": one.document()}) for one in asked_for(claim))
+        return frozenset(setting(one) for one in asked_for(claim))
     except (ChainwardError, ValueError):
         return frozenset()
 
@@ -89,6 +75,8 @@ def _finding(claim: Claim, evidence: Evidence) -> tuple[Finding, str]:
     nothing = Finding(NOT_TESTABLE, "")
     if not claim.judge:
         return nothing, "nothing here gathers what its rule needs"
+    if claim.judge not in JUDGES:
+        return nothing, f"no judge is called {claim.judge!r} here"
     try:
         return JUDGES[claim.judge](evidence, **claim.arguments), ""
     except Unjudgeable as reason:

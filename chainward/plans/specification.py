@@ -28,8 +28,12 @@ class Specification:
     engine_params: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """Return the specification as plain JSON data."""
-        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        """Return the specification as plain JSON data.
+
+        Raises:
+            ValueError: a number is not finite.
+        """
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
         return document
 
     @property

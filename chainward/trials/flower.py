@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainward.errors import ChainwardError
 from chainward.plans.resolve import resolve
 from chainward.plans.specification import Specification
 from chainward.results import store
@@ -48,10 +49,12 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
         engine="flower-deployment",
     )
 
-    def conduct(build: Build, rounds: int) -> Mapping[str, Any]:
+    def conduct(build: Build, rounds: int) -> Mapping[int, float | None]:
         job = job_of(resolve(replace(specification, rounds=rounds)))
-        document = attempt(job, Path(config["report"]), "cpu", build=build)
-        store.write(Path(config["report"]), document)
-        return document
+        ended = attempt(job, Path(config["report"]), "cpu", build=build)
+        store.write(Path(config["report"]), ended)
+        if ended.record.status == "failed":
+            raise ChainwardError(ended.record.error.message)
+        return {entry.round: entry.validation_auroc for entry in ended.record.entries}
 
     return FlowerStrategy(conduct, Path(config["hospitals"]) / "store")

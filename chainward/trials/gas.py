@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from chainward.plans.resolve import Resolved, resolve
@@ -39,7 +40,7 @@ def differences(committed: list[dict[str, Any]], measured: list[dict[str, Any]])
 def _functions(resolved: Resolved) -> list[dict[str, Any]]:
     trial = prepared(resolved, resolved.task.dataset(0), "cpu")
     run_trial(trial, Checkpoint())
-    return gas_functions(trial.world.ledger.receipts)
+    return [asdict(row) for row in gas_functions(trial.world.ledger.receipts, "round")]
 
 
 def _by_function(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -70,8 +70,3 @@ def prepared(
 def _engine(resolved: Resolved, sites: Sites) -> Engine:
     engine: Engine = resolved.engine.build(sites, resolved.strategy, resolved.specification.engine_params)
     return engine
-
-
-def card_document(strategy: Strategy[Any] | type[Strategy[Any]]) -> dict[str, Any]:
-    """Return a strategy's card as plain data."""
-    return asdict(strategy.card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from chainward.plans.plan import Plan
 from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
 from chainward.results import store
+from chainward.results.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a plan comes to: trials to run, and ids of sound records it can skip."""
+    """What a plan comes to: trials to run, ids of sound records it can skip, and what is wrong with other records."""
 
     jobs: tuple[Job, ...]
     skipped: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -36,16 +39,17 @@ class Sweep:
         return (*self.skipped, *(job.identifier for job in self.jobs))
 
 
-def sweep_of(plan: Plan, out: Path) -> Sweep:
-    """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again."""
-    jobs, skipped = [], []
-    for job in {job.identifier: job for job in _jobs(plan)}.values():
-        done = store.read(store.path_of(out, job.identifier))
-        if done and done["status"] == "completed":
-            skipped.append(job.identifier)
-        else:
-            jobs.append(job)
-    return Sweep(tuple(jobs), tuple(skipped))
+def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
+    """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again.
+
+    A record is held against the manifest, where that names it, and else against the digest of its own content.
+    """
+    jobs = {job.identifier: job for job in _jobs(plan)}
+    recorded = [name for name in jobs if os.path.lexists(out / store.record_name(name))]
+    found, problems = store.partition(out, recorded, manifest.files if manifest else {})
+    done = {trial.record.id for trial in found if trial.record.status == "completed"}
+    left = tuple(job for name, job in jobs.items() if name not in done)
+    return Sweep(left, tuple(name for name in jobs if name in done), tuple(problems))
 
 
 def job_of(resolved: Resolved, data: str | None = None) -> Job:

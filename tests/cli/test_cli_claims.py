@@ -19,8 +19,8 @@ def test_the_claims_of_a_paper_are_run_and_judged(tmp_path: Path, chainward, mon
     told = chainward("run", "--claims", "explorer_chain", "--seeds", "1", "--out", out)
     assert told.code == 0, told
     records = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "records").glob("*.json")]
-    assert {record["specification"]["strategy"] for record in records} == {"explorer_chain", "explorer_pooled"}
-    assert {record["specification"]["task"] for record in records} == {"heart"}
+    assert {record.specification.strategy for record in records} == {"explorer_chain", "explorer_pooled"}
+    assert {record.specification.task for record in records} == {"heart"}
     with (out / "claims.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["key"]: row for row in csv.DictReader(file)}
     assert rows["edin-auc"]["verdict"] == "not testable here"

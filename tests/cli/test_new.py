@@ -159,11 +159,11 @@ def test_in_a_checkout_it_runs_beside_the_others(
     told = chainward("run", plan, *options)
     assert told.code == 0
     ours, plain = (
-        {one["specification"]["seed"]: one for one in store.read_all(out) if one["specification"]["strategy"] == key}
+        {one.specification.seed: one for one in store.read_all(out) if one.specification.strategy == key}
         for key in ("my_paper", "fedavg")
     )
-    assert [one["predictions"] for one in ours.values()] == [one["predictions"] for one in plain.values()]
-    posted = [row["calls"] for one in ours.values() for row in one["gas_functions"] if row["function"] == "post"]
+    assert [one.predictions for one in ours.values()] == [one.predictions for one in plain.values()]
+    posted = [row.calls for one in ours.values() for row in one.gas_functions if row.function == "post"]
     assert posted == [2, 2]
     assert chainward("show", "my_paper").code == 0
 

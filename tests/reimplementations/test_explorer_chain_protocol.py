@@ -130,16 +130,16 @@ def test_central_explorer_has_the_same_auc(task):
 
 def test_the_record_of_a_trial():
     ready = prepared()
-    result = run_trial(ready, Checkpoint())
+    result, _ = run_trial(ready, Checkpoint())
     transfers = len(posts(ready, TRANSFER))
-    assert result["facts"] == {
+    assert codec.fields(result.facts) == {
         "sees_individual_updates": "everyone",
         "raw_records_shared": 0,
         "spends_gas": True,
         "ended_by_itself": True,
         "rounds_used": transfers,
     }
-    assert {row["function"] for row in result["gas_functions"]} == {
+    assert {row.function for row in result.gas_functions} == {
         "constructor",
         "clear",
         "initialize",
