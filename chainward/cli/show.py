@@ -37,15 +37,8 @@ def describe(key: str) -> dict[str, Any]:
     card = asdict(strategy.card)
     costs = [row for row in snapshot.read() if row["contract"] in card["contracts"]]
     claims = [
-        {
-            "key": claim["key"],
-            "claim": claim["claim"],
-            "tier": claim["tier"],
-            "quoted": claim.get("quoted", ""),
-            "rule": {"reproduced": claim["reproduced"], "partly": claim.get("partly", "")},
-            "plan": claim["plan"],
-        }
-        for claim in discovery.claims(key)
+        {"key": claim.key, "claim": claim.claim, "tier": claim.tier, "quoted": claim.quoted, "rule": claim.rule}
+        for claim in discovery.claims(type(strategy))
     ]
     return {"card": card, "parameters": asdict(strategy), "claims": claims, "contracts": costs}
 

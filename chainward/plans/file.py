@@ -13,7 +13,7 @@ from chainward import engines, ledgers, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import LEDGERS
 from chainward.names import quoted
-from chainward.plans import values
+from chainward.plans import claims, values
 from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
 from chainward.strategy import discovery
@@ -33,15 +33,28 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
         raise ChainwardError(f"{path}: tables and lists may be {values.DEEPEST} deep, not deeper") from None
     except ValueError as error:  # also an integer of more digits than Python reads
         raise ChainwardError(f"{path}: not valid TOML: {error}") from None
+    return _checked(str(path), {"name": path.stem, **document}, overrides)
+
+
+def of_claims(papers: Sequence[str], overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan of the trials that these papers' claims ask for, all papers' where none is named, and check it.
+
+    Raises:
+        ChainwardError: as `read`, and a claim is wrong.
+    """
+    return _checked("claims", claims.document(papers), overrides)
+
+
+def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
     try:
         values.check(document)
         values.check(overrides)
-        plan = Plan.model_validate(_merged({"name": path.stem, **document}, overrides))
+        plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
         _check(plan)
     except ValidationError as error:
-        raise ChainwardError(f"{path}: {_first_mistake(error)}") from None
+        raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:
-        raise ChainwardError(f"{path}: {error}") from None
+        raise ChainwardError(f"{where}: {error}") from None
     return plan
 
 

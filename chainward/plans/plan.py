@@ -95,7 +95,7 @@ class Plan(Strict):
     @property
     def left_out(self) -> tuple[str, ...]:
         """What is missing for each optional part that cannot be run here."""
-        return tuple(missing for part in self.parts if (missing := part.missing))
+        return tuple(dict.fromkeys(missing for part in self.parts if (missing := part.missing)))
 
     @property
     def missing(self) -> str:

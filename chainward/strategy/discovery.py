@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import math
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -23,6 +22,8 @@ from chainward.errors import ChainwardError, UnknownName
 from chainward.folders import REIMPLEMENTATIONS
 from chainward.names import LONGEST, is_identifier, is_key, is_package, quoted
 from chainward.strategy import Strategy
+from chainward.strategy.claims import Claim
+from chainward.strategy.claims import read as read_claims
 
 GROUP = "chainward.strategies"
 FLOWER = "flwr:"
@@ -73,7 +74,7 @@ def build(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     Raises:
         ChainwardError: a parameter is unknown, has a wrong type or no place in the strategy; the message names it.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     kind = load(name)
     known = [field.name for field in dataclasses.fields(kind)]
@@ -83,7 +84,7 @@ def build(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
         if isinstance(value, float) and not math.isfinite(value):
             raise ChainwardError(f"strategy {name}: {field}: must be a finite number")
     try:
-        strategy: Strategy[Any] = TypeAdapter(kind).validate_python(dict(params))
+        strategy: Strategy[Any] = _adapter(kind).validate_python(dict(params))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or ", ".join(params) or "parameters"
@@ -94,30 +95,36 @@ def build(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     return strategy
 
 
-def source(key: str) -> Path:
-    """Return the file a strategy is written in."""
-    return Path(inspect.getfile(load(key)))
+def source(kind: type[Strategy[Any]]) -> Path | None:
+    """Return the file a strategy is written in, none for one that was typed in (a notebook's)."""
+    try:
+        return Path(inspect.getfile(kind))
+    except (OSError, TypeError):
+        return None
 
 
-def artifact_folders(key: str) -> tuple[Path, ...]:
-    """Return where an installed strategy keeps contracts of its own: `artifacts/` beside its file."""
-    folder = source(key).parent / "artifacts"
-    return (folder,) if folder.is_dir() else ()
+def artifact_folders(kind: type[Strategy[Any]]) -> tuple[Path, ...]:
+    """Return where a strategy keeps contracts of its own: `artifacts/` beside its file."""
+    file = source(kind)
+    folder = file.parent / "artifacts" if file else None
+    return (folder,) if folder and folder.is_dir() else ()
 
 
-def claims(key: str) -> tuple[Mapping[str, Any], ...]:
+def claims(kind: type[Strategy[Any]]) -> tuple[Claim, ...]:
     """Return the claims of a strategy's paper, from the TOML beside its file; none without that file.
 
     Raises:
-        ChainwardError: the TOML is broken.
+        ChainwardError: the TOML is broken or a claim in it wrong; the message names file and field.
     """
-    path = source(key).with_suffix(".toml")
-    if not path.is_file():
-        return ()
-    try:
-        return tuple(tomllib.loads(path.read_text(encoding="utf-8")).get("claim", ()))
-    except tomllib.TOMLDecodeError as error:
-        raise ChainwardError(f"{path.name}: {error}") from None
+    file = source(kind)
+    return read_claims(file.with_suffix(".toml")) if file else ()
+
+
+@cache
+def _adapter(kind: type[Strategy[Any]]) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _load_stock(key: str) -> type[Strategy[Any]]:
@@ -178,6 +185,8 @@ def _import(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        if isinstance(error, ChainwardError):  # its words are wrong, and the message says where
+            raise
         raise ChainwardError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
     return module
 

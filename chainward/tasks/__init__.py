@@ -31,6 +31,11 @@ def _listing() -> dict[str, type[Task]]:
     }
 
 
+@cache
+def _adapter(task: type[Task]) -> TypeAdapter[Task]:
+    return TypeAdapter(task)
+
+
 def names() -> tuple[str, ...]:
     """The keys of all tasks, in alphabetical order."""
     return tuple(_listing())
@@ -49,7 +54,7 @@ def load(key: str, **params: Any) -> Task:
         raise BadParameter(f"task {key!r} has no parameter {quoted(field)}: {_nearest(field, known)}")
     try:
         # Strictly typed, and by way of JSON: a strict adapter takes no Python mapping for a dataclass.
-        return TypeAdapter(task).validate_json(to_json(params), strict=True)
+        return _adapter(task).validate_json(to_json(params), strict=True)
     except ValidationError as failure:
         first = failure.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from chainward.errors import ChainwardError
 
 Job = TypeVar("Job")
+Ended = TypeVar("Ended")
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,7 @@ class Cluster:
 
     address: str | None = None
 
-    def results(
-        self, jobs: Sequence[Job], attempt: Callable[[Job], dict[str, Any]]
-    ) -> Iterator[tuple[Job, dict[str, Any]]]:
+    def results(self, jobs: Sequence[Job], attempt: Callable[[Job], Ended]) -> Iterator[tuple[Job, Ended]]:
         """Yield each job with its record as it comes; each takes one CPU.
 
         Raises:
@@ -37,7 +36,7 @@ class Cluster:
             raise ChainwardError(f"Ray at {self.address!r} does not answer: {str(error).splitlines()[0]}") from None
         try:
 
-            def run(job: Job) -> dict[str, Any]:  # Ray takes plain functions only
+            def run(job: Job) -> Ended:  # Ray takes plain functions only
                 return attempt(job)
 
             task = ray.remote(num_cpus=1)(run)

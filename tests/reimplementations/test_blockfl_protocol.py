@@ -57,7 +57,7 @@ def test_predictions_are_fedavgs_to_the_bit(attack: dict[str, Any]) -> None:
         completed(run(Specification(key, "synthetic", 0, 2, task_params=params, attack=attack)))
         for key in ("blockfl", "fedavg")
     )
-    assert ours["predictions"] == theirs["predictions"]
+    assert ours.predictions == theirs.predictions  # the digests of their files
 
 
 @pytest.mark.parametrize("hospitals", [1, 2, 3, 20])
@@ -196,8 +196,8 @@ def test_learning_ends_where_the_weights_no_longer_move() -> None:
     assert blockfl(epsilon=steps[0]).finished(rest[0])
     assert not blockfl(epsilon=steps[0] * 0.99).finished(rest[0])
     record = completed(run(Specification("blockfl", "heart", 0, 9, params={"epsilon": 100.0})))
-    assert record["facts"]["rounds_used"] == 2
-    assert record["facts"]["ended_by_itself"]
+    assert record.facts.rounds_used == 2
+    assert record.facts.ended_by_itself
 
 
 def test_devices_merge_in_the_order_of_hospitals_whatever_the_blocks() -> None:

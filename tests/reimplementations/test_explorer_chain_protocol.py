@@ -130,16 +130,16 @@ def test_central_explorer_has_the_same_auc(task):
 
 def test_the_record_of_a_trial():
     ready = prepared()
-    result = run_trial(ready, Checkpoint())
+    result, _ = run_trial(ready, Checkpoint())
     transfers = len(posts(ready, TRANSFER))
-    assert result["facts"] == {
+    assert codec.fields(result.facts) == {
         "sees_individual_updates": "everyone",
         "raw_records_shared": 0,
         "spends_gas": True,
         "ended_by_itself": True,
         "rounds_used": transfers,
     }
-    assert {row["function"] for row in result["gas_functions"]} == {
+    assert {row.function for row in result.gas_functions} == {
         "constructor",
         "clear",
         "initialize",
@@ -383,7 +383,7 @@ def test_central_explorer_without_records_is_refused_by_name():
 def test_claims_name_their_judges():
     from chainward.judges import JUDGES, STATISTICS
 
-    claims = discovery.claims(KEY)
-    assert [claim["quoted"] for claim in claims] == ["0.963955", "0.935185", "2", "2", ""]
-    assert {claim["judge"]["name"] for claim in claims} <= set(JUDGES)
-    assert {claim["judge"]["statistic"] for claim in claims[:4]} <= set(STATISTICS)
+    claims = discovery.claims(discovery.load(KEY))
+    assert [claim.quoted for claim in claims] == ["0.963955", "0.935185", "2", "2", ""]
+    assert {claim.judge for claim in claims} <= set(JUDGES)
+    assert {claim.arguments["statistic"] for claim in claims[:4]} <= set(STATISTICS)

@@ -254,9 +254,9 @@ def test_set_up_gas_of_a_consortium_is_a_line() -> None:
 @pytest.mark.parametrize("absent", [{}, {"hospital 1": []}, {"hospital 6": [2]}])
 def test_a_consortium_is_a_trial_like_others(absent: dict[str, list[int]]) -> None:
     record = completed(run_small("two_cp", params=CONSORTIUM, faults={"absent": absent}))
-    assert record["facts"]["sees_individual_updates"] == "everyone"
-    assert record["facts"]["raw_records_shared"] == 0
-    assert sum(record["outcomes"]["share"].values()) == pytest.approx(1)
+    assert record.facts.sees_individual_updates == "everyone"
+    assert record.facts.raw_records_shared == 0
+    assert sum(record.outcomes["share"].values()) == pytest.approx(1)
 
 
 def test_the_record_holds_runs_and_orders() -> None:

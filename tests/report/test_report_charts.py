@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from report_fixtures import HOSTILE, records, verdicts
+from report_fixtures import HOSTILE, records, results, verdicts
 
 from chainward.folders import CHECKOUT
 from chainward.report import all_tables, charts, write_report
@@ -21,7 +21,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def tables():
-    found = all_tables(records(), [])
+    found = all_tables(results(records()), [])
     return {name: [row for row in rows if row.get("task") == "heart"] for name, rows in found.items()}
 
 
@@ -123,18 +123,18 @@ def test_a_process_that_cannot_start_or_does_not_end_costs_the_pictures(tables, 
 def test_under_a_limit_of_memory_the_report_is_whole_but_for_its_pictures(tables, tmp_path):
     """V8 reserves more than four gigabytes of addresses at its start, and aborts where it cannot."""
     script = (
-        "import resource, sys; sys.path.insert(0, 'tests/report')\n"
+        "import resource, sys; sys.path[:0] = ['tests/report', 'tests/results']\n"
         "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
         "from pathlib import Path\n"
-        "from report_fixtures import records, verdicts\n"
+        "from report_fixtures import records, results, verdicts\n"
         "from chainward.report import write_report\n"
-        "write_report(records(), verdicts(), Path(sys.argv[1]))\n"
+        "write_report(results(records()), verdicts(), Path(sys.argv[1]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "small"], cwd=CHECKOUT, capture_output=True, timeout=120, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    write_report(records(), verdicts(), tmp_path / "whole")
+    write_report(results(records()), verdicts(), tmp_path / "whole")
     small, whole = (
         {path.name: path.read_text("utf-8") for path in (tmp_path / name).iterdir()} for name in ("small", "whole")
     )
@@ -148,11 +148,11 @@ def test_under_a_limit_of_memory_the_report_is_whole_but_for_its_pictures(tables
 
 def test_nothing_to_draw_loads_no_altair():
     script = (
-        "import sys; sys.path.insert(0, 'tests/report')\n"
-        "from report_fixtures import failure\n"
+        "import sys; sys.path[:0] = ['tests/report', 'tests/results']\n"
+        "from report_fixtures import failure, results\n"
         "from chainward.report import all_tables\n"
         "from chainward.report.page.html import page\n"
-        "text = page(all_tables([failure('fedavg')], []))\n"
+        "text = page(all_tables(results([failure('fedavg')]), []))\n"
         "print('<figure' in text, 'altair' in sys.modules, 'vl_convert' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)

@@ -128,8 +128,16 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
     return model.blocks(seed)
 
 
-def _kind(name: str) -> Any:
+def module(name: str) -> str:
+    """Return the name of the module of the model called `name`.
+
+    Raises:
+        UnknownName: there is no such model.
+    """
     if name not in MODELS:
         raise UnknownName(f"no consensus model is called {quoted(name)}; there is {', '.join(MODELS)}")
-    module, kind = MODELS[name].split(".")
-    return getattr(import_module(f"{__name__}.{module}"), kind)
+    return f"{__name__}.{MODELS[name].partition('.')[0]}"
+
+
+def _kind(name: str) -> Any:
+    return getattr(import_module(module(name)), MODELS[name].partition(".")[2])

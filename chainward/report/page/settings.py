@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chainward.report.formats import count, size
 from chainward.report.page import columns
 from chainward.report.page.columns import Column, hospital_columns
-from chainward.report.tables.all import Tables
+from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
 
 if TYPE_CHECKING:
