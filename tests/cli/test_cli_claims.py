@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 from chainward.judges import rules
+from chainward.results import store
 
 
 def test_the_claims_of_a_paper_are_run_and_judged(tmp_path: Path, chainward, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ def test_the_claims_of_a_paper_are_run_and_judged(tmp_path: Path, chainward, mon
     out = tmp_path / "report"
     told = chainward("run", "--claims", "explorer_chain", "--seeds", "1", "--out", out)
     assert told.code == 0, told
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "records").glob("*.json")]
+    records = store.read_all(out)
     assert {record.specification.strategy for record in records} == {"explorer_chain", "explorer_pooled"}
     assert {record.specification.task for record in records} == {"heart"}
     with (out / "claims.csv").open(encoding="utf-8", newline="") as file:
