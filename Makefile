@@ -1,4 +1,4 @@
-# Every target sets up what it needs: git, make and Python >= 3.11 are enough to start.
+# Every target sets up what it needs: git, make and Python 3.11 or 3.12 are enough to start.
 
 PYTHON ?= python3
 NODE   ?= path
@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit regressions bench contracts contracts-check contracts-test flower-test schema gas-snapshot clean
+.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-test flower-test schema gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml
 
-test: lint unit contracts-check regressions contracts-test flower-test ## Run every check, the fast ones first
+test: lint unit docs contracts-check regressions contracts-test flower-test ## Run every check, the fast ones first
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -30,7 +30,7 @@ lint: .venv/.dev ## Check style, types and the direction of imports
 
 # The browser tests need a chromium or chrome: CHROMIUM names one, else it is looked for. A CI job
 # that runs as root installs Debian's; anyone else goes without, and those tests are skipped.
-unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
+unit: .venv/.dev ## Run the tests and every example (JOBS=n for n processes, 0 for this one)
 	@set -eu; browser=$${CHROMIUM:-}; \
 	find_browser() { \
 		for name in chromium chromium-browser google-chrome google-chrome-stable; do \
@@ -48,8 +48,16 @@ unit: .venv/.dev ## Run the tests (JOBS=n for n processes, 0 for this one)
 		unset CHROMIUM; \
 		echo "No chromium or chrome found: the browser tests are skipped. Set CHROMIUM to name one."; \
 	fi; \
-	set -x; $(BIN)/pytest tests -n $(JOBS) --dist loadfile --benchmark-disable \
+	set -x; $(BIN)/pytest tests chainward docs -n $(JOBS) --dist loadfile --benchmark-disable $(COVERAGE) \
 		--ignore-glob="*test_flower_*" --ignore-glob="*test_brownie*" --ignore-glob="*test_on_ray*"
+
+# What runs on Flower, Ray and Brownie is tested by other targets, and shows here as not reached.
+coverage: COVERAGE := --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml
+coverage: unit ## Run the tests and tell which lines and branches they reach, also in build/coverage/
+
+# The theme's notice on its successor is in docs/decisions.md.
+docs: .venv/.docs ## Build the documentation from docs/ and docstrings into build/site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 regressions: .venv/.dev
 	$(BIN)/pytest benchmarks $(BENCH) -m "not slow" --benchmark-min-rounds=3 --benchmark-max-time=0.2
@@ -101,6 +109,10 @@ clean: ## Remove the environment, caches and every report but the reference
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch .venv/.core $@
+
+.venv/.docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@touch .venv/.core .venv/.dev $@
 
 .venv/.flower: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,flower]'

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -105,63 +106,13 @@ class Biscotti(Strategy[State]):
     secure_aggregation: bool = True
     phase_blocks: int = 120
 
-    card: ClassVar[Card] = Card(
-        key="biscotti",
-        title="Biscotti: A Blockchain System for Private and Secure Federated Learning",
-        authors="Shayan, Fung, Yoon, Beschastnikh",
-        where="IEEE TPDS 32(7), 2021, arXiv 1811.09904, 10.1109/TPDS.2020.3044223",
-        year=2021,
-        family="committee, secure aggregation",
-        tier="T1",
-        summary="Peers drawn by stake judge noised updates with Multi-Krum; others, drawn likewise, add up secret "
-        "shares of those accepted, and the block's hash draws the next peers.",
-        consensus="proof of federation on a chain of its own",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("Biscotti",),
         sees_individual_updates=Audience.SOME_HOSPITALS,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        names=("proof of federation",),
-        contracts=("Biscotti",),
-        deviations=(
-            "A contract on Ethereum in place of a chain of its own; it draws verifiers and aggregators itself.",
-            "A block's hash is the contract's own, with the chain's randomness, so that a leader cannot choose it.",
-            "2 noisers, 3 verifiers, 3 aggregators; with few hospitals a third of them verify, one at least.",
-            "Verifiers do not train in that iteration; aggregators and noisers may. One hospital alone is refused.",
-            "The earliest updates of 70 % of the hospitals, rounded up, are taken, if so many train.",
-            "Krum tolerates f, 30 % of the hospitals, or as many as n >= 2 f + 3 allows, and keeps n - f.",
-            "The code's half breaks that bound. Below five updates f is 0: all that open their commitment are kept.",
-            "Krum rejects f updates whether or not anybody attacks, so honest hospitals lose stake too, as published.",
-            "Ed25519 signatures draw the noisers in place of a verifiable random function: RFC 8032 has one a message,",
-            "but an owner that departs from it can sign again for other noisers.",
-            "Noise is committed an iteration ahead, not at the genesis, and is one for all who ask, as published.",
-            "Two updates with the same noisers show their difference; the fewer the hospitals, the more of these.",
-            "Each of m noises is 1 / m of the paper's, so their sum is its mean; with one missing there is less.",
-            "A noiser gives the seed of its noise. Trainers drop noise that does not open its commitment;",
-            "who gets none does not show its update, which is then rejected.",
-            "Verifiers check that what they judge is the committed update and committed noise, by adding commitments.",
-            "The mean of two noises of epsilon 2 is one of epsilon 2.88; of 4.16 if one is known or missing.",
-            "Noise is for one iteration (accountant, not the code's formula); R of them spend more epsilon.",
-            "No patient's gradient is clipped: epsilon holds where one patient moves an update by sensitivity at most.",
-            "Sensitivity 0.05 is near alpha / sqrt(batch) of the synthetic task, the scale of the code's noise.",
-            "As published the noise is not in the aggregate: verifiers see noise, the model has none.",
-            "A hospital with a number beyond 2^40 units, or none at all, commits to nothing.",
-            "Numbers are rounded to 10^-4, not truncated.",
-            "Pedersen's commitments on bn254, generators hashed to the curve, in place of KZG with a trusted set-up.",
-            "They hide by a blinding and stand on chain as a hash; the contract adds those of a block.",
-            "Any two of three aggregators recover the sum, and could recover an update if they put shares together.",
-            "packing = 10 is the code's form: any ten shares are the update, and the one at 0 a tenth of it.",
-            "So its shares count as updates in the clear, and as such without secure_aggregation.",
-            "The mean of the accepted updates, unweighted, is added to the model; the code adds their sum.",
-            "An update whose shares do not fit at some aggregator is left out of the block and moves no stake;",
-            "so one aggregator that finds fault with all of them loses the iteration.",
-            "The leader's block needs more than half of the aggregators; if it is late, any of them may propose.",
-            "Without enough verifiers or aggregators the iteration is lost, the model and stakes stay.",
-            "Where nobody has a stake everybody has one ticket. Hospitals that come later start with the same stake.",
-            "Two bytes name 65,536 tickets; when so many are out, an accepted update earns nothing more.",
-            "The first model is the task's, not zero; the task's ten steps stand for one.",
-            "No RONI, no noise in the model (DP_IN_MODEL), no forks.",
-        ),
-        published={"params": {"packing": 10}},
     )
 
     def open(self, world: World) -> State:
@@ -322,7 +273,7 @@ class Biscotti(Strategy[State]):
             return (public_key(secret), (), bytes(32)), kept
         noises = {number: seed for number, seed in memory.get("noises", {}).items() if number == iteration}
         noises[iteration + 1] = seed = site.rng.bytes(32)
-        digest = _noise_digest(iteration + 1, _committed(site, self._noise(seed, site)))
+        digest = _noise_digest(iteration + 1, self._noise_committed(seed, site))
         if not iteration:
             return (public_key(secret), (), digest), {**kept, "noises": noises}
         site.work(SIGNING)
@@ -347,13 +298,13 @@ class Biscotti(Strategy[State]):
 
     def mask(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[Shown | None, Memory]:
         """Step 3 at a trainer: delta + those noises that are the committed ones; nothing if there are none."""
-        rows = {name: self._noise(seed, site) for name, seed in task["given"].items() if seed}
-        points = {name: _committed(site, noise) for name, noise in rows.items()}
-        good = [name for name in rows if _noise_digest(task["iteration"], points[name]) == task["noises"][name]]
+        given = {name: seed for name, seed in task["given"].items() if seed}
+        points = {name: self._noise_committed(seed, site) for name, seed in given.items()}
+        good = [name for name in given if _noise_digest(task["iteration"], points[name]) == task["noises"][name]]
         if self.noising and not good:
             return None, memory
         own = [from_bytes(row) for row in memory["rows"]]
-        noises = [rows[name] for name in good]
+        noises = [self._noise(given[name], len(site.hospitals), site.network.parameters) for name in good]
         values, blindings = self._scheme(len(site.hospitals)).masked(own, noises, site.network.parameters)
         made = {name: points[name] for name in good}
         return Shown(values, to_bytes(blindings), made, memory.get("proof", b"")), memory
@@ -445,12 +396,18 @@ class Biscotti(Strategy[State]):
         drawn = others_drawn(block["stakes"], site.hospitals.index(name), chance, seats)
         return tuple(site.hospitals[peer] for peer in drawn)
 
-    def _noise(self, seed: bytes, site: Site) -> list[Row]:
+    def _noise(self, seed: bytes, hospitals: int, parameters: int) -> list[Row]:
         """A noiser's part [P] of the mean noise that a seed stands for, in units, laid out and blinded as an update."""
-        rng, hospitals = stream("noise", seed.hex()), len(site.hospitals)
+        rng = stream("noise", seed.hex())
         scale = self._sigma * self.precision / max(1, self._counts(hospitals).noisers)
-        values = np.rint(scale * rng.standard_normal(site.network.parameters)).astype(np.int64)
+        values = np.rint(scale * rng.standard_normal(parameters)).astype(np.int64)
         return self._scheme(hospitals).blinded(values, rng)
+
+    def _noise_committed(self, seed: bytes, site: Site) -> Points:
+        hospitals, parameters = len(site.hospitals), site.network.parameters
+        rows = self._scheme(hospitals).packed
+        site.work(sum([commitment_flops(1 + -(-parameters // rows), VALUE_BITS)] * rows))
+        return _noise_points(self, seed, hospitals, parameters)
 
     def _scheme(self, hospitals: int) -> Scheme:
         """How updates are shared: more than half of the aggregators recover the sum."""
@@ -482,6 +439,12 @@ class Biscotti(Strategy[State]):
 def _committed(site: Site, rows: Sequence[Row], bits: int = VALUE_BITS) -> Points:
     site.work(sum(commitment_flops(len(row), bits) for row in rows))
     return tuple(map(commit, rows))
+
+
+@lru_cache(maxsize=1_024)
+def _noise_points(strategy: Biscotti, seed: bytes, hospitals: int, parameters: int) -> Points:
+    """What commits to the noise of a seed; the noiser and each trainer that drew it compute the same."""
+    return tuple(map(commit, strategy._noise(seed, hospitals, parameters)))
 
 
 def _message(block: Block) -> bytes:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from multiformats import CID
 
 from chainward.methods import expectation_propagation as explorer
+from chainward.methods.content import content_id, digest
 from chainward.methods.expectation_propagation import Gaussian
 from chainward.strategy import Audience, Card, Strategy
 from chainward.world import Contract, HospitalAbsent, Kind, Memory, Network, Query, Site, World
@@ -23,16 +23,6 @@ class Flag(IntEnum):
     """What is to be posted next, as in the contract."""
 
     CLEAR, INITIALIZE, TRANSFER, UPDATE, EVALUATE, CONSENSUS = range(6)
-
-
-def _digest(cid: str) -> bytes:
-    """SHA-256 of a model, as it stands on the chain, from its content id in the store."""
-    return bytes(CID.decode(cid).raw_digest)
-
-
-def _cid(digest: bytes) -> str:
-    """Content id of a model from its SHA-256 on the chain."""
-    return str(CID("base32", 1, "raw", ("sha2-256", digest)))
 
 
 def _clear(site: Site, _: Memory, __: Any) -> tuple[bool, Memory]:
@@ -70,41 +60,14 @@ class ExplorerChain(Strategy[State]):
     exponent: float = 0.5
     decimals: int = 6
 
-    card: ClassVar[Card] = Card(
-        key="explorer_chain",
-        title=(
-            "EXpectation Propagation LOgistic REgRession on permissioned blockCHAIN (ExplorerChain): "
-            "decentralized online healthcare/genomics predictive model learning"
-        ),
-        authors="Kuo, Gabriel, Cidambi, Ohno-Machado",
-        where="J Am Med Inform Assoc 27(5):747-756, 2020, 10.1093/jamia/ocaa023",
-        year=2020,
-        family="one model that travels",
-        tier="T1x",
-        summary=(
-            "A Bayesian logistic regression travels: each time to the hospital it errs most on, which takes its own "
-            "patients in, until nobody errs more than its holder. A contract keeps the errors and decides."
-        ),
-        consensus="MultiChain: permissioned sites mine in turn, like proof of authority",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("ExplorerChain",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
         ends_by_itself=True,
-        own_learner=True,
-        names=("ModelChain", "Proof-of-Information", "PoINT"),
-        contracts=("ExplorerChain",),
-        deviations=(
-            "A contract decides who is first and next; in the paper the sites read each other's messages.",
-            "Errors are compared in the millionths that stand on chain; the paper compares floating-point numbers.",
-            "A model lies in an open store, its SHA-256 on chain; in the paper it stands on a chain only sites read.",
-            "A phase ends as soon as all have posted, else after a time counted in blocks.",
-            "That is the paper's 5 s where sites evaluate; where they train, the paper waits for all and we for 600 s.",
-            "A site missing at the start stays outside until a consensus; the paper waits for it.",
-            "A missing holder is passed over, or a first model evaluated without its maker; the paper waits.",
-            "A site whose patients all have one outcome has no AUC and stays outside.",
-            "Sites that come back can take the consensus up; sites with new patients too, but no task has any.",
-        ),
     )
 
     def open(self, world: World) -> State:
@@ -124,7 +87,7 @@ class ExplorerChain(Strategy[State]):
             world.need(trained)
         first = trained.open()
         for site, (error, model) in first.items():  # step 2: INITIALIZE
-            chain.send("initialize", error, _digest(model), sender=site)
+            chain.send("initialize", error, digest(model), sender=site)
         self._advance(world, chain, first, late=len(first) < len(sites))  # step 3: TRANSFER to the lowest error
         if self.max_iterations:
             return self._state(world, contract)
@@ -136,10 +99,10 @@ class ExplorerChain(Strategy[State]):
         chain = world.at(state.contract)
         holder, iteration = chain.call("holder"), chain.call("iteration")
         others = tuple(site for site in chain.call("members") if site != holder)
-        arriving = (_cid(chain.call("model")), chain.call("ready"))
+        arriving = (content_id(chain.call("model")), chain.call("ready"))
         updated = world.ask(holder, Query("update", Kind.SCORES, self._update), arriving).open()
         for site, (error, model) in updated.items():  # step 4: UPDATE; step 7: the last one is the consensus
-            chain.send("update", iteration, error, _digest(model), sender=site)
+            chain.send("update", iteration, error, digest(model), sender=site)
         if not updated:
             self._advance(world, chain, world.ask(others, CLEAR), late=True)
         if chain.call("phase") == Flag.EVALUATE:
@@ -198,7 +161,7 @@ class ExplorerChain(Strategy[State]):
 
     def _errors(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, int]:
         """Errors of the newest model at `sites`, without those who are missing or cannot measure it."""
-        replies = world.ask(sites, Query("evaluate", Kind.SCORES, self._evaluate), _cid(chain.call("model")))
+        replies = world.ask(sites, Query("evaluate", Kind.SCORES, self._evaluate), content_id(chain.call("model")))
         return {site: error for site, error in replies.open().items() if error is not None}
 
     def _advance(self, world: World, chain: Contract, there: Iterable[str], late: bool) -> None:
@@ -221,4 +184,4 @@ class ExplorerChain(Strategy[State]):
 
     def _state(self, world: World, contract: str) -> State:
         chain = world.at(contract)
-        return State(contract, world.fetch(_cid(chain.call("model"))), chain.call("phase") == Flag.CONSENSUS)
+        return State(contract, world.fetch(content_id(chain.call("model"))), chain.call("phase") == Flag.CONSENSUS)

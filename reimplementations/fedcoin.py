@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from eth_utils.crypto import keccak
 
 from chainward.methods.aggregation import mean
-from chainward.methods.shapley import Coalition, coalitions, drawn_orders, exact, prefixes, sampled
+from chainward.methods.shapley import drawn_orders, exact_of, members, prefix_masks, sampled_of
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, PUBLISH, Contract, Each, Kind, Memory, Query, Site, Update, World
 
@@ -70,47 +69,13 @@ class FedCoin(Strategy[State]):
     server_percent: int = 10
     phase_blocks: int = 150
 
-    card: ClassVar[Card] = Card(
-        key="fedcoin",
-        title="FedCoin: A Peer-to-Peer Payment System for Federated Learning",
-        authors="Liu, Ai, Sun, Zhang, Liu, Yu",
-        where="2020, arXiv 2002.11711",
-        year=2020,
-        family="federated, contribution",
-        tier="T1",
-        summary="Solvers estimate the hospitals' Shapley values as their work; whoever is nearest to the average of "
-        "all estimates wins, and its estimate splits the pay.",
-        consensus="proof of Shapley on a chain of its own",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("FedCoin",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="validation",
         spends_gas=True,
         tolerates_absence=True,
-        names=("proof of Shapley", "PoSap"),
-        contracts=("FedCoin",),
-        deviations=(
-            "A contract on Ethereum in place of a chain of its own: it picks the winner, whom others have to verify.",
-            "All read one average there, so the rule that a verifier's own average lies within D of it always holds.",
-            "The fork rule is the choice itself: of all vectors of a task the nearest wins. Ties: by registration.",
-            "Two solvers are always equally far from their average, and exact values are equal: the first then wins.",
-            "A budget of permutations stands for the time limit. From n! on each order is taken once: exact values.",
-            "Solvers commit before they reveal, and a commitment is bound to its sender: copying does not pay.",
-            "Who does not reveal in time is left out; it loses no bond, so it can withhold what would not win.",
-            "D is 0.05; the readme's 1.5 (track published) never binds where no value is negative.",
-            "The code pays the winning solver only; 70, 10, 20 % for trainers, server, solver are the readme's.",
-            "Trainers are paid by the winner's positive values; what flooring leaves goes back to the requester.",
-            "If no value is positive, all of the trainers' part does.",
-            "With no vector within D nobody is paid for the round, and the price goes back to the requester.",
-            "The model is merged all the same: the mean of the hospitals' weights, without weights as in the code.",
-            "v(empty) = 0 as published pays a hospital that returns the global model nearly as much as any other.",
-            "baseline = global pays it nothing while training gains, and by chance once nobody's training does.",
-            "The requester, the server and the solvers are named at deployment; the server says who trained.",
-            "The validation patients of all hospitals are the solvers' public test set, and count as shared.",
-            "Models are published in the clear, under content ids on chain, for whoever wants to value them.",
-            "A model that is not finite is left out of the task, as a hospital that does not answer is.",
-            "With one hospital it gets all of the trainers' part.",
-            "`median` is not published: with the average one liar can leave everybody unpaid.",
-        ),
-        published={"params": {"solvers": 2, "distance": 1.5}},
     )
 
     def open(self, world: World) -> State:
@@ -170,12 +135,13 @@ class FedCoin(Strategy[State]):
         players = len(models)
         complete = self.permutations >= math.factorial(players)
         orders = [] if complete else drawn_orders(players, self.permutations, site.rng)
-        asked = (coalitions(players) if complete else prefixes(orders))[1:]
-        nobody = accuracies(site, weights[None])[0] if self.baseline == "global" else 0.0
-        batches = (asked[start : start + BATCH] for start in range(0, len(asked), BATCH))
-        found = itertools.chain.from_iterable(accuracies(site, means(site, models, batch)) for batch in batches)
-        worth = {(): nobody, **dict(zip(asked, found, strict=True))}
-        return exact(worth.__getitem__, players) if complete else sampled(worth.__getitem__, players, orders)
+        asked = range(2**players) if complete else prefix_masks(orders)
+        worths = accuracies(site, weights[None]) if self.baseline == "global" else [0.0]
+        for start in range(1, len(asked), BATCH):
+            worths += accuracies(site, means(site, models, members(asked[start : start + BATCH], players)))
+        if complete:
+            return exact_of(worths, players)
+        return sampled_of(dict(zip(asked, worths, strict=True)), players, orders)
 
     def _post(self, contract: Contract, trainers: tuple[str, ...], cids: tuple[str, ...]) -> None:
         """Lock the price: the requester makes up what its funds lack, then the server posts the task."""
@@ -228,12 +194,9 @@ def sealed(domain: bytes, salt: bytes, vector: Sequence[int]) -> bytes:
     return keccak(domain + salt + b"".join(value.to_bytes(32, "big", signed=True) for value in vector))
 
 
-def means(site: Site, models: Floats, members: Sequence[Coalition]) -> Vector:
-    """Return the unweighted mean of the weights of each of M coalitions, from models [n, P]: [M, P]."""
-    sizes = np.array([len(coalition) for coalition in members])
-    rows, columns = np.repeat(np.arange(len(members)), sizes), list(itertools.chain.from_iterable(members))
-    parts = np.zeros((len(members), len(models)))
-    parts[rows, columns] = 1 / sizes[rows]
+def means(site: Site, models: Floats, coalitions: npt.NDArray[np.bool_]) -> Vector:
+    """Return the unweighted mean of the weights of each of M coalitions [M, n], from models [n, P]: [M, P]."""
+    parts: Floats = coalitions / coalitions.sum(axis=1, keepdims=True)
     site.work(2.0 * parts.size * models.shape[1])
     return (parts @ models).astype(np.float32)
 
@@ -241,7 +204,7 @@ def means(site: Site, models: Floats, members: Sequence[Coalition]) -> Vector:
 def accuracies(site: Site, models: Vector) -> list[float]:
     """Return the accuracy of each of models [M, P] on the solver's patients."""
     right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
-    found: list[float] = right.mean(axis=1).tolist()
+    found: list[float] = (np.count_nonzero(right, axis=1) / right.shape[1]).tolist()
     return found
 
 

@@ -117,13 +117,14 @@ def _strategies() -> Iterator[Check]:
 
 def _usable(key: str) -> None:
     """Import a strategy, find its compiled contracts and read its claims."""
+    from chainward.judges import checked_claims
     from chainward.ledgers import artifacts
     from chainward.strategy import discovery
 
-    strategy = discovery.build(key, {})
-    for contract in strategy.card.contracts:
-        artifacts.find(contract, discovery.artifact_folders(key))
-    discovery.claims(key)
+    kind = type(discovery.build(key, {}))
+    for contract in kind.card.contracts:
+        artifacts.find(contract, discovery.artifact_folders(kind))
+    checked_claims(kind)
 
 
 def _snapshot() -> Iterator[Check]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
 from chainward.errors import ChainwardError
-from chainward.judges import verdicts
+from chainward.names import visible
 from chainward.plans.plan import Plan
 from chainward.results import folder
 from chainward.results.collection import Results
@@ -71,6 +71,7 @@ def render(
     """Write the report of results into a folder, under `prices` where given, and print its leaderboard."""
     from rich.console import Console
 
+    from chainward.judges import verdicts  # SciPy's statistics load for a second: not before the first trial
     from chainward.report import Assumptions, all_tables, write_tables
 
     assumptions = Assumptions(**(prices or {}))
@@ -100,7 +101,8 @@ def _run(plan: Plan, sweep: Sweep, out: Path, workers: int | Cluster) -> int:
             nonlocal failed
             if record.status == "failed":
                 failed += 1
-                progress.console.print(f"failed: {job.specification.label}: {record.error.message}", markup=False)
+                message = visible(record.error.message, keep="\n")
+                progress.console.print(f"failed: {job.specification.label}: {message}", markup=False)
             progress.update(bar, advance=1, description=job.specification.label)
 
         runner.run(sweep.jobs, out, workers, plan.device, done)

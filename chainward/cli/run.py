@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def _workers(jobs: str, ray_address: str | None) -> Any:
 
 
 @click.command("run")
-@click.argument("plan", type=click.Path(path_type=Path))
+@click.argument("plan", nargs=-1, metavar="PLAN")
+@click.option("--claims", is_flag=True, help="The trials that claims ask for: in place of PLAN name papers, or none.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
 @click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
 @click.option("--ray-address", help="Ray cluster, e.g. auto or ray://host:10001 [one of its own, for this run].")
@@ -80,7 +82,8 @@ def _workers(jobs: str, ray_address: str | None) -> Any:
 @click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(
-    plan: Path,
+    plan: tuple[str, ...],
+    claims: bool,
     out: Path | None,
     jobs: str,
     ray_address: str | None,
@@ -98,9 +101,9 @@ def command(
       chainward run benchmarks/demo.toml --jobs 2 --out reports/quick --seeds 1
       chainward run benchmarks/demo.toml --strategy bflc --task heart --absent Hungary:3,4
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
+      chainward run --claims bflc biscotti
     """
     from chainward.cli.progress import run_with_progress
-    from chainward.plans.file import read
 
     nested = {
         "ledger": {k: v for k, v in (("name", options.pop("ledger")), ("consensus", options.pop("consensus"))) if v},
@@ -115,22 +118,37 @@ def command(
     options["attacks"] = _attacks(options["attacks"])
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
-    loaded = read(plan, overrides)
+    loaded = _plan(plan, claims, overrides)
     folder = out or Path("reports") / loaded.name
     writable(folder)
     run_with_progress(loaded, folder, _workers(jobs, ray_address), json_output)
+
+
+def _plan(named: tuple[str, ...], claims: bool, overrides: dict[str, Any]) -> Any:
+    """Read the one plan, or make that of papers' claims, and see that what its papers claim can be judged."""
+    from chainward.judges import checked_claims
+    from chainward.plans.file import of_claims, read
+    from chainward.strategy import discovery
+
+    if not claims and len(named) != 1:
+        raise click.UsageError("name one PLAN, or --claims with papers or none")
+    plan = of_claims(named, overrides) if claims else read(Path(named[0]), overrides)
+    for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
+        checked_claims(discovery.load(key))
+    return plan
 
 
 def writable(folder: Path) -> None:
     """Make the folder and try to write in it.
 
     Raises:
-        ChainwardError: that fails.
+        ChainwardError: that fails, or a folder in it is a link, through which something outside would be written.
     """
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
+        linked = [path for path in folder.iterdir() if path.is_symlink() and path.is_dir()]
     except OSError as error:
         raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None
+    if linked:
+        raise ChainwardError(f"{linked[0]}: is a link to another folder; remove it, or choose another with --out")

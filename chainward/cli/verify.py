@@ -20,7 +20,7 @@ def command(folder: Path, json_output: bool) -> None:
     Example:
       chainward verify reports/demo
     """
-    from chainward.cli.output import as_json
+    from chainward.cli.output import as_json, tell
     from chainward.results import folder as folders
 
     manifest = folders.read_manifest(folder)
@@ -28,8 +28,8 @@ def command(folder: Path, json_output: bool) -> None:
     if json_output:
         as_json({"sound": not problems, "problems": problems, "merkle_root": manifest.merkle_root})
     elif problems:
-        click.echo("\n".join(problems))
+        tell("\n".join(problems))
     else:
-        click.echo(f"{len(manifest.trials)} records are as recorded; Merkle root {manifest.merkle_root}")
+        tell(f"{len(manifest.trials)} records are as recorded; Merkle root {manifest.merkle_root}")
     if problems:
         sys.exit(1)

@@ -12,6 +12,7 @@ from chainward.judges.evidence import (
     STATISTICS,
     Evidence,
     Finding,
+    Statistic,
     Unjudgeable,
     area,
     decided,
@@ -24,7 +25,7 @@ from chainward.results.statistics import Interval, Predictions, auroc_difference
 
 
 def close_to(
-    evidence: Evidence, *, task: str, statistic: str, quoted: float, reproduced: float, partly: float
+    evidence: Evidence, *, task: str, statistic: Statistic, quoted: float, reproduced: float, partly: float
 ) -> Finding:
     """Judge a quoted figure: the mean over trials lies within a tolerance of it."""
     records = _any(evidence, task)
@@ -32,7 +33,7 @@ def close_to(
     return graded(abs(ours - quoted), reproduced, partly, f"{ours:.6f} against {quoted:.6f}", records)
 
 
-def equals(evidence: Evidence, *, task: str, statistic: str, quoted: float) -> Finding:
+def equals(evidence: Evidence, *, task: str, statistic: Statistic, quoted: float) -> Finding:
     """Judge a quoted count: every trial has it."""
     records = _any(evidence, task)
     values = sorted({STATISTICS[statistic](evidence, record) for record in records})

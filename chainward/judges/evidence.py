@@ -6,10 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from chainward.plans.specification import Specification
 from chainward.results.collection import Results
 from chainward.results.record import Completed
 from chainward.results.statistics import Predictions
@@ -36,10 +37,11 @@ class Unjudgeable(Exception):
 
 @dataclass(frozen=True)
 class Evidence:
-    """All results of a report, and the strategy whose claim is judged."""
+    """All results of a report, the strategy whose claim is judged, and the settings the claim asks for."""
 
     results: Results
     strategy: str
+    settings: frozenset[str] = frozenset()
 
     def of(
         self,
@@ -53,7 +55,8 @@ class Evidence:
         """Return the faultless trials of a strategy with just these parameters under just this attack, by seed.
 
         `wanted` are further fields of the specification. A report may hold a task in several settings (sizes, rounds,
-        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share.
+        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share,
+        among those the claim asks for where the report holds any.
         """
         fields = {"task": task, "track": track, **wanted}
         return [
@@ -89,9 +92,10 @@ class Evidence:
 
     def _main_setting(self, fields: Mapping[str, Any]) -> list[Completed]:
         found = [record for record in self.results.completed if _matches(record, fields)]
-        settings = Counter(map(_setting, found))
-        main = max(settings, key=lambda setting: (settings[setting], setting), default="")
-        return sorted((record for record in found if _setting(record) == main), key=seed_of)
+        settings = Counter(setting(record.specification) for record in found)
+        asked = self.settings.intersection(settings) or settings
+        main = max(asked, key=lambda one: (settings[one], one), default="")
+        return sorted((record for record in found if setting(record.specification) == main), key=seed_of)
 
 
 def area(found: Predictions) -> float:
@@ -130,7 +134,8 @@ def round_gas(record: Completed) -> float:
     return float(sum(entry.gas for entry in record.rounds))
 
 
-STATISTICS: Mapping[str, Callable[[Evidence, Completed], float]] = {
+Statistic = Literal["auroc", "mean_hospital_auroc", "rounds_used", "gas_total"]
+STATISTICS: Mapping[Statistic, Callable[[Evidence, Completed], float]] = {
     "auroc": auroc_of,
     "mean_hospital_auroc": _mean_hospital_auroc,
     "rounds_used": lambda _, record: float(record.facts.rounds_used),
@@ -174,8 +179,8 @@ def _matches(record: Completed, fields: Mapping[str, Any]) -> bool:
     )
 
 
-def _setting(record: Completed) -> str:
-    specification = record.specification
+def setting(specification: Specification) -> str:
+    """Return in which setting a trial was run: figures of two settings are never mixed."""
     names = ("task_params", "rounds", "engine", "ledger", "ledger_params", "speeds")
     return json.dumps([getattr(specification, name) for name in names], sort_keys=True)
 

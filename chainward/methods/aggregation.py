@@ -26,6 +26,10 @@ def weighted_mean(updates: npt.ArrayLike, weights: Sequence[float]) -> Vector:
 
     Raises:
         ValueError: no update, or the weights do not sum to a positive number.
+
+    Examples:
+        >>> weighted_mean([[0, 0], [3, 6]], weights=[1, 2]).tolist()
+        [2.0, 4.0]
     """
     stacked = np.asarray(updates)
     shares = np.asarray(weights, dtype=np.float64)
@@ -47,6 +51,12 @@ def coordinate_median(updates: npt.ArrayLike, weights: Sequence[float] | None = 
 
     Where the cumulated weight hits one half exactly, the two middle values are averaged, so equal weights give the
     usual median for odd and even counts. What is not a number counts as larger than all numbers.
+
+    Examples:
+        >>> coordinate_median([[1, 5], [2, 6], [9, 7]]).tolist()
+        [2.0, 6.0]
+        >>> coordinate_median([[1], [2], [9]], weights=[1, 1, 3]).tolist()
+        [9.0]
     """
     stacked = np.asarray(updates)
     if weights is None:
@@ -73,6 +83,10 @@ def trimmed_mean(updates: npt.ArrayLike, cut: int) -> Vector:
 
     Raises:
         ValueError: `cut` is negative, or leaves nothing.
+
+    Examples:
+        >>> trimmed_mean([[0], [1], [2], [100]], cut=1).tolist()
+        [1.5]
     """
     stacked = np.asarray(updates)
     count = len(stacked)
@@ -98,6 +112,10 @@ def geometric_median(
 
     Raises:
         ValueError: no update is finite.
+
+    Examples:
+        >>> geometric_median([[0, 0], [0, 0], [100, 0]]).tolist()
+        [0.0, 0.0]
     """
     stacked = np.asarray(updates)
     shares = np.ones(len(stacked)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -142,5 +160,10 @@ def _blocks(across: int, length: int) -> Iterator[slice]:
 
 
 def lower_median(values: Sequence[int]) -> int:
-    """Return the median of `values`, the lower of the two middle ones when their count is even."""
+    """Return the median of `values`, the lower of the two middle ones when their count is even.
+
+    Examples:
+        >>> lower_median([4, 1, 3, 2])
+        2
+    """
     return sorted(values)[(len(values) - 1) // 2]

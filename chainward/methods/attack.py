@@ -12,7 +12,12 @@ Poison = Callable[[Vector, Vector, float, np.random.Generator], Vector]
 
 
 def sign_flip(received: Vector, trained: Vector, strength: float, _: np.random.Generator) -> Vector:
-    """Return the step reversed and scaled, w_t - c (w_k - w_t), weights [P]."""
+    """Return the step reversed and scaled, w_t - c (w_k - w_t), weights [P].
+
+    Examples:
+        >>> sign_flip(np.float32([1, 1]), np.float32([2, 0]), 1.0, np.random.default_rng(0)).tolist()
+        [0.0, 2.0]
+    """
     return received - np.float32(strength) * (trained - received)
 
 
@@ -46,6 +51,10 @@ def label_flip(labels: npt.NDArray[np.generic], share: float, rng: np.random.Gen
 
     Raises:
         ValueError: the share is not between 0 and 1.
+
+    Examples:
+        >>> label_flip(np.array([0, 1, 1, 0]), share=1.0, rng=np.random.default_rng(0)).tolist()
+        [1, 0, 0, 1]
     """
     if not 0 <= share <= 1:
         raise ValueError(f"a share of labels lies between 0 and 1, not at {share}")

@@ -13,6 +13,10 @@ def commitment(salt: bytes, score: int) -> bytes:
     Raises:
         ValueError: the salt is not 32 bytes, or all of them are zero and so easy to guess.
         OverflowError: the score is negative or does not fit 256 bits.
+
+    Examples:
+        >>> commitment(salt=bytes(31) + b"\1", score=7) == commitment(salt=bytes(31) + b"\2", score=7)
+        False
     """
     if len(salt) != SALT_BYTES or not any(salt):
         raise ValueError(f"a salt is {SALT_BYTES} bytes that are not all zero")

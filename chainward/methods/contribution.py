@@ -24,7 +24,7 @@ class Contributions(NamedTuple):
     quality: Floats
     """m'_k = m_k / max m."""
     agreement: Floats
-    """d_a = min over k of t'_{a,k}, where t' = max(0, (0.5 - t) / (0.5 + t)) and t = |s_{a,k} - m_k|."""
+    """d_a = min over k of max(0, (0.5 - t) / (0.5 + t)), where t = |s_{a,k} - m_k|."""
     honesty: Floats
     """d'_a = d_a / max d."""
     shares: Floats
@@ -45,6 +45,12 @@ def contributions(scores: npt.ArrayLike) -> Contributions:
     """Return what the agents contributed, from scores [N, N] in [0, 1]: a row an auditor, a column a model.
 
     A ratio to a best of 0 is 0. Where every p would be 0, all are 1: nobody stands out.
+
+    Examples:
+        Both auditors find model 1 half as good as model 0, so its owner gets half a share.
+
+        >>> contributions([[0.5, 0.25], [0.5, 0.25]]).shares.tolist()
+        [1.0, 0.5]
     """
     matrix = np.asarray(scores, dtype=np.float64)
     medians = np.sort(matrix, axis=0)[(len(matrix) - 1) // 2]
@@ -70,6 +76,10 @@ def refunds(shares: Sequence[int], pool: int, reserve: int, fraction: int, last:
     """Return each agent's refund in wei: rho (pool - N reserve) p_k / sum p, in the last round pool p_k / sum p.
 
     `fraction` is rho in units of 2**-20. All is floored, so the refunds never sum to more than there is.
+
+    Examples:
+        >>> refunds(shares=[1, 3], pool=100, reserve=0, fraction=ONE // 2, last=False)
+        (12, 37)
     """
     spend = pool if last else (pool - len(shares) * reserve) * fraction // ONE
     return tuple(spend * share // sum(shares) for share in shares)
@@ -84,6 +94,10 @@ def macro_f1(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> Floats:
     """Return the mean F1 of the two classes for predictions [M, n] of labels [n], both 0 or 1: [M].
 
     A class that neither the labels nor a prediction holds is left out of that prediction's mean.
+
+    Examples:
+        >>> macro_f1([0, 1, 1], [[0, 1, 1], [0, 1, 0]]).round(3).tolist()
+        [1.0, 0.667]
     """
     truth, guess = np.asarray(labels, dtype=bool), np.asarray(predicted, dtype=bool)
     both = (guess & truth).sum(axis=-1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives import hashes
@@ -31,17 +32,23 @@ class KeyPair:
 def key_pair(seed: bytes) -> KeyPair:
     """Return the key pair that belongs to a 32-byte seed."""
     secret = int.from_bytes(seed, "big") % (_ORDER - 1) + 1
-    public = ec.derive_private_key(secret, ec.SECP256K1()).public_key()
-    return KeyPair(secret, public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+    return KeyPair(secret, _public(secret))
 
 
 def seal_for(data: bytes, readers: Mapping[str, bytes], own: KeyPair, rng: np.random.Generator) -> bytes:
-    """Encrypt `data` under a fresh content key, and that key for the public key of each reader."""
+    """Encrypt `data` under a fresh content key, and that key for the public key of each reader.
+
+    Examples:
+        >>> us, them = key_pair(bytes(31) + b"\1"), key_pair(bytes(31) + b"\2")
+        >>> sealed = seal_for(b"weights", {"them": them.public}, own=us, rng=np.random.default_rng(0))
+        >>> unseal(sealed, "them", publisher=us.public, own=them)
+        b'weights'
+    """
     content_key, nonce = rng.bytes(32), rng.bytes(_NONCE_BYTES)
-    wrapped = {}
-    for reader, public in readers.items():
-        key_nonce = rng.bytes(_NONCE_BYTES)
-        wrapped[reader] = key_nonce + AESGCM(_shared(own.secret, public)).encrypt(key_nonce, content_key, None)
+    key_nonces, wrapped = rng.bytes(_NONCE_BYTES * len(readers)), {}
+    for at, (reader, public) in enumerate(readers.items()):
+        key_nonce = key_nonces[_NONCE_BYTES * at : _NONCE_BYTES * (at + 1)]
+        wrapped[reader] = key_nonce + AESGCM(_shared(_Pair.of(own, public))).encrypt(key_nonce, content_key, None)
     return codec.encode({"keys": wrapped, "nonce": nonce, "data": AESGCM(content_key).encrypt(nonce, data, None)})
 
 
@@ -52,17 +59,51 @@ def unseal(data: bytes, reader: str, publisher: bytes, own: KeyPair) -> bytes:
         PermissionError: `reader` is not among those it was encrypted for.
         cryptography.exceptions.InvalidTag: the content was tampered with, or another key pair is used.
     """
-    sealed = codec.decode(data)
+    sealed = _opened(data)
     if reader not in sealed["keys"]:
         raise PermissionError(f"{reader} is not among the readers of this item")
     wrapped = sealed["keys"][reader]
-    key = AESGCM(_shared(own.secret, publisher)).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], None)
+    key = AESGCM(_shared(_Pair.of(own, publisher))).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], None)
     return AESGCM(key).decrypt(sealed["nonce"], sealed["data"], None)
 
 
-@lru_cache(maxsize=65536)
-def _shared(secret: int, public: bytes) -> bytes:
-    private = ec.derive_private_key(secret, ec.SECP256K1())
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), public)
-    secret_bytes = private.exchange(ec.ECDH(), point)
+@dataclass(frozen=True)
+class _Pair:
+    """Two parties by their public keys. Either one's secret leads to the same key, so which is at hand is no matter."""
+
+    publics: frozenset[bytes]
+    secret: int = field(compare=False)
+    other: bytes = field(compare=False)
+
+    @classmethod
+    def of(cls, own: KeyPair, other: bytes) -> _Pair:
+        """Take the public key that the secret has, whatever is said beside it: only who knows one gets a key."""
+        return cls(frozenset((_public(own.secret), other)), own.secret, other)
+
+
+@lru_cache(maxsize=65_536)
+def _shared(pair: _Pair) -> bytes:
+    secret_bytes = _private(pair.secret).exchange(ec.ECDH(), _point(pair.other))
     return HKDF(hashes.SHA256(), 32, salt=None, info=b"chainward content key").derive(secret_bytes)
+
+
+@lru_cache(maxsize=128)  # items, which may be large: the other readers of one come soon
+def _opened(data: bytes) -> Mapping[str, Any]:
+    """Take a sealed item apart; nobody may change what comes back."""
+    parts: Mapping[str, Any] = codec.decode(data)
+    return parts
+
+
+@lru_cache(maxsize=4_096)
+def _private(secret: int) -> ec.EllipticCurvePrivateKey:
+    return ec.derive_private_key(secret, ec.SECP256K1())
+
+
+@lru_cache(maxsize=4_096)
+def _public(secret: int) -> bytes:
+    return _private(secret).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+@lru_cache(maxsize=4_096)
+def _point(public: bytes) -> ec.EllipticCurvePublicKey:
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), public)

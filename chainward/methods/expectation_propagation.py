@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from scipy.stats import rankdata
+
+from chainward.methods.ranks import mean_ranks
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,6 +51,11 @@ def fit(
 
     `before` is the prior, or the posterior of another site, of which nothing is ever removed: every patient's message
     starts empty. After a pass in which no mean moves by `tolerance` one more pass is made.
+
+    Examples:
+        >>> belief = fit(np.array([[-1.0], [1.0]]), np.array([0, 1]), before=prior(features=1)).posterior
+        >>> predict(belief, np.array([[-1.0], [1.0]])).round(2).tolist()
+        [0.02, 0.98]
     """
     signed = _signed(features, labels)
     mean, covariance = before.mean.astype(np.float64), before.covariance.astype(np.float64)
@@ -75,12 +81,17 @@ def predict(model: Gaussian, features: npt.NDArray[Any], exponent: float = 0.5) 
 
 
 def auc(labels: npt.NDArray[Any], scores: npt.ArrayLike) -> float:
-    """Return (sum of the positives' ranks - P (P + 1) / 2) / (P N), ties having their mean rank; NaN without both."""
+    """Return (sum of the positives' ranks - P (P + 1) / 2) / (P N), ties having their mean rank; NaN without both.
+
+    Examples:
+        >>> auc(np.array([0, 1, 1]), [0.2, 0.2, 0.9])
+        0.75
+    """
     positive = np.asarray(labels) > 0.5
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return math.nan
-    ranks = float(rankdata(scores)[positive].sum())
+    ranks = float(mean_ranks(scores)[positive].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 
@@ -111,8 +122,10 @@ def _include(
     # 2. the cavity, the belief without this patient: v_i / (v_i - q) is the factor, 1 for an empty message
     factor = 1 / (1 - q / width)
     v0x, q0 = vx * factor, q * factor
-    cavity = covariance + np.outer(vx, v0x / width)
-    m0 = mean + v0x / width * (float(row @ mean) - place)
+    moved = v0x / width
+    cavity = vx[:, None] * moved  # as `np.outer` does, in half the time
+    cavity += covariance
+    m0 = mean + moved * (float(row @ mean) - place)
     # 3. a cavity with a negative variance: the patient is left out of this pass
     if q0 < 0:
         return mean, covariance, width, place
@@ -126,4 +139,5 @@ def _include(
     # 6. the new message and covariance; a patient without any slope says nothing
     width = denominator / g - q0 if g else math.inf
     place = margin + (q0 + width) * alpha if math.isfinite(width) else 1.0
-    return mean, cavity - np.outer(v0x, v0x * (g / denominator)), width, place
+    cavity -= v0x[:, None] * (v0x * (g / denominator))
+    return mean, cavity, width, place

@@ -35,6 +35,10 @@ def committees(stakes: Sequence[int], seed: bytes, seats: Sequence[int]) -> list
 
     A peer that is drawn again for the same committee is skipped; it may sit on several. No committee is larger than
     the number of peers that have a ticket.
+
+    Examples:
+        >>> committees(stakes=[1, 0, 3], seed=bytes(range(32)), seats=[2, 1])
+        [(2, 0), (2,)]
     """
     holders = sum(stake > 0 for stake in stakes) or len(stakes)
     drawn = draws(stakes, seed)
@@ -72,6 +76,14 @@ def outcome(public: bytes, message: bytes, proof: bytes) -> bytes | None:
 
     Verification alone does not force the one signature of RFC 8032: an owner that departs from it can make others, so
     this is weaker than a verifiable random function against its own owner.
+
+    Examples:
+        >>> secret = bytes(32)
+        >>> proof = prove(secret, b"round 1")
+        >>> len(outcome(public_key(secret), b"round 1", proof))
+        32
+        >>> outcome(public_key(secret), b"round 2", proof) is None
+        True
     """
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(proof, message)

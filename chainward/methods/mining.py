@@ -30,12 +30,24 @@ class Terms(NamedTuple):
 
 
 def fork_probability(rate: float, exposure: float) -> float:
-    """Return p_fork = 1 - exp(-lambda c): another miner finds a block before the winner's has reached it."""
+    """Return p_fork = 1 - exp(-lambda c): another miner finds a block before the winner's has reached it.
+
+    Examples:
+        >>> round(fork_probability(rate=0.1, exposure=0.5), 4)
+        0.0488
+    """
     return -math.expm1(-rate * exposure)
 
 
 def expected_latency(rate: float, terms: Terms) -> float:
-    """Return E[T] = (A + 1 / (N_M lambda)) exp(lambda c): seconds until a try does not fork, 1 / (1 - p_fork) tries."""
+    """Return E[T] = (A + 1 / (N_M lambda)) exp(lambda c): seconds until a try does not fork, 1 / (1 - p_fork) tries.
+
+    Examples:
+        Ten miners, a second of other work a try, half a second in which the others may find a block too.
+
+        >>> round(expected_latency(0.4, Terms(miners=10, overhead=1.0, exposure=0.5)), 3)
+        1.527
+    """
     return (terms.overhead + 1 / (terms.miners * rate)) * math.exp(rate * terms.exposure)
 
 
@@ -43,6 +55,10 @@ def optimal_rate(terms: Terms) -> float:
     """Return lambda* = 2 / (c (1 + sqrt(1 + 4 N_M A / c))), where the derivative of E[T] is zero; infinite if c = 0.
 
     It solves N_M A c lambda^2 + c lambda - 1 = 0.
+
+    Examples:
+        >>> round(optimal_rate(Terms(miners=10, overhead=1.0, exposure=0.5)), 6)
+        0.4
     """
     miners, overhead, exposure = terms
     if exposure == 0:
@@ -150,7 +166,13 @@ def races_until_one_wins(
 
 
 def proof_of_work(header: bytes, bits: int) -> int:
-    """Return the least nonce for which keccak256(header || nonce) begins with so many zero bits."""
+    """Return the least nonce for which keccak256(header || nonce) begins with so many zero bits.
+
+    Examples:
+        >>> nonce = proof_of_work(b"block", bits=8)
+        >>> nonce, keccak(b"block" + nonce.to_bytes(32, "big"))[0]
+        (266, 0)
+    """
     target, nonce = 1 << (256 - bits), 0
     while int.from_bytes(keccak(header + nonce.to_bytes(32, "big")), "big") >= target:
         nonce += 1
@@ -158,7 +180,12 @@ def proof_of_work(header: bytes, bits: int) -> int:
 
 
 def catch_up_probability(share: float, behind: int) -> float:
-    """Return (q / p)^z: an attacker with a `share` q < p of the work draws level from z blocks behind."""
+    """Return (q / p)^z: an attacker with a `share` q < p of the work draws level from z blocks behind.
+
+    Examples:
+        >>> round(catch_up_probability(share=0.25, behind=2), 3)
+        0.111
+    """
     return 1.0 if share >= 0.5 else (share / (1 - share)) ** behind
 
 

@@ -26,6 +26,11 @@ def fixed_point(weights: npt.ArrayLike) -> FixedPoint:
     """Return weights [n] in millionths, rounded to the nearest, halves to even.
 
     What is not finite or beyond 32 bits (about ±2147) does not fit.
+
+    Examples:
+        >>> numbers = fixed_point([0.5, -2.0, 1e9])
+        >>> numbers.values.tolist(), numbers.fits.tolist()
+        ([500000, -2000000, 0], [True, True, False])
     """
     scaled = np.rint(np.asarray(weights, dtype=np.float64) * UNITS)
     bounds = np.iinfo(np.int32)
@@ -39,7 +44,12 @@ def floating_point(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 def packed(values: npt.NDArray[Any]) -> bytes:
-    """Return whole numbers [n] as full slots, big-endian, the first in the highest bits; zeros fill the last slot."""
+    """Return whole numbers [n] as full slots, big-endian, the first in the highest bits; zeros fill the last slot.
+
+    Examples:
+        >>> packed(np.array([1, 2], dtype=np.int32)).hex()
+        '0000000100000002000000000000000000000000000000000000000000000000'
+    """
     data = values.astype(values.dtype.newbyteorder(">")).tobytes()
     return data.ljust(-(-len(data) // SLOT_BYTES) * SLOT_BYTES, b"\0")
 
@@ -50,7 +60,12 @@ def unpacked(data: bytes, count: int) -> npt.NDArray[np.int32]:
 
 
 def slots(data: bytes) -> tuple[int, ...]:
-    """Return full slots as a contract takes them: numbers of 256 bits."""
+    """Return full slots as a contract takes them: numbers of 256 bits.
+
+    Examples:
+        >>> slots(bytes(31) + b"\7" + bytes(32))
+        (7, 0)
+    """
     return tuple(int.from_bytes(data[at : at + SLOT_BYTES], "big") for at in range(0, len(data), SLOT_BYTES))
 
 

@@ -24,6 +24,10 @@ def laplace_scale(rows: int, regularisation: float, epsilon: float) -> float:
 
     Raises:
         ValueError: an argument is not positive.
+
+    Examples:
+        >>> round(laplace_scale(rows=1000, regularisation=0.01, epsilon=1.0), 6)
+        0.2
     """
     if rows <= 0 or not regularisation > 0 or not epsilon > 0:
         raise ValueError("output perturbation needs rows, a positive regularisation and a positive epsilon")
@@ -35,6 +39,10 @@ def clipped(vectors: npt.ArrayLike, bound: float) -> Floats:
 
     Raises:
         ValueError: the bound is not positive.
+
+    Examples:
+        >>> clipped([[3, 4], [0.3, 0.4]], bound=1).round(6).tolist()
+        [[0.6, 0.8], [0.3, 0.4]]
     """
     if not bound > 0:
         raise ValueError("vectors are clipped to a positive bound")
@@ -51,6 +59,10 @@ def gaussian_sigma(sensitivity: float, epsilon: float, delta: float) -> float:
 
     Raises:
         ValueError: sensitivity or epsilon is not positive, or delta not between 0 and 1.
+
+    Examples:
+        >>> round(gaussian_sigma(sensitivity=1, epsilon=1, delta=1e-5), 3)
+        4.845
     """
     if not sensitivity > 0 or not epsilon > 0 or not 0 < delta < 1:
         raise ValueError("Gaussian noise needs a positive sensitivity and epsilon, and a delta between 0 and 1")
@@ -66,6 +78,14 @@ def epsilon_spent(noise: float, steps: int, delta: float, sampling: float = 1.0)
 
     Raises:
         ValueError: noise or steps is not positive, delta not between 0 and 1, or sampling not in (0, 1].
+
+    Examples:
+        A step that takes one patient in a hundred tells far less of each.
+
+        >>> round(epsilon_spent(noise=1.0, steps=100, delta=1e-5), 2)
+        97.99
+        >>> round(epsilon_spent(noise=1.0, steps=100, delta=1e-5, sampling=0.01), 2)
+        1.62
     """
     if not noise > 0 or steps < 1 or not 0 < delta < 1 or not 0 < sampling <= 1:
         raise ValueError("accounting needs noise, a step, a delta between 0 and 1 and a sampling rate in (0, 1]")
@@ -81,6 +101,10 @@ def noise_multiplier(epsilon: float, steps: int, delta: float, sampling: float =
 
     Raises:
         ValueError: as `epsilon_spent`, or epsilon is not positive.
+
+    Examples:
+        >>> round(noise_multiplier(epsilon=1, steps=100, delta=1e-5, sampling=0.01), 2)
+        1.24
     """
     epsilon_spent(1.0, steps, delta, sampling)
     if not epsilon > 0:

@@ -57,6 +57,10 @@ def krum_selected(updates: npt.ArrayLike, tolerated: int, kept: int) -> Indices:
     Raises:
         ValueError: as `krum_scores`, or `kept` is not between 1 and K - f, or fewer updates than that have a finite
             score, which takes more than f that are not finite.
+
+    Examples:
+        >>> krum_selected([[0.0], [0.25], [0.5], [0.75], [99.0]], tolerated=1, kept=3).tolist()
+        [1, 2, 0]
     """
     scores = krum_scores(updates, tolerated)
     if not 1 <= kept <= len(scores) - tolerated:
@@ -65,7 +69,12 @@ def krum_selected(updates: npt.ArrayLike, tolerated: int, kept: int) -> Indices:
 
 
 def multi_krum(updates: npt.ArrayLike, tolerated: int, kept: int) -> Vector:
-    """Return the mean [P] of the `kept` updates that `krum_selected` names."""
+    """Return the mean [P] of the `kept` updates that `krum_selected` names.
+
+    Examples:
+        >>> multi_krum([[0.0], [0.25], [0.5], [0.75], [99.0]], tolerated=1, kept=3).tolist()
+        [0.25]
+    """
     return mean(np.asarray(updates)[krum_selected(updates, tolerated, kept)])
 
 
@@ -102,6 +111,10 @@ def bulyan(updates: npt.ArrayLike, tolerated: int) -> Vector:
 
     Raises:
         ValueError: as `bulyan_selected`.
+
+    Examples:
+        >>> bulyan([[0.0], [1.0], [2.0], [3.0], [4.0], [5.0], [99.0]], tolerated=1).tolist()
+        [2.0]
     """
     selected = np.asarray(updates)[bulyan_selected(updates, tolerated)]
     closest = len(selected) - 2 * tolerated

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, permutations
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Coalition = tuple[int, ...]
+Mask = int
+"""A coalition as a number whose bit p is set where player p is in it; that of nobody is 0."""
 Value = Callable[[Coalition], float]
 """v(C), the worth of a coalition C of players 0 .. n-1 in ascending order; v(()) is that of nobody."""
 
@@ -19,10 +21,20 @@ def exact(value: Value, players: int) -> Floats:
     """Return phi_i = sum over C without i of |C|! (n - |C| - 1)! / n! (v(C + i) - v(C)), Shapley (1953): [n].
 
     Every one of the 2^n coalitions is evaluated once; meant for up to about 16 players.
+
+    Examples:
+        Player 0 has a left glove, players 1 and 2 a right one each; a pair is worth 1.
+
+        >>> exact(lambda coalition: float(0 in coalition and len(coalition) > 1), players=3).round(3).tolist()
+        [0.667, 0.167, 0.167]
     """
-    everything = coalitions(players)
-    masks, sizes = np.arange(2**players), np.array([len(coalition) for coalition in everything])
-    worth = np.array([value(coalition) for coalition in everything], dtype=np.float64)
+    return exact_of([value(coalition) for coalition in coalitions(players)], players)
+
+
+def exact_of(worths: Sequence[float], players: int) -> Floats:
+    """Return the same from the worths [2^n] of all coalitions, in order of their masks."""
+    masks, worth = np.arange(2**players), np.array(worths, dtype=np.float64)
+    sizes = np.bitwise_count(masks)
     weights = np.array([1 / (players * math.comb(players - 1, size)) for size in range(players)])
     shares = np.zeros(players)
     for player in range(players):
@@ -39,8 +51,27 @@ def sampled(value: Value, players: int, orders: Iterable[Sequence[int]]) -> Floa
 
     Raises:
         ValueError: there is no order.
+
+    Examples:
+        >>> sampled(lambda coalition: len(coalition) ** 2, players=2, orders=[(0, 1), (1, 0)]).tolist()
+        [2.0, 2.0]
     """
-    return _mean_of_marginals(value, players, orders, tolerance=0.0)
+    orders = list(orders)
+    return sampled_of({mask: float(value(_members(mask, players))) for mask in prefix_masks(orders)}, players, orders)
+
+
+def sampled_of(worth: Mapping[Mask, float], players: int, orders: Sequence[Sequence[int]]) -> Floats:
+    """Return the same from the worth of each of `prefix_masks(orders)`.
+
+    Raises:
+        ValueError: there is no order.
+    """
+    if not orders:
+        raise ValueError("a sampled value needs at least one order")
+    worths = np.array([[worth[mask] for mask in _grown(order)] for order in orders])
+    # This adds one order after another, as the sum over orders says.
+    total = np.bincount(np.ravel(orders), np.diff(worths).ravel(), minlength=players).astype(np.float64)
+    return total / len(orders)
 
 
 def truncated(value: Value, players: int, count: int, tolerance: float, rng: np.random.Generator) -> Floats:
@@ -49,7 +80,20 @@ def truncated(value: Value, players: int, count: int, tolerance: float, rng: np.
     The players of an order who come after |v(all) - v(prefix)| < `tolerance` get 0 from it, and what they would form is
     not evaluated. The values then sum to v(all) - v(()) within the tolerance; a tolerance of 0 truncates nothing.
     """
-    return _mean_of_marginals(value, players, drawn_orders(players, count, rng), tolerance)
+    known: dict[Mask, float] = {}
+
+    def worth(mask: Mask) -> float:
+        if mask not in known:
+            known[mask] = float(value(_members(mask, players)))
+        return known[mask]
+
+    total, orders, everybody = np.zeros(players), drawn_orders(players, count, rng), 2**players - 1
+    for order in orders:
+        for mask, player in zip(_grown(order), order, strict=False):
+            if tolerance and abs(worth(everybody) - worth(mask)) < tolerance:
+                break
+            total[player] += worth(mask | 1 << player) - worth(mask)
+    return total / len(orders)
 
 
 def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coalition]:
@@ -60,14 +104,35 @@ def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coa
 
 
 def coalitions(players: int) -> list[Coalition]:
-    """Return all 2^n coalitions, the empty one first: what `exact` asks for, for values in one batch."""
+    """Return all 2^n coalitions, the empty one first: what `exact` asks for, for values in one batch.
+
+    Examples:
+        >>> coalitions(2)
+        [(), (0,), (1,), (0, 1)]
+    """
     return [_members(mask, players) for mask in range(2**players)]
 
 
 def prefixes(orders: Iterable[Sequence[int]]) -> list[Coalition]:
-    """Return every coalition that `sampled` asks for, the empty one first: once each, for values in one batch."""
-    grown = {mask for order in orders for mask in accumulate(1 << player for player in order)}
-    return [_members(mask, mask.bit_length()) for mask in sorted({0, *grown})]
+    """Return every coalition that `sampled` asks for, the empty one first: once each, for values in one batch.
+
+    Examples:
+        >>> prefixes([(1, 0)])
+        [(), (1,), (0, 1)]
+    """
+    return [_members(mask, mask.bit_length()) for mask in prefix_masks(orders)]
+
+
+def prefix_masks(orders: Iterable[Sequence[int]]) -> list[Mask]:
+    """Return the same coalitions, in the same order, as masks."""
+    return sorted({0, *(mask for order in orders for mask in _grown(order))})
+
+
+def members(masks: Iterable[Mask], players: int) -> npt.NDArray[np.bool_]:
+    """Return who is in each of M coalitions, for any number of players: [M, n]."""
+    width = -(-players // 8)
+    packed = np.frombuffer(b"".join(mask.to_bytes(width, "little") for mask in masks), dtype=np.uint8)
+    return np.unpackbits(packed.reshape(-1, width), axis=1, count=players, bitorder="little").astype(np.bool_)
 
 
 def orders_needed(error: float, failure: float, spread: float, players: int = 1) -> int:
@@ -79,33 +144,19 @@ def orders_needed(error: float, failure: float, spread: float, players: int = 1)
 
     Raises:
         ValueError: the error is not positive, or the failure is not a probability above 0.
+
+    Examples:
+        >>> orders_needed(error=0.05, failure=0.05, spread=1.0)
+        738
     """
     if not (error > 0 and 0 < failure <= 1):
         raise ValueError("the error must be positive, and the failure a probability above 0")
     return math.ceil(spread**2 * math.log(2 * players / failure) / (2 * error**2))
 
 
-def _mean_of_marginals(value: Value, players: int, orders: Iterable[Sequence[int]], tolerance: float) -> Floats:
-    """The mean over orders of each player's marginals, those within the tolerance of the end taken as 0."""
-    known: dict[int, float] = {}
-
-    def worth(mask: int) -> float:
-        if mask not in known:
-            known[mask] = float(value(_members(mask, players)))
-        return known[mask]
-
-    total, count, everybody = np.zeros(players), 0, 2**players - 1
-    for order in orders:
-        count += 1
-        mask = 0
-        for player in order:
-            if tolerance and abs(worth(everybody) - worth(mask)) < tolerance:
-                break
-            total[player] += worth(mask | 1 << player) - worth(mask)
-            mask |= 1 << player
-    if not count:
-        raise ValueError("a sampled value needs at least one order")
-    return total / count
+def _grown(order: Sequence[int]) -> Iterator[Mask]:
+    """Nobody, then the order's first, its first two, ... as masks: n + 1 of them."""
+    return accumulate((1 << player for player in order), initial=0)
 
 
 def _members(mask: int, players: int) -> Coalition:

@@ -29,7 +29,12 @@ def in_units(values: npt.ArrayLike, units: int) -> npt.NDArray[np.int64] | None:
 
 
 def signed(row: Sequence[int], field: int = FIELD) -> Row:
-    """Return field elements as numbers around zero: those beyond half of the field are negative."""
+    """Return field elements as numbers around zero: those beyond half of the field are negative.
+
+    Examples:
+        >>> signed([96, 3], field=97)
+        [-1, 3]
+    """
     return [value - field if 2 * value > field else value for value in row]
 
 
@@ -53,6 +58,10 @@ def packed_rows(secrets: Sequence[int], coefficients: int, field: int = FIELD) -
 
     Secret i is coefficient i mod c of polynomial i // c; zeros fill the last. It saves shares, and hides little: the
     share at x = 0 is a secret.
+
+    Examples:
+        >>> packed_rows([1, 2, 3, 4, 5], coefficients=2)
+        [[1, 3, 5], [2, 4, 0]]
     """
     filled = [*(value % field for value in secrets), *[0] * (-len(secrets) % coefficients)]
     return [filled[power::coefficients] for power in range(coefficients)]
@@ -64,7 +73,14 @@ def unpacked_secrets(rows: Sequence[Sequence[int]], count: int) -> Row:
 
 
 def share(rows: Sequence[Sequence[int]], point: int, field: int = FIELD) -> Row:
-    """Return the values of polynomials with coefficients [t, n] at one point: [n]."""
+    """Return the values of polynomials with coefficients [t, n] at one point: [n].
+
+    Examples:
+        The line 5 + 2 x at x = 10.
+
+        >>> share([[5], [2]], point=10)
+        [25]
+    """
     values = list(rows[-1])
     for row in reversed(rows[:-1]):
         values = [(value * point + coefficient) % field for value, coefficient in zip(values, row, strict=True)]
@@ -78,6 +94,13 @@ def recovered(shares: Mapping[int, Sequence[int]], threshold: int, field: int = 
 
     Raises:
         ValueError: fewer points than the threshold, or two that are one in this field.
+
+    Examples:
+        Any two shares of a line give it back, its secret first.
+
+        >>> rows = shamir_rows([42], threshold=2, rng=np.random.default_rng(0))
+        >>> recovered({1: share(rows, 1), 3: share(rows, 3)}, threshold=2)[0]
+        [42]
     """
     points = list(shares)[:threshold]
     if len(points) < threshold or len({point % field for point in points}) < threshold:
@@ -91,7 +114,12 @@ def recovered(shares: Mapping[int, Sequence[int]], threshold: int, field: int = 
 
 
 def summed(rows: Sequence[Sequence[int]], field: int = FIELD) -> Row:
-    """Return the sum over rows [k, n]: [n]. Shares at one point sum to a share of the sum."""
+    """Return the sum over rows [k, n]: [n]. Shares at one point sum to a share of the sum.
+
+    Examples:
+        >>> summed([[1, 2], [3, 4]])
+        [4, 6]
+    """
     return [sum(column) % field for column in zip(*rows, strict=True)]
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from zksnake.ecc import EllipticCurve
 
-from chainward.methods.sharing import FIELD
+from chainward.methods.sharing import FIELD, signed
 
 POINT_BYTES = 64
 WEIGHT_BYTES = 16
@@ -44,8 +44,12 @@ class Claim(NamedTuple):
 
 
 def commit(row: Sequence[int]) -> bytes:
-    """Return the commitment to a row: its first number is the blinding, the others are the values."""
-    return _written(_sum(_generators(len(row)), row))
+    """Return the commitment to a row: its first number is the blinding, the others are the values.
+
+    The blinding is as long as the field and is added apart, so that short values do not pay for its length.
+    """
+    generators = _generators(len(row))
+    return _written(_sum(generators, [0, *row[1:]]) + generators[0] * (int(row[0]) % FIELD))
 
 
 def combined(points: Sequence[bytes], weights: Sequence[int]) -> bytes:
@@ -53,6 +57,12 @@ def combined(points: Sequence[bytes], weights: Sequence[int]) -> bytes:
 
     Raises:
         ValueError: one of them does not lie on the curve.
+
+    Examples:
+        Commitments add up as their rows do.
+
+        >>> combined([commit([1, 2, 3]), commit([4, 5, 6])], weights=[1, 1]) == commit([5, 7, 9])
+        True
     """
     return _written(_sum([_read(point) for point in points], weights))
 
@@ -77,6 +87,7 @@ def opened_by(claims: Mapping[Name, Sequence[Claim]], rng: np.random.Generator) 
     return [name for name, found in right.items() if found and all(found)]
 
 
+@lru_cache(maxsize=4_096)
 def on_curve(point: bytes) -> bool:
     """Tell whether 64 bytes are a point of the curve, y^2 = x^3 + 3; all its points have the order FIELD."""
     if len(point) != POINT_BYTES:
@@ -123,7 +134,10 @@ def _hold(claims: Sequence[Claim], rng: np.random.Generator) -> bool:
 
 
 def _sum(points: Sequence[Any], weights: Sequence[int]) -> Any:
-    return _CURVE.multiexp(list(points), [int(weight) % FIELD for weight in weights])
+    """Add up points, each times its weight. A negative one counts for the opposite point, so that it stays short."""
+    around = signed([int(weight) % FIELD for weight in weights])
+    turned = [-point if weight < 0 else point for point, weight in zip(points, around, strict=True)]
+    return _CURVE.multiexp(turned, list(map(abs, around)))
 
 
 @lru_cache(maxsize=8)
@@ -137,6 +151,7 @@ def _generator(number: int) -> Any:
     return _CURVE.curve.PointG1.hash_to_curve(_DOMAIN, number.to_bytes(8, "big"))
 
 
+@lru_cache(maxsize=4_096)
 def _read(point: bytes) -> Any:
     if not on_curve(point):
         raise ValueError("not a point of the curve")

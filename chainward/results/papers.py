@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from chainward.results.document import STRICT
 from chainward.strategy import Card, discovery
-
-Claim = Mapping[str, JsonValue]
+from chainward.strategy.claims import Claim
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,5 @@ def papers_of(strategies: Iterable[str]) -> dict[str, Paper]:
     Raises:
         ChainwardError: a strategy is unknown or its file of claims is broken.
     """
-    return {
-        key: Paper(discovery.load(key).card, tuple(dict(claim) for claim in discovery.claims(key)))
-        for key in sorted(set(strategies))
-    }
+    kinds = {key: discovery.load(key) for key in sorted(set(strategies))}
+    return {key: Paper(kind.card, discovery.claims(kind)) for key, kind in kinds.items()}

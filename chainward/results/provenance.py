@@ -18,7 +18,7 @@ _PACKAGES = (
     "numpy",
     "pandas",
     "pyrevm",
-    "scikit-learn",
+    "scipy",
     "cbor2",
     "eth-abi",
     "flwr",
@@ -37,6 +37,7 @@ def provenance(device: str) -> Provenance:
     )
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

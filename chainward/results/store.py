@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chainward.errors import ChainwardError
 from chainward.files import read_file, replace_file
-from chainward.plans.specification import trial_id
+from chainward.plans.identity import trial_id
 from chainward.results import predictions
 from chainward.results.document import Unsound, decode, digest, encode, seal, unseal
 from chainward.results.record import Completed, Record, adapter

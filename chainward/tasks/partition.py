@@ -24,6 +24,13 @@ def split(hospitals: Integers, labels: NDArray[Any], seed: int) -> Split:
     """Seed s tests fold s % 5 of partition s // 5, so that five seeds test every patient once.
 
     hospitals: [n] the hospital's number of each row; labels: [n] 0 or 1. Raises ValueError for a negative seed.
+
+    Examples:
+        >>> hospitals, labels = np.repeat([0, 1], 20), np.tile([0, 1], 20)
+        >>> [split(hospitals, labels, seed).test.size for seed in range(5)]
+        [8, 8, 8, 8, 8]
+        >>> len({int(row) for seed in range(5) for row in split(hospitals, labels, seed).test})
+        40
     """
     if seed < 0:
         raise ValueError(f"a seed is 0 or more, not {seed}")

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from chainward import tasks
-from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.plans.resolve import resolve
+from chainward.plans.specification import Specification
 from chainward.results import check, store
 from chainward.results.collection import InMemory, Results
 from chainward.results.papers import papers_of
@@ -20,7 +21,7 @@ from chainward.results.rounds import Rounds
 from chainward.results.store import Ended
 from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
-from chainward.trials.sweep import Job
+from chainward.trials.sweep import job_of
 
 T = TypeVar("T", bound=Result)
 
@@ -56,8 +57,7 @@ def run(specification: Specification) -> Record:
 
 def run_whole(specification: Specification) -> Ended:
     """Run any trial on the CPU and return its record and predictions as they would be read from their files."""
-    digests = data_digest(dataset(specification)), code_digest(specification.strategy)
-    job = Job(specification, trial_id(specification, *digests), *digests)
+    job = job_of(resolve(specification))
     with TemporaryDirectory() as folder:
         runner.run([job], Path(folder), 1, "cpu", lambda *_: None)
         file = Path(folder, store.predictions_name(job.identifier))

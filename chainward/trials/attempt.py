@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainward import codec, tasks
+from chainward import codec
+from chainward.plans.resolve import resolve
 from chainward.results import predictions, store
 from chainward.results.document import digest
 from chainward.results.provenance import provenance
@@ -36,21 +37,20 @@ def attempt(
     """
     import torch
 
-    from chainward.trials.prepare import prepare
+    from chainward.trials.prepare import prepared
     from chainward.trials.run import run_trial
 
     torch.set_num_threads(1)
-    specification = job.specification
     heading = _heading(job)
     with ExitStack() as ending:
         try:
-            task = tasks.load(specification.task, **specification.task_params)
-            dataset = task.dataset(specification.seed)
-            prepared = prepare(specification, dataset, device, build)
-            ending.callback(prepared.world.ledger.close)
-            ending.callback(prepared.world.engine.close)
-            heading = _with_dataset(heading, dataset, str(prepared.network.device))
-            result, predicted = run_trial(prepared, checkpoint(out, job.identifier))
+            resolved = resolve(job.specification)
+            dataset = resolved.task.dataset(job.specification.seed)
+            trial = prepared(resolved, dataset, device, build)
+            ending.callback(trial.world.ledger.close)
+            ending.callback(trial.world.engine.close)
+            heading = _with_dataset(heading, dataset, str(trial.network.device))
+            result, predicted = run_trial(trial, checkpoint(out, job.identifier))
             result = replace(result, measured=replace(result.measured, contended=contended))
             file = predictions.encode(predicted)
             record = Completed(**codec.fields(heading), **codec.fields(result), predictions=digest(file))

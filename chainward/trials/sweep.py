@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from chainward import tasks
+from chainward.plans.identity import code_digest, data_digest, trial_id
 from chainward.plans.plan import Plan
-from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.plans.resolve import Resolved, resolve
+from chainward.plans.specification import Specification
 from chainward.results import check, store
 from chainward.results.manifest import Manifest
 
@@ -52,13 +52,18 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
     return Sweep(left, tuple(name for name in jobs if name in done), tuple(problems))
 
 
+def job_of(resolved: Resolved, data: str | None = None) -> Job:
+    """Return the job of a trial; `data` is the digest of its patients, where the caller has it at hand."""
+    specification = resolved.specification
+    data = data or data_digest(resolved.task.dataset(specification.seed))
+    code = code_digest(resolved)
+    return Job(specification, trial_id(specification, data, code), data, code)
+
+
 def _jobs(plan: Plan) -> Iterator[Job]:
     data: dict[tuple[str, str, int], str] = {}
-    code = cache(code_digest)
     for specification in plan.specifications():
         key = (specification.task, repr(specification.task_params), specification.seed)
-        if key not in data:
-            task = tasks.load(specification.task, **specification.task_params)
-            data[key] = data_digest(task.dataset(specification.seed))
-        digests = data[key], code(specification.strategy)
-        yield Job(specification, trial_id(specification, *digests), *digests)
+        job = job_of(resolve(specification), data.get(key))
+        data[key] = job.data
+        yield job

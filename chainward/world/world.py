@@ -18,7 +18,7 @@ from chainward.world.clock import PARTS, Clock, Speeds
 from chainward.world.engine import Answer, Engine
 from chainward.world.faults import Faults
 from chainward.world.meter import COORDINATOR, EVERYONE, Meter
-from chainward.world.ports import Ledger, Network, Store
+from chainward.world.ports import Cost, Ledger, Network, Store
 from chainward.world.query import Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.vocabulary import HospitalAbsent, Kind
@@ -94,14 +94,17 @@ class World:
         parties = (who,) if isinstance(who, str) else tuple(who)
         start = self.clock.now
         present = [party for party in parties if not self.faults.is_absent(party, self.round)]
-        requests, sent = {}, {}
-        for party in present:
-            requests[party], sent[party] = self._deliver(payload, party)
+        own = payload if isinstance(payload, Each) else dict.fromkeys(present, payload)
+        requests = {party: self._unsealed(own[party], party) for party in present}
+        sent = self._sent(requests, alike=own is not payload)
         self._asked[what.name] += 1
         label = f"{self.round}/{what.name}/{self._asked[what.name]}"
         answers = self.engine.run(what, requests, label)
-        times = {party: self._times(party, answer, sent[party], label) for party, answer in answers.items()}
-        return self._collect(what, parties, answers, times, start, first)
+        sizes = {party: codec.size(answer.value) for party, answer in answers.items()}
+        times = {
+            name: self._times(name, answer.cost, sent[name], sizes[name], label) for name, answer in answers.items()
+        }
+        return self._collect(what, parties, answers, sizes, times, start, first)
 
     def need(self, replies: Replies) -> Replies:
         """Return `replies`, or refuse by name if anybody is missing."""
@@ -131,6 +134,7 @@ class World:
         what: Query,
         parties: tuple[str, ...],
         answers: Mapping[str, Answer],
+        sizes: Mapping[str, int],
         times: Mapping[str, tuple[float, float, float]],
         start: float,
         first: int | None,
@@ -138,9 +142,8 @@ class World:
         order = {party: number for number, party in enumerate(parties)}
         sealed = []
         for party, answer in answers.items():
-            size = codec.size(answer.value)
-            self._meter(party, answer, size)
-            sealed.append(self._seal(what.replies, party, answer.value, size, start + sum(times[party])))
+            self._meter(party, answer, sizes[party])
+            sealed.append(self._seal(what.replies, party, answer.value, sizes[party], start + sum(times[party])))
         deadline = start + self.speeds.patience_s
         in_time = sorted((s for s in sealed if s.arrival <= deadline), key=lambda s: (s.arrival, order[s.owner]))
         kept = in_time[:first]
@@ -150,11 +153,11 @@ class World:
         self.meter.missing.update(missing)
         return Replies(sorted(kept, key=lambda s: order[s.owner]), missing, self._open)
 
-    def _times(self, party: str, answer: Answer, sent: int, label: str) -> tuple[float, float, float]:
-        """Seconds of computing, on the wire and of delay until an answer arrives."""
+    def _times(self, party: str, cost: Cost, sent: int, size: int, label: str) -> tuple[float, float, float]:
+        """Seconds of computing, on the wire and of delay until an answer of so many bytes arrives."""
         luck = float(stream(self.seed, "link", party, label).uniform(-1, 1))
-        network = self.speeds.network(sent, codec.size(answer.value), answer.cost, luck)
-        return self.speeds.compute(answer.cost.flops), network, self.faults.delay_of(party)
+        network = self.speeds.network(sent, size, cost, luck)
+        return self.speeds.compute(cost.flops), network, self.faults.delay_of(party)
 
     def _pass_time(
         self, kept: list[Sealed], times: Mapping[str, tuple[float, float, float]], deadline: float | None
@@ -191,12 +194,13 @@ class World:
         self.clock.spend("aggregation", self.speeds.compute(sum(reply.size for reply in sealed) / 2))
         return [self._value(reply) for reply in sealed]
 
-    def _deliver(self, payload: Any, party: str) -> tuple[Any, int]:
-        own = payload[party] if isinstance(payload, Each) else payload
-        value = self._unsealed(own, party)
-        size = codec.size(value)
-        self.meter.party_bytes += size
-        return value, size
+    def _sent(self, requests: Mapping[str, Any], alike: bool) -> dict[str, int]:
+        """Count the bytes that go to each party; requests that are alike are encoded once."""
+        first = next(iter(requests), None)
+        known = codec.size(requests[first]) if alike and first is not None else None
+        sent = {party: codec.size(value) if known is None else known for party, value in requests.items()}
+        self.meter.party_bytes += sum(sent.values())
+        return sent
 
     def _unsealed(self, value: Any, party: str) -> Any:
         if isinstance(value, Sealed):

@@ -301,7 +301,7 @@ def test_ways_to_fail(case: str, plan: Path, tmp_path: Path, chainward, strategy
 
 
 def test_failed_before_the_world_exists(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
-    monkeypatch.setattr("chainward.trials.prepare.prepare", lambda *_: 1 / 0)
+    monkeypatch.setattr("chainward.trials.prepare.prepared", lambda *_: 1 / 0)
     told = chainward("run", plan, "--out", tmp_path / "report", "--json")
     assert told.code == 1
     assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 0), (2, 0)]

@@ -16,9 +16,10 @@ from chainward.results.predictions import Predicted
 from chainward.results.record import Record
 from chainward.results.store import Ended
 from chainward.strategy import discovery
+from chainward.strategy.claims import Claim
 
 CARD = discovery.load("fedavg").card
-CLAIM = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "plan": "benchmarks/claims.toml"}
+CLAIM = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "partly": ""}
 
 
 @dataclass(frozen=True)
@@ -58,5 +59,5 @@ def judged(trials: Iterable[Made]) -> list[dict[str, Any]]:
     return verdicts(results(trials))
 
 
-def _claim(judge: Mapping[str, Any]) -> dict[str, Any]:
-    return {**CLAIM, **({"judge": dict(judge)} if judge else {})}
+def _claim(judge: Mapping[str, Any]) -> Claim:
+    return Claim.of({**CLAIM, **({"judge": dict(judge)} if judge else {})}, "here")

@@ -138,7 +138,8 @@ def test_attackers_score_lower(malicious: dict[float, float], expected: str) -> 
 
 def test_scores_that_nobody_gave_decide_nothing() -> None:
     trials = [trial.but(outcomes={}) for trial in scored({0.2: 0.1, 0.4: 0.1})]
-    assert verdict(trials)["why"] == "ours decided no score; see benchmarks/claims.toml"
+    why = verdict(trials)["why"]
+    assert why == "ours decided no score; `chainward run --claims ours` gathers what is missing"
 
 
 HALF = {"kind": "label_flip", "share": 0.25, "strength": 0.5}

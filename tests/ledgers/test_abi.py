@@ -29,6 +29,8 @@ VALUES = {
     "bytes": st.binary(max_size=70),
     "uint256[]": st.lists(st.integers(0, 9), max_size=3).map(tuple),
     "address[]": st.lists(ADDRESSES, max_size=3).map(tuple),
+    "address[2][]": st.lists(st.tuples(ADDRESSES, ADDRESSES), max_size=2).map(tuple),
+    "(address,bool)": st.tuples(ADDRESSES, st.booleans()),
     "uint256[2]": st.tuples(st.integers(0, 9), st.integers(0, 9)),
     "(uint256,bytes32)[]": st.lists(st.tuples(st.integers(0, 9), st.just(bytes(32))), max_size=2).map(tuple),
 }
@@ -49,7 +51,10 @@ def test_what_is_too_short_is_refused(cut: int) -> None:
         abi.decode(kinds, abi.encode(kinds, [1, "0x" + 40 * "1"])[:-cut])
 
 
-@pytest.mark.parametrize(("kind", "value"), [("uint8", 256), ("uint256", -1), ("address", "clinic"), ("uint256", "1")])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("uint8", 256), ("uint256", -1), ("address", "clinic"), ("address", 1), ("address[]", ["0x1"]), ("uint256", "1")],
+)
 def test_what_does_not_fit_is_refused(kind: str, value: Any) -> None:
     with pytest.raises(Exception, match=r"Value .* (cannot be encoded|\(-?\w+\))"):
         abi.encode([kind], [value])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multiformats import CID, multihash
 
 from chainward import codec
 from chainward.methods.content import content_id, digest
@@ -26,11 +28,32 @@ def test_there_and_back(data: bytes) -> None:
     assert cid == by_hand(hashed)
 
 
+@given(st.binary(max_size=40))
+def test_ids_are_those_of_multiformats(data: bytes) -> None:
+    cid = codec.content_id(data)
+    assert cid == str(CID("base32", 1, "raw", multihash.digest(data, "sha2-256")))
+    assert digest(cid) == bytes(CID.decode(cid).raw_digest)
+
+
+@given(st.integers(1, 58), st.characters(max_codepoint=127))
+def test_one_other_character_makes_another_id_or_none(place: int, other: str) -> None:
+    """Nothing but the one way of writing an id is read: two ids never mean the same content."""
+    cid = codec.content_id(b"model")
+    changed = cid[:place] + other + cid[place + 1 :]
+    with suppress(ValueError):
+        assert content_id(digest(changed)) == changed
+
+
 @pytest.mark.parametrize(
     "cid",
     [
         "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG",  # version 0
         "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi",  # not raw
+        codec.content_id(b"").upper(),
+        codec.cid(bytes(31)),
+        codec.content_id(b"")[:-1],
+        "bä",
+        "",
     ],
 )
 def test_other_kinds_of_ids_are_refused(cid: str) -> None:

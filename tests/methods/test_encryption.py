@@ -36,6 +36,27 @@ def test_a_readers_name_does_not_help_without_its_key() -> None:
         unseal(sealed(), "reader", KEYS["owner"].public, KEYS["stranger"])
 
 
+def test_a_public_key_is_no_use_without_its_secret() -> None:
+    """Also where its owner has just read: nobody gets a key that was derived for somebody else."""
+    item = sealed()
+    assert unseal(item, "reader", KEYS["owner"].public, KEYS["reader"]) == b"secret"
+    with pytest.raises(InvalidTag):
+        unseal(item, "reader", KEYS["owner"].public, KeyPair(KEYS["stranger"].secret, KEYS["reader"].public))
+
+
+def test_both_of_a_pair_have_one_key_and_each_pair_another() -> None:
+    everybody = [key_pair(stream("pair", number).bytes(32)) for number in range(5)]
+
+    def data_of(publisher: KeyPair, reader: KeyPair) -> bytes:
+        item = seal_for(b"secret", {"reader": reader.public}, publisher, stream("test"))
+        assert unseal(item, "reader", publisher.public, reader) == b"secret"
+        return bytes(codec.decode(item)["keys"]["reader"])  # under equal keys and nonces it is equal
+
+    wrapped = {(one, other): data_of(one, other) for one in everybody for other in everybody}
+    assert all(wrapped[one, other] == wrapped[other, one] for one, other in wrapped)
+    assert len(set(wrapped.values())) == 5 * 6 / 2
+
+
 def test_a_forged_origin_is_noticed() -> None:
     with pytest.raises(InvalidTag):
         unseal(sealed(), "reader", KEYS["stranger"].public, KEYS["reader"])

@@ -18,9 +18,13 @@ from chainward.methods.shapley import (
     coalitions,
     drawn_orders,
     exact,
+    exact_of,
+    members,
     orders_needed,
+    prefix_masks,
     prefixes,
     sampled,
+    sampled_of,
     truncated,
 )
 
@@ -112,6 +116,43 @@ def test_prefixes_are_what_the_sample_asks_for() -> None:
     sampled(value, 6, orders)
     assert sorted(prefixes(orders)) == sorted(set(asked))
     assert prefixes([(1, 0, 2)]) == [(), (1,), (0, 1), (0, 1, 2)]
+
+
+def by_tuples(value: Value, players: int, orders: list[Coalition]) -> list[float]:
+    """The mean of marginals, one order and one player after another."""
+    total = [0.0] * players
+    for order in orders:
+        before: Coalition = ()
+        for player in order:
+            with_player = tuple(sorted((*before, player)))
+            total[player] += value(with_player) - value(before)
+            before = with_player
+    return [sum_ / len(orders) for sum_ in total]
+
+
+@pytest.mark.parametrize("players", [1, 7, 8, 20, 63, 64, 65, 130])
+def test_masks_give_the_same_as_tuples_to_the_bit(players: int) -> None:
+    def value(coalition: Coalition) -> float:
+        return math.sin(sum((player + 1) ** 1.5 for player in coalition))
+
+    rng = np.random.default_rng(players)
+    orders = [tuple(rng.permutation(players).tolist()) for _ in range(30)]
+    expected = by_tuples(value, players, orders)
+    assert sampled(value, players, orders).tolist() == expected
+    asked = prefix_masks(orders)
+    rows = members(asked, players)
+    as_tuples = [tuple(np.flatnonzero(row).tolist()) for row in rows]
+    assert as_tuples == prefixes(orders)
+    assert as_tuples == sorted(as_tuples, key=lambda coalition: coalition[::-1])  # as bits, the last player first
+    worth = dict(zip(asked, map(value, as_tuples), strict=True))
+    assert sampled_of(worth, players, orders).tolist() == expected
+
+
+@given(games())
+def test_exact_values_need_no_more_than_worths(worths: Worths) -> None:
+    players = players_of(worths)
+    assert exact_of(worths, players).tolist() == exact(game(worths), players).tolist()
+    assert [tuple(np.flatnonzero(row)) for row in members(range(2**players), players)] == coalitions(players)
 
 
 def test_coalitions_are_what_the_exact_values_ask_for() -> None:
@@ -230,3 +271,5 @@ def test_far_fewer_orders_break_the_bound() -> None:
 def test_no_orders_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one order"):
         sampled(V2.__getitem__, 2, [])
+    with pytest.raises(ValueError, match="at least one order"):
+        sampled_of({0: 0.0}, 2, [])

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from zksnake.ecc import EllipticCurve
 
 from chainward.methods.sharing import FIELD
@@ -34,6 +36,17 @@ def test_commitments_add_up_and_scale() -> None:
     points = [commit(row) for row in rows]
     assert combined(points, [3, -1]) == commit([3 * 5 - 7, 3 - 10, -6 - 20])
     assert combined(points, [FIELD, 0]) == NEUTRAL == commit([0, 0])
+
+
+@given(st.lists(st.integers(-(2**300), 2**300) | st.integers(-9, 9), min_size=1, max_size=5))
+def test_a_commitment_is_the_sum_of_points_as_the_curve_multiplies_them(row: list[int]) -> None:
+    """Whatever is negative, long or zero: no sum of many points at once stands between."""
+    group, domain = EllipticCurve("BN254").curve.PointG1, b"chainward vector commitment"
+    parts = (group.hash_to_curve(domain, k.to_bytes(8, "big")) * (weight % FIELD) for k, weight in enumerate(row))
+    total = sum(parts, group.identity())
+    expected = bytes(total.x.to_bytes(32, "big") + total.y.to_bytes(32, "big"))
+    assert commit(row) == expected
+    assert combined([commit([0] * k + [1]) for k in range(len(row))], row) == expected
 
 
 def test_a_shorter_row_is_a_longer_one_that_ends_in_zeros() -> None:

@@ -17,6 +17,7 @@ from chainward.results.record import Facts, GasRow, HospitalSize, Measured, Prov
 from chainward.results.rounds import DisclosureRow, Rounds, Traffic
 from chainward.results.store import Ended
 from chainward.strategy import Card
+from chainward.strategy.claims import Claim
 from chainward.world import Audience
 
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>&\'"{{ 7*7 }}\x00'
@@ -142,10 +143,9 @@ CLAIM = {
     "quoted": "30 % of peers",
     "reproduced": "drop ≤ 0.03",
     "partly": "drop ≤ half",
-    "plan": "attack",
 }
 PAPERS = {
-    "bflc": Paper(card("bflc"), (CLAIM,)),
+    "bflc": Paper(card("bflc"), (Claim.of(CLAIM, "here"),)),
     "local": Paper(card("local", reference=True), ()),
     HOSTILE: Paper(card(HOSTILE, title=HOSTILE, summary=HOSTILE, deviations=(HOSTILE,), interpretation=True), ()),
 }
@@ -182,5 +182,6 @@ def verdicts() -> list[dict[str, Any]]:
         "records": [records()[0].record.id],
         "why": "half of fedavg's drop",
         "rule": {name: CLAIM[name] for name in ("reproduced", "partly")},
+        "rule_digest": Claim.of(CLAIM, "here").rule_digest,
     }
     return [{"strategy": "bflc", **{name: CLAIM[name] for name in ("key", "claim", "tier", "quoted")}, **decided}]

@@ -17,6 +17,7 @@ from chainward.results.collection import InMemory
 from chainward.results.papers import Paper
 from chainward.results.predictions import decode
 from chainward.results.statistics import auroc_interval
+from chainward.strategy.claims import Claim
 from chainward.world import Audience
 
 
@@ -230,6 +231,7 @@ def test_percentile_and_mean():
 
 
 def test_a_claim_need_not_say_what_would_be_partly():
-    told = Paper(card("bflc"), ({"key": "k", "claim": "c", "tier": "T1", "reproduced": "x < 1", "plan": "p"},))
+    claim = Claim(key="k", claim="c", tier="T1", reproduced="x < 1", partly="")
+    told = Paper(card("bflc"), (claim,))
     found = claim_rows(results([record("bflc")], bflc=told), [])[0]
     assert (found["rule"], found["quoted"]) == ({"reproduced": "x < 1", "partly": ""}, "")

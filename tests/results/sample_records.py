@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainward.plans.specification import Specification, trial_id
+from chainward.plans.identity import trial_id
+from chainward.plans.specification import Specification
 from chainward.results import predictions as files
 from chainward.results.document import digest
 from chainward.results.predictions import Predicted

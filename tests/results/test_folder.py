@@ -168,4 +168,4 @@ def test_every_paper_survives_its_file(key: str) -> None:
     papers: Papers = papers_of([key])
     again = decode(adapter(), encode(adapter(), papers))
     assert again == papers
-    assert [dict(claim) for claim in again[key].claims] == [dict(claim) for claim in discovery.claims(key)]
+    assert again[key].claims == discovery.claims(discovery.load(key))

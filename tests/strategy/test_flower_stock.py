@@ -79,8 +79,6 @@ def test_fraction_draws_the_same_hospitals_again() -> None:
     ("key", "params", "message"),
     [
         ("flwr:FedAvg", {"min_available_nodes": 9}, "more nodes than there are hospitals"),
-        ("flwr:FedAvg", {"zork": 1}, "no parameter 'zork'"),
-        ("flwr:FedAvg", {"fraction_train": "many"}, "fraction_train"),
         ("flwr:FedXgbBagging", {}, "flwr:FedXgbBagging"),
     ],
 )
@@ -88,6 +86,14 @@ def test_refuses_what_it_cannot_do(key: str, params: dict[str, Any], message: st
     record = run_small(key, params=params)
     assert record.error.type == "ChainwardError"
     assert message in record.error.message
+
+
+@pytest.mark.parametrize(
+    ("params", "message"), [({"zork": 1}, "no parameter 'zork'"), ({"fraction_train": "many"}, "fraction_train")]
+)
+def test_refuses_a_parameter_before_a_trial_has_a_name(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ChainwardError, match=message):
+        run_small("flwr:FedAvg", params=params)
 
 
 def test_unknown_name_lists_the_known() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn import metrics as scikit_learn
 
 from chainward.tasks.metrics import MEASURES, auprc, auroc, balanced_accuracy, brier, ece, f1, measures, weighted_aurocs
 
@@ -80,13 +80,40 @@ def test_nobody_has_no_figure():
 
 
 def test_a_diverged_model_is_not_scored():
+    for measure in (auroc, auprc, balanced_accuracy, brier, f1):
+        with pytest.raises(ValueError, match="NaN"):
+            measure(np.array([0, 1]), np.array([np.nan, 0.5]))
     with pytest.raises(ValueError, match="NaN"):
-        auroc(np.array([0, 1]), np.array([np.nan, 0.5]))
+        brier(np.array([1]), np.array([np.nan]))
+
+
+ANY_PATIENTS = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1, width=32)), min_size=1, max_size=60)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32])
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(PATIENTS, ANY_PATIENTS))
+def test_measures_are_those_of_scikit_learn(kind, patients):
+    labels, probabilities = columns(patients)
+    labels = labels.astype(kind)
+    called = probabilities >= 0.5
+    assert brier(labels, probabilities) == pytest.approx(
+        scikit_learn.brier_score_loss(labels, probabilities, pos_label=1), abs=1e-12
+    )
+    if 0 < labels.sum() < len(labels):
+        expected = {
+            auprc: scikit_learn.average_precision_score(labels, probabilities),
+            auroc: scikit_learn.roc_auc_score(labels, probabilities),
+            balanced_accuracy: scikit_learn.balanced_accuracy_score(labels, called),
+            f1: scikit_learn.f1_score(labels, called, zero_division=0.0),
+        }
+        for measure, theirs in expected.items():
+            assert measure(labels, probabilities) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_many_patients_agree_with_scikit_learn():
     rng = np.random.default_rng(1)
     labels, probabilities = rng.integers(0, 2, 500), rng.random(500).round(2)
     found = weighted_aurocs(labels, probabilities, np.ones((1, 500), dtype=np.int64))
-    assert found[0] == pytest.approx(roc_auc_score(labels, probabilities))
-    assert auroc(labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities), abs=1e-12)
+    assert found[0] == pytest.approx(scikit_learn.roc_auc_score(labels, probabilities))
+    assert auroc(labels, probabilities) == pytest.approx(scikit_learn.roc_auc_score(labels, probabilities), abs=1e-12)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from small_world import ASK, COUNT, HOSPITALS, cost, replying, world
 
+from chainward import codec
 from chainward.world import Answer, Clock, Each, Faults, HospitalAbsent, Kind, Published
 
 # An empty payload and an empty reply are one byte each: a bare question costs a trip and two bytes, 3 s.
@@ -26,6 +27,25 @@ def test_an_answer_takes_its_compute_its_bytes_and_its_trip() -> None:
     assert (replies["A"].arrival, replies["A"].size, replies["A"].owner) == (20.0, 4, "A")
     assert one.meter.party_bytes == 14
     assert one.meter.measured_s == 0.25
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_every_party_is_sent_all_bytes_and_may_change_what_it_got(alike: bool) -> None:
+    """Payloads that are alike are encoded once, and still nobody sees what another made of its own."""
+
+    def changing(party: str, request: dict[str, Any]) -> Answer:
+        unchanged = request == {"model": b"12345", "by": ({},)}
+        request["by"][0][party] = 1
+        del request["model"]
+        return Answer(unchanged, cost())
+
+    payload: dict[str, Any] = {"model": b"12345", "by": ({},)}
+    one = world(changing)
+    replies = one.ask(HOSPITALS, ASK, payload if alike else Each(dict.fromkeys(HOSPITALS, payload)))
+    sent = len(codec.encode(payload))
+    assert one.meter.party_bytes == 4 * (sent + 1)
+    assert list(replies.open().values()) == [True] * 4
+    assert payload == {"model": b"12345", "by": ({},)}
 
 
 def test_store_traffic_of_a_party_is_on_its_clock() -> None:

@@ -87,7 +87,8 @@ def fit(
     module = network.build(1)
     load_flat(module, torch.as_tensor(np.array(weights)[None], device=network.device))
     patients = TensorDataset(torch.as_tensor(features.astype(np.float32)), torch.as_tensor(labels.astype(np.float32)))
-    loader = DataLoader(patients, batch_sampler=[batch.tolist() for batch in trimmed(rows)])
+    batches = [torch.as_tensor(batch) for batch in trimmed(rows)]
+    loader = DataLoader(patients, sampler=batches, batch_size=None)  # a batch is one look-up, not one a patient
     classifier = Classifier(module, learning_rate, mu)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on loaders and log intervals, and deprecations inside the library

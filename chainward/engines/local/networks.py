@@ -18,6 +18,13 @@ from chainward.tasks.base import Training
 
 KERNEL = 3
 
+MANY, LANES = 64, 16
+"""From so many patients on, several models predict with the patients along memory, filled up to whole vectors.
+
+One product then serves the first layers of all models, and the last, which has a single output, no longer runs row by
+row: half the time. With sixteen hidden units every sum is taken in the same order either way.
+"""
+
 
 class BatchedLinear(nn.Module):
     """K linear layers at once: inputs [K, n, i] to outputs [K, n, o] by one `baddbmm`."""
@@ -132,11 +139,30 @@ class TaskNetwork:
         """Return probabilities [n] for features [n, d], or [M, n] for stacked weights [M, P]."""
         stacked = torch.as_tensor(np.array(weights, dtype=np.float32), device=self.device)
         models = stacked.reshape(-1, self.parameters)
-        module = self._one if len(models) == 1 else self.build(len(models))
-        load_flat(module, models)
         rows = torch.as_tensor(features.astype(np.float32), device=self.device)
         with torch.inference_mode():
-            logits = module(rows.expand(len(models), *rows.shape))
+            logits = self._convolved(models, rows) if self.kind == "tcn" else self._perceived(models, rows)
             probabilities = torch.sigmoid(logits.double()).cpu().numpy()
-        result: npt.NDArray[np.float64] = probabilities.reshape(*stacked.shape[:-1], len(rows))
+        result: npt.NDArray[np.float64] = probabilities.reshape(*stacked.shape[:-1], len(features))
         return result
+
+    def _convolved(self, models: Tensor, rows: Tensor) -> Tensor:
+        """Logits [M, n] by a module."""
+        module = self._one if len(models) == 1 else self.build(len(models))
+        load_flat(module, models)
+        logits: Tensor = module(rows.expand(len(models), -1, -1))
+        return logits
+
+    def _perceived(self, models: Tensor, rows: Tensor) -> Tensor:
+        """Logits [M, n] of perceptrons straight from flat weights: making a module takes longer than predicting."""
+        count, inputs, hidden = len(models), self.features, self.hidden
+        if not hidden:
+            return torch.baddbmm(models[:, None, -1:], rows.expand(count, -1, -1), models[:, :-1, None]).squeeze(-1)
+        first, bias, second, last = torch.split(models, [inputs * hidden, hidden, hidden, 1], dim=1)
+        first = first.reshape(count, inputs, hidden)
+        if count > 1 and len(rows) >= MANY:
+            patients = pad(rows, (0, 0, 0, -len(rows) % LANES)).T
+            active = torch.addmm(bias.reshape(-1, 1), first.mT.reshape(-1, inputs), patients).relu_()
+            return torch.baddbmm(last[:, None], second[:, None], active.view(count, hidden, -1))[:, 0, : len(rows)]
+        active = torch.baddbmm(bias[:, None], rows.expand(count, -1, -1), first).relu_()
+        return torch.baddbmm(last[:, None], active, second[:, :, None]).squeeze(-1)

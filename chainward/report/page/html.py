@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,10 +24,13 @@ from chainward.report.tables.groups import Row
 from chainward.results.manifest import Manifest
 from chainward.world.clock import Speeds
 
+if TYPE_CHECKING:
+    from chainward.report.charts import Drawing
+
 
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
-    views = settings(tables)
+    views = _illustrated(settings(tables))
     script, style = _asset("report.js"), _asset("report.css")
     context = {
         "settings": views,
@@ -61,6 +65,28 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
+def _illustrated(views: tuple[Setting, ...]) -> tuple[Setting, ...]:
+    """The settings with their charts drawn, all at once."""
+    found = [picture.chart for view in views for picture in view.pictures.values()]
+    if not found:
+        return views
+    from chainward.report.charts import draw
+
+    drawings = draw(found)
+
+    def drawn(view: Setting) -> Setting:
+        pictures = {name: replace(one, drawing=drawings[one.chart.key]) for name, one in view.pictures.items()}
+        return replace(view, pictures=pictures)
+
+    return tuple(map(drawn, views))
+
+
+def _svg(drawing: Drawing) -> str:
+    # The only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
+    return Markup(drawing.svg) if drawing.svg else f"this chart could not be drawn ({drawing.why})"
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -69,8 +95,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Charts are the only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
-    environment.filters |= {"shown": shown, "svg": lambda chart: Markup(chart.svg)}
+    environment.filters |= {"shown": shown, "svg": _svg}
     environment.globals["interval_picture"] = interval_picture
     return environment
 

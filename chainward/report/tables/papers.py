@@ -8,7 +8,7 @@ from typing import Any
 
 from chainward.report.tables.groups import Row, group, plain
 from chainward.results.collection import Results
-from chainward.results.papers import Claim
+from chainward.strategy.claims import Claim
 
 Verdict = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def claim_rows(results: Results, verdicts: Iterable[Verdict]) -> list[Row]:
     judged = {(verdict["strategy"], verdict["key"]): dict(verdict) for verdict in verdicts}
     unjudged = {"verdict": "not judged", "found": "", "records": [], "why": "no plan in these records decides it"}
     known: dict[tuple[str, str], Row] = {
-        (strategy, str(claim["key"])): {"strategy": strategy, **_told(claim), **unjudged}
+        (strategy, claim.key): {"strategy": strategy, **_told(claim), **unjudged}
         for strategy in results.strategies
         if strategy in results.papers
         for claim in results.papers[strategy].claims
@@ -33,8 +33,8 @@ def claim_rows(results: Results, verdicts: Iterable[Verdict]) -> list[Row]:
 
 
 def _told(claim: Claim) -> Row:
-    rule = {name: claim.get(name, "") for name in ("reproduced", "partly")}
-    return {**{name: claim.get(name, "") for name in ("key", "claim", "tier", "quoted")}, "rule": rule}
+    told = {"key": claim.key, "claim": claim.claim, "tier": claim.tier, "quoted": claim.quoted}
+    return {**told, "rule": claim.rule, "rule_digest": claim.rule_digest}
 
 
 def number_rows(results: Results) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from chainward.engines import lightning_trainer
 from chainward.engines.local.batches import padded, schedule
 from chainward.engines.local.cohort import train_cohort, with_ones
-from chainward.engines.local.networks import TaskNetwork, flat, load_flat
+from chainward.engines.local.networks import MANY, TaskNetwork, flat, load_flat
 from chainward.methods.randomness import stream
 
 
@@ -33,6 +34,23 @@ def test_a_cohort_of_one_is_an_ordinary_network(network: str) -> None:
         assert torch.allclose(module(torch.tensor(features)[None])[0], expected, atol=1e-6)
     assert sum(parameter.numel() for parameter in ordinary.parameters()) == task.parameters == len(weights)
     assert np.abs(task.predict(weights, features) - torch.sigmoid(expected.double()).numpy()).max() <= 1e-6
+
+
+@pytest.mark.parametrize("network", ["mlp", "logistic", "tcn"])
+@pytest.mark.parametrize("models", [1, 2, 33, 128])
+@pytest.mark.parametrize("patients", [1, 7, 63, 64, 801])
+def test_predictions_are_those_of_the_module(network: str, models: int, patients: int) -> None:
+    """To the last digit for few patients; for many, processors may round sums differently."""
+    task = TaskNetwork(FEATURES, replace(training(network), hidden=16), CPU)
+    features = rows(patients, 1).features
+    weights = stream("predict", models).standard_normal((models, task.parameters)).astype(np.float32)
+    module = task.build(models)
+    load_flat(module, torch.tensor(weights))
+    with torch.inference_mode():
+        logits = module(torch.tensor(features).expand(models, *features.shape))
+    expected = torch.sigmoid(logits.double()).numpy()
+    assert np.abs(task.predict(weights, features) - expected).max() <= (1e-6 if patients >= MANY else 0)
+    assert np.array_equal(task.predict(weights[0], features), task.predict(weights[:1], features)[0])
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 4))
