@@ -9,12 +9,13 @@ from chainward.errors import ChainwardError
 from chainward.files import replace_file
 from chainward.results import manifest as manifests
 from chainward.results import papers
+from chainward.results.check import Sound, partition, unchanged
 from chainward.results.collection import Results
 from chainward.results.document import Unsound, decode, digest, encode
 from chainward.results.manifest import Manifest, manifest_of
 from chainward.results.papers import Papers, papers_of
 from chainward.results.record import Provenance
-from chainward.results.store import PredictionFiles, Sound, content, partition, predictions_name, record_name, unchanged
+from chainward.results.store import PredictionFiles, content, predictions_name, record_name
 
 MANIFEST, PAPERS = "manifest.json", "papers.json"
 

@@ -1,15 +1,9 @@
-"""The trials in a report folder: for each a record, and beside it a file with what it predicted.
-
-`run`, `report` and `verify` hold a trial against the same check, `sound`. It finds a file that is torn, missing, of
-another kind or no record; content that its own digest or its id contradicts, also before there is a manifest;
-predictions that are not the record's; whatever differs from the manifest. It does not find changes by somebody who
-renews the digests in record and manifest with them: nothing is signed, so keep the Merkle root elsewhere for that.
-"""
+"""The trials in a report folder: for each a record, and beside it a file with what it predicted."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -33,14 +27,6 @@ class Ended:
 
     record: Record
     predictions: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A record that was checked, with the digests of its files by their path in the folder."""
-
-    record: Record
-    files: Mapping[str, str]
 
 
 def record_name(identifier: str) -> str:
@@ -106,7 +92,7 @@ def read(out: Path, identifier: str) -> Record:
     Raises:
         Unsound: it is missing, was changed or is none.
     """
-    return _record(identifier, content(out / record_name(identifier), f"record {identifier}", LARGEST_RECORD))
+    return parsed(identifier, content(out / record_name(identifier), f"record {identifier}", LARGEST_RECORD))
 
 
 def read_all(out: Path) -> list[Record]:
@@ -116,7 +102,7 @@ def read_all(out: Path) -> list[Record]:
         ChainwardError: there is none.
     """
     found = []
-    with _collector_paused():
+    with collector_paused():
         for path in (out / "records").glob("*.json"):
             try:
                 found.append(read(out, path.stem))
@@ -127,36 +113,19 @@ def read_all(out: Path) -> list[Record]:
     return sorted(found, key=lambda record: record.order)
 
 
-def sound(out: Path, identifier: str, files: Mapping[str, str]) -> Sound:
-    """Return a trial whose files are what they should be, and as in `files`, the digests of a manifest.
-
-    What the manifest does not name is held against the digests in the record alone.
+def parsed(identifier: str, data: bytes) -> Record:
+    """Return the record that the file of this name holds.
 
     Raises:
-        Unsound: a file is missing, was changed or is not what it should be.
+        Unsound: it holds none, or another.
     """
-    name = f"record {identifier}"
-    data = content(out / record_name(identifier), name, LARGEST_RECORD)
-    digests = {record_name(identifier): digest(data)}
-    unchanged(digests, files, f"{name} was changed")
-    record = _record(identifier, data)
-    if record.status == "completed":
-        _predictions(out, identifier, record.predictions)
-        digests[predictions_name(identifier)] = record.predictions
-        unchanged(digests, files, f"predictions file of {name} was changed")
-    return Sound(record, digests)
-
-
-def partition(out: Path, identifiers: Iterable[str], files: Mapping[str, str]) -> tuple[list[Sound], list[str]]:
-    """Return the trials that are sound and, in words, what is wrong with the others; see `sound`."""
-    found, problems = [], []
-    with _collector_paused():
-        for identifier in identifiers:
-            try:
-                found.append(sound(out, identifier, files))
-            except Unsound as problem:
-                problems.append(str(problem))
-    return found, problems
+    try:
+        record = from_bytes(data)
+        if record.id != identifier:
+            raise Unsound("id: is not the name of its file")
+    except Unsound as problem:
+        raise Unsound(f"record {identifier}: {problem}") from None
+    return record
 
 
 def content(path: Path, name: str, largest: int = 1 << 40) -> bytes:
@@ -173,14 +142,16 @@ def content(path: Path, name: str, largest: int = 1 << 40) -> bytes:
         raise Unsound(f"{name} {error}") from None
 
 
-def unchanged(digests: Mapping[str, str], files: Mapping[str, str], complaint: str) -> None:
-    """Hold digests against those of a manifest, where it has them.
-
-    Raises:
-        Unsound: one differs.
-    """
-    if any(files.get(path, value) != value for path, value in digests.items()):
-        raise Unsound(complaint)
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Records hold no cycles, and looking for some among ten thousand takes longer than reading them."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 class PredictionFiles:
@@ -196,38 +167,21 @@ class PredictionFiles:
 
     def own_models(self, record: Completed) -> Mapping[str, Predictions]:
         """Return what each hospital's own model predicted for all of them; empty where all have one model."""
-        return predictions.decode_own_models(_predictions(self._out, record.id, record.predictions))
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Records hold no cycles, and looking for some among ten thousand takes longer than reading them."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
+        return predictions.decode_own_models(predictions_content(self._out, record.id, record.predictions))
 
 
 def _decoded(out: Path, identifier: str, expected: str) -> Predictions:
-    return predictions.decode(_predictions(out, identifier, expected))
+    return predictions.decode(predictions_content(out, identifier, expected))
 
 
-def _predictions(out: Path, identifier: str, expected: str) -> bytes:
-    """The file of predictions whose digest the record names."""
+def predictions_content(out: Path, identifier: str, expected: str) -> bytes:
+    """Return the content of a trial's file of predictions.
+
+    Raises:
+        Unsound: it is missing, or its digest is another than the record's.
+    """
     name = f"predictions file of record {identifier}"
     data = content(out / predictions_name(identifier), name)
-    unchanged({name: digest(data)}, {name: expected}, f"{name} was changed")
+    if digest(data) != expected:
+        raise Unsound(f"{name} was changed")
     return data
-
-
-def _record(identifier: str, data: bytes) -> Record:
-    try:
-        record = from_bytes(data)
-        if record.id != identifier:
-            raise Unsound("id: is not the name of its file")
-    except Unsound as problem:
-        raise Unsound(f"record {identifier}: {problem}") from None
-    return record

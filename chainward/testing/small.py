@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from chainward import tasks
 from chainward.plans.resolve import resolve
 from chainward.plans.specification import Specification
-from chainward.results import store
+from chainward.results import check, store
 from chainward.results.collection import InMemory, Results
 from chainward.results.papers import papers_of
 from chainward.results.record import Completed, Measured, Provenance, Record, Result
@@ -61,7 +61,7 @@ def run_whole(specification: Specification) -> Ended:
     with TemporaryDirectory() as folder:
         runner.run([job], Path(folder), 1, "cpu", lambda *_: None)
         file = Path(folder, store.predictions_name(job.identifier))
-        record = store.sound(Path(folder), job.identifier, {}).record
+        record = check.sound(Path(folder), job.identifier, {}).record
         return Ended(record, file.read_bytes() if file.exists() else None)
 
 

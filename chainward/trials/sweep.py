@@ -11,7 +11,7 @@ from chainward.plans.identity import code_digest, data_digest, trial_id
 from chainward.plans.plan import Plan
 from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
-from chainward.results import store
+from chainward.results import check, store
 from chainward.results.manifest import Manifest
 
 
@@ -46,7 +46,7 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
     """
     jobs = {job.identifier: job for job in _jobs(plan)}
     recorded = [name for name in jobs if os.path.lexists(out / store.record_name(name))]
-    found, problems = store.partition(out, recorded, manifest.files if manifest else {})
+    found, problems = check.partition(out, recorded, manifest.files if manifest else {})
     done = {trial.record.id for trial in found if trial.record.status == "completed"}
     left = tuple(job for name, job in jobs.items() if name not in done)
     return Sweep(left, tuple(name for name in jobs if name in done), tuple(problems))

@@ -20,7 +20,7 @@ from chainward.ledgers import build, evm
 from chainward.ledgers.node import NodeLedger
 from chainward.plans.file import read as read_plan
 from chainward.plans.specification import Specification
-from chainward.results import store
+from chainward.results import check
 from chainward.results.record import Record
 from chainward.strategy import discovery
 from chainward.testing import completed
@@ -193,7 +193,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
     jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
     runner.run(jobs, tmp_path, 1, "cpu", lambda _, record: done.append(record))
     assert completed(done[1]).measured.inclusion_s.median > 0
-    assert store.sound(tmp_path, jobs[0].identifier, {}).record == done[1]
+    assert check.sound(tmp_path, jobs[0].identifier, {}).record == done[1]
     assert groups
     assert all(map(ended, groups))
 

@@ -12,7 +12,7 @@ from sample_records import ended, failed, predicted, specified
 
 from chainward.errors import ChainwardError
 from chainward.files import read_file, replace_file
-from chainward.results import store
+from chainward.results import check, store
 from chainward.results.document import Unsound, seal, unseal
 from chainward.results.provenance import provenance
 from chainward.results.store import Ended, PredictionFiles
@@ -146,7 +146,7 @@ def test_a_record_that_is_not_sound_is_named_with_the_reason(case: str, tmp_path
     damage, words = DAMAGES[case]
     store.write(tmp_path, TRIAL)
     damage(record_path(tmp_path))
-    for reading in (lambda: store.read(tmp_path, NAME), lambda: store.sound(tmp_path, NAME, {})):
+    for reading in (lambda: store.read(tmp_path, NAME), lambda: check.sound(tmp_path, NAME, {})):
         with pytest.raises(Unsound, match=words) as refusal:
             reading()
         assert str(refusal.value).startswith(f"record {NAME}")
@@ -159,31 +159,31 @@ def test_predictions_that_are_not_the_records_are_named(case: str, tmp_path: Pat
     DAMAGES[case][0](predictions_path(tmp_path))
     assert store.read(tmp_path, NAME) == TRIAL.record  # which does not look at them
     with pytest.raises(Unsound, match=f"^predictions file of record {NAME} "):
-        store.sound(tmp_path, NAME, {})
+        check.sound(tmp_path, NAME, {})
     with pytest.raises(Unsound, match=f"^predictions file of record {NAME} "):
         PredictionFiles(tmp_path).predictions(TRIAL.record)
 
 
 def test_a_sound_trial_before_and_after_there_is_a_manifest(tmp_path: Path) -> None:
     store.write(tmp_path, TRIAL)
-    found = store.sound(tmp_path, NAME, {})
+    found = check.sound(tmp_path, NAME, {})
     assert found.record == TRIAL.record
     assert set(found.files) == {store.record_name(NAME), store.predictions_name(NAME)}
-    assert store.sound(tmp_path, NAME, found.files) == found
+    assert check.sound(tmp_path, NAME, found.files) == found
 
 
 def test_a_sound_trial_that_is_not_the_manifests_was_changed(tmp_path: Path) -> None:
     store.write(tmp_path, TRIAL)
-    files = store.sound(tmp_path, NAME, {}).files
+    files = check.sound(tmp_path, NAME, {}).files
     store.write(tmp_path, replace(TRIAL, record=replace(TRIAL.record, notes=("another",))))
-    assert store.sound(tmp_path, NAME, {})
+    assert check.sound(tmp_path, NAME, {})
     with pytest.raises(Unsound, match=f"^record {NAME} was changed$"):
-        store.sound(tmp_path, NAME, files)
+        check.sound(tmp_path, NAME, files)
 
 
 def test_trials_are_parted_into_sound_ones_and_complaints(tmp_path: Path) -> None:
     store.write(tmp_path, TRIAL)
-    found, problems = store.partition(tmp_path, [NAME, "0" * 64], {})
+    found, problems = check.partition(tmp_path, [NAME, "0" * 64], {})
     assert [one.record for one in found] == [TRIAL.record]
     assert problems == [f"record {'0' * 64} is missing"]
 
