@@ -14,6 +14,7 @@ from chainward.plans.specification import Specification, code_digest, data_diges
 from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
 from chainward.trials.sweep import Job
+from chainward.trials.workers import InProcess
 
 Record = dict[str, Any]
 
@@ -48,7 +49,7 @@ def run(specification: Specification) -> Record:
     job = Job(specification, trial_id(specification, *digests), *digests)
     records: list[Record] = []
     with TemporaryDirectory() as folder:
-        runner.run([job], Path(folder), 1, "cpu", lambda _, record: records.append(record))
+        runner.run([job], Path(folder), InProcess(), "cpu", lambda _, record: records.append(record))
     document: Record = json.loads(json.dumps(records[0]))
     return document
 

@@ -12,6 +12,7 @@ from chainward.results import store
 from chainward.strategy import discovery
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.sweep import Job
+from chainward.trials.words import presentable
 
 if TYPE_CHECKING:
     from chainward.trials.prepare import EngineBuilder
@@ -72,7 +73,8 @@ def failed(job: Job, kind: str, message: str) -> dict[str, Any]:
 
 def failure(kind: str, message: str, traced: str = "") -> dict[str, Any]:
     """Return what a failed record says beside its frame."""
-    return {"status": "failed", "error": {"type": kind, "message": message, "traceback": traced}}
+    error = {"type": kind, "message": presentable(message), "traceback": presentable(traced)}
+    return {"status": "failed", "error": error}
 
 
 def _frame(job: Job) -> dict[str, Any]:

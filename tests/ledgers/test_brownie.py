@@ -27,6 +27,7 @@ from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepare
 from chainward.trials.run import run_trial
 from chainward.trials.sweep import sweep_of
+from chainward.trials.workers import InProcess
 from chainward.world import Ledger, Reverted
 
 pytestmark = pytest.mark.node
@@ -183,13 +184,13 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
     original = run_trial
     monkeypatch.setattr("chainward.trials.run.run_trial", kill_after_round_1)
     done: list[dict[str, Any]] = []
-    runner.run(jobs, tmp_path, 1, "cpu", lambda _, document: done.append(document))
+    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, document: done.append(document))
     assert done[0]["status"] == "failed"
     assert done[0]["error"]["type"] == "ChainwardError"
     assert "no answer from http://127.0.0.1:" in done[0]["error"]["message"]
     monkeypatch.undo()
     jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
-    runner.run(jobs, tmp_path, 1, "cpu", lambda _, document: done.append(document))
+    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, document: done.append(document))
     assert done[1]["status"] == "completed"
     assert done[1]["measured"]["inclusion_s"]["median"] > 0
     assert store.read(store.path_of(tmp_path, jobs[0].identifier)) is not None
