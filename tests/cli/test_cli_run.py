@@ -13,7 +13,7 @@ import pytest
 from chainward.folders import CHECKOUT
 from chainward.results import store
 from chainward.testing import without_times
-from chainward.trials import runner
+from chainward.trials import workers
 
 LEADERBOARD = {
     "task",
@@ -64,7 +64,7 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
 
 
 def test_run_again_skips_what_is_on_record(finished, chainward, monkeypatch) -> None:
-    monkeypatch.setattr(runner, "_attempt", None)
+    monkeypatch.setattr(workers, "_Trial", None)
     before = {path: path.read_bytes() for path in finished.folder.glob("records/*")}
     again = chainward("run", finished.plan, "--out", finished.folder)
     assert again.code == 0
@@ -220,22 +220,9 @@ def test_ways_to_fail(case: str, plan: Path, tmp_path: Path, chainward, strategy
 
 def test_failed_before_the_world_exists(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
     monkeypatch.setattr("chainward.trials.prepare.prepare", lambda *_: 1 / 0)
-    told = chainward("run", plan, "--out", tmp_path / "report", "--json")
+    told = chainward("run", plan, "--out", tmp_path / "report", "--json", "--in-process")
     assert told.code == 1
     assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 0), (2, 0)]
-
-
-def test_a_worker_that_is_gone_ends_the_run_in_one_line(
-    plan: Path, tmp_path: Path, chainward, strategy_package
-) -> None:
-    strategy_package("gone", "def round(self, state, world): os._exit(3)")
-    out = tmp_path / "report"
-    told = chainward("run", plan, "--out", out, "--strategy", "gone", "--jobs", 2)
-    assert told.code == 2
-    assert "start the same command again" in told.err
-    assert "Traceback" not in told.err
-    again = chainward("run", plan, "--out", out, "--strategy", "fedavg")
-    assert again.code == 0
 
 
 # --- options over the plan -----------------------------------------------------------------------

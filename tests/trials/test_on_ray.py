@@ -11,7 +11,9 @@ from chainward.plans.plan import Plan
 from chainward.testing import without_times
 from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
+from chainward.trials.runner import Place
 from chainward.trials.sweep import sweep_of
+from chainward.trials.workers import InProcess
 
 PLAN = Plan.model_validate(
     {
@@ -24,10 +26,10 @@ PLAN = Plan.model_validate(
 )
 
 
-def records(out: Path, workers: int | Cluster) -> dict[str, dict]:
+def records(out: Path, place: Place) -> dict[str, dict]:
     found: dict[str, dict] = {}
     jobs = sweep_of(PLAN, out).jobs
-    runner.run(jobs, out, workers, "cpu", lambda job, record: found.update({job.identifier: without_times(record)}))
+    runner.run(jobs, out, place, "cpu", lambda job, record: found.update({job.identifier: without_times(record)}))
     return found
 
 
@@ -35,7 +37,7 @@ def records(out: Path, workers: int | Cluster) -> dict[str, dict]:
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # Ray's own
 def test_a_sweep_on_ray_gives_the_same_records(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs the extra: pip install 'chainward[ray]'")
-    here = records(tmp_path / "here", 1)
+    here = records(tmp_path / "here", InProcess())
     assert len(here) == 4
     assert records(tmp_path / "there", Cluster()) == here
     assert not sweep_of(PLAN, tmp_path / "there").jobs  # the driver wrote them
