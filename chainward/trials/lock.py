@@ -32,6 +32,8 @@ def sole_run(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise ChainwardError(f"{folder}: {_owner(folder)} runs there; wait for it, or choose another --out") from None
+    except OSError as error:
+        raise ChainwardError(f"{folder / _LOCK}: cannot be locked ({error.strerror}); choose another --out") from None
     owner = folder / _OWNER
     try:
         replace_file(owner, json.dumps(_me()).encode())

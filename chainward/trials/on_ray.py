@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from chainward.errors import ChainwardError
@@ -36,11 +35,11 @@ class Cluster:
             ChainwardError: Ray is not installed, or the cluster is away.
         """
         with _connected(self.address) as ray:
-            task = ray.remote(num_cpus=1, max_retries=0)(partial(_alone, work=work, limits=self.limits))
+            task = ray.remote(num_cpus=1, max_retries=0)(_alone)
             running = {}
             for job in jobs:
                 started(job)
-                running[task.remote(job)] = job
+                running[task.remote(job, work, self.limits)] = job
             while running:
                 (ready, *_), _ = ray.wait(list(running), num_returns=1)
                 job = running.pop(ready)

@@ -26,7 +26,10 @@ from chainward.folders import CHECKOUT
 from chainward.leftovers import is_orphaned
 from chainward.results import store
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc"),
+]
 
 KILLS = [int(number) for number in os.environ.get("CHAINWARD_KILLS", "1,1,1").split(",")]
 PATIENCE_S, TRIALS = 180.0, 24

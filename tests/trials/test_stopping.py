@@ -10,39 +10,24 @@ import time
 from pathlib import Path
 
 import pytest
+from hostile import install
 from left_processes import marked, nothing_left
 from test_kills import PATIENCE_S, PLAN, await_records, recorded
 
 from chainward.folders import CHECKOUT
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc"),
+]
 
 # A helper in a session of its own, as servers put them, which no signal to a group and no closed pipe reaches.
-STRATEGY = """\
-import subprocess, sys, time
-from dataclasses import dataclass, replace
-from chainward.strategy.discovery import load
-
-FedAvg = load("fedavg")
-
-
-@dataclass(frozen=True)
-class Slow(FedAvg):
-    card = replace(FedAvg.card, key="slow")
-
-    def round(self, state, world):
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-        time.sleep(600)
-"""
+HELPER = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)"
 
 
 def begin(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
-    place, plan, out = tmp_path / "installed", tmp_path / "plan.toml", tmp_path / "report"
-    information = place / "slow-1.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1\n")
-    (information / "entry_points.txt").write_text("[chainward.strategies]\nslow = slow_one:Slow\n")
-    (place / "slow_one.py").write_text(STRATEGY)
+    plan, out = tmp_path / "plan.toml", tmp_path / "report"
+    place = install(tmp_path / "installed", "slow", f"{HELPER}; time.sleep(600)")
     plan.write_text(PLAN.replace('["fedavg", "local_only", "bflc"]', '["fedavg", "slow"]').replace("= 8", "= 1"))
     path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "chainward", "run", str(plan), "--out", str(out), "--jobs", "2"]
