@@ -6,15 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from hostile import install
-from left_processes import marked, nothing_left
+from left_processes import commands, marked, nothing_left
 from test_kills import PATIENCE_S, PLAN, await_records, recorded
 
 from chainward.folders import CHECKOUT
+from chainward.leftovers import is_orphaned
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,16 +27,24 @@ pytestmark = [
 HELPER = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)"
 
 
-def begin(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
+def begin(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[str], Path]:
     plan, out = tmp_path / "plan.toml", tmp_path / "report"
     place = install(tmp_path / "installed", "slow", f"{HELPER}; time.sleep(600)")
     plan.write_text(PLAN.replace('["fedavg", "local_only", "bflc"]', '["fedavg", "slow"]').replace("= 8", "= 1"))
     path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "chainward", "run", str(plan), "--out", str(out), "--jobs", "2"]
+    command = [sys.executable, "-m", "chainward", "run", str(plan), "--out", str(out), *options]
     process = subprocess.Popen(
         command, cwd=CHECKOUT, text=True, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
     )
     return process, out
+
+
+def await_process(mark: str, words: str) -> None:
+    """Wait until the run has started a process with these words in its command."""
+    end = time.monotonic() + PATIENCE_S
+    while not any(words in commands(pid) for pid in marked(mark)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +53,9 @@ def begin(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
 )
 def test_a_signal_to_the_run_ends_all_of_it(number: int, code: int, tmp_path: Path) -> None:
     with nothing_left(patience_s=5.0) as mark:
-        process, out = begin(tmp_path)
+        process, out = begin(tmp_path, "--jobs", "2")
         await_records(out, 1, process)
-        end = time.monotonic() + PATIENCE_S
-        while not helpers(mark) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert helpers(mark)
+        await_process(mark, "time.sleep(600)")
         process.send_signal(number)
         _, told = process.communicate(timeout=30)
     assert process.returncode == code
@@ -57,7 +64,20 @@ def test_a_signal_to_the_run_ends_all_of_it(number: int, code: int, tmp_path: Pa
     assert ("the same command goes on" in told) == (number != signal.SIGKILL)
 
 
-def helpers(mark: str) -> list[int]:
-    """The processes that the strategy started."""
-    lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in marked(mark)}
-    return [pid for pid, path in lines.items() if path.exists() and b"time.sleep(600)" in path.read_bytes()]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("options", "program"),
+    [
+        (("--engine", "flower-deployment", "--insecure"), "flower-supernode"),
+        (("--engine", "flower-simulation"), "raylet"),
+        (("--engine", "flower-simulation", "--in-process"), "raylet"),
+    ],
+)
+def test_what_a_trial_started_ends_with_the_run(options, program: str, number: int, tmp_path: Path) -> None:
+    pytest.importorskip("flwr", reason="needs the flower extra: pip install 'chainward[flower]'")
+    with nothing_left(patience_s=5.0) as mark:
+        process, _ = begin(tmp_path, *options)
+        await_process(mark, program)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    assert not [path.name for path in Path(tempfile.gettempdir()).glob("chainward-*") if is_orphaned(path.name)]
