@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,9 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
     from chainward.trials.on_ray import Cluster
     from chainward.trials.workers import InProcess, Limits, Workers
 
+    for option, value in (("--trial-timeout", timeout_s), ("--trial-memory", memory_mib)):
+        if value is not None and math.isnan(value):
+            raise ChainwardError(f"{option} {value}: write a number above zero")
     limits = Limits(timeout_s, memory_mib)
     if here and (jobs != "1" or limits != Limits()):
         raise ChainwardError("--in-process: leave out --jobs, --trial-timeout and --trial-memory, which need processes")

@@ -10,7 +10,7 @@ from chainward.results import store
 for name in (
     "pydantic.dataclasses",
     "simpy",
-    "sklearn.metrics",
+    "scipy.linalg.blas",
     "chainward.engines.local.cohort",
     "chainward.ledgers.evm",
     "chainward.trials.attempt",

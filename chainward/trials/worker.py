@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from chainward.trials.attempt import failed
 from chainward.trials.sweep import Job
+from chainward.trials.threads import one_thread
 
 Document = dict[str, Any]
 Work = Callable[[Job], Document]
@@ -44,7 +45,8 @@ def guarded(job: Job, work: Work, unless: tuple[type[BaseException], ...] = ()) 
     What is among `unless` is raised on.
     """
     try:
-        return work(job)
+        with one_thread():
+            return work(job)
     except unless:
         raise
     except BaseException as error:

@@ -160,3 +160,9 @@ def test_a_failed_record_names_no_folder_of_this_machine(plan, tmp_path, chainwa
             assert f"{folder}/" not in text, text
     assert 'File "chainward/trials/run.py"' in by_strategy(out)["tells"]["error"]["traceback"]
     assert "site-packages/numpy/__init__.py" in by_strategy(out)["tells_where"]["error"]["message"]
+
+
+@pytest.mark.parametrize("option", ["--trial-timeout", "--trial-memory"])
+def test_a_limit_is_a_number(option: str, plan, tmp_path, chainward) -> None:
+    assert f"{option} nan" in run(plan, tmp_path / "none", chainward, option, "nan").complaint
+    assert "not in the range x>0" in run(plan, tmp_path / "none", chainward, option, 0).err
