@@ -34,6 +34,7 @@ from chainward.trials.worker import ONE_THREAD, Document, Results, Surroundings,
 _LOOK_EVERY_S, _HANG_UP_S = 0.1, 2.0
 _NEEDED_BY_TRIALS = ("chainward.engines.", "chainward.ledgers.", "chainward.strategy.", "chainward.tasks.")
 _MIB = 2**20
+_TEMPLATE = ONE_THREAD | {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}  # asking CUDA itself would spoil it for forks
 
 
 @dataclass(frozen=True)
@@ -222,12 +223,12 @@ def _template_environment() -> Iterator[None]:
     """Give the template one thread in each library, which is read when numpy is imported, and no part in the run: it
     may serve the next one too."""
     before = dict(os.environ)
-    os.environ.update(ONE_THREAD)
+    os.environ.update(_TEMPLATE)
     os.environ.pop(offspring.RUN, None)
     try:
         yield
     finally:
-        for name in (*ONE_THREAD, offspring.RUN):
+        for name in (*_TEMPLATE, offspring.RUN):
             os.environ.pop(name, None)
             if name in before:
                 os.environ[name] = before[name]
