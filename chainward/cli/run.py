@@ -52,8 +52,9 @@ def _speeds(values: tuple[str, ...]) -> dict[str, str]:
 
 def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_mib: float | None, here: bool) -> Place:
     """Read where trials run: in so many processes, on which cluster, or in this process."""
+    from chainward.trials.isolated import Limits
     from chainward.trials.on_ray import Cluster
-    from chainward.trials.workers import InProcess, Limits, Workers
+    from chainward.trials.workers import InProcess, Workers
 
     for option, value in (("--trial-timeout", timeout_s), ("--trial-memory", memory_mib)):
         if value is not None and math.isnan(value):

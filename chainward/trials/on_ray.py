@@ -11,9 +11,10 @@ from typing import Any
 
 from chainward.errors import ChainwardError
 from chainward.trials.attempt import failed
+from chainward.trials.isolated import Limits
 from chainward.trials.sweep import Job
 from chainward.trials.worker import Document, Results, Work
-from chainward.trials.workers import NO_LIMITS, Limits, Workers
+from chainward.trials.workers import NO_LIMITS, Workers
 
 
 @dataclass(frozen=True)

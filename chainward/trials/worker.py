@@ -24,6 +24,9 @@ Work = Callable[[Job], Document]
 Results = Generator[tuple[Job, Document]]
 """Each job with its record, as it comes."""
 
+BEGUN: Document = {}
+"""What a worker sends first."""
+
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 WHERE = getattr(signal, "SIGUSR1", None)
 """The signal on which a worker writes where it is, also from within C code."""
@@ -56,6 +59,7 @@ def guarded(job: Job, work: Work, unless: tuple[type[BaseException], ...] = ()) 
 def main(answer: Connection, last_words: Connection, job: Job, work: Work, at: Surroundings) -> None:
     """Make one trial and send its record to `answer`; a crash writes to `last_words` where it happened."""
     _begin(last_words, at)
+    answer.send(BEGUN)
     document = guarded(job, work)
     try:
         answer.send(document)
@@ -72,7 +76,8 @@ def _begin(last_words: Connection, at: Surroundings) -> None:
     if os.name == "posix":
         os.setsid()  # one signal reaches what the trial starts; none of the terminal's comes here
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.dup2(2, 1)  # what a strategy prints is no part of what the command prints
+        with suppress(OSError):  # somebody may have closed it
+            os.dup2(2, 1)  # what a strategy prints is no part of what the command prints
     faulthandler.enable(last_words.fileno(), all_threads=False)
     if WHERE is not None:
         faulthandler.register(WHERE, last_words.fileno(), all_threads=False)

@@ -64,7 +64,7 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
 
 
 def test_run_again_skips_what_is_on_record(finished, chainward, monkeypatch) -> None:
-    monkeypatch.setattr(workers, "_Trial", None)
+    monkeypatch.setattr(workers, "IsolatedTrial", None)
     before = {path: path.read_bytes() for path in finished.folder.glob("records/*")}
     again = chainward("run", finished.plan, "--out", finished.folder)
     assert again.code == 0

@@ -1,7 +1,7 @@
 """Kill a run at any moment, in any way: nothing it started lives on, and the same command goes on to the same tables.
 
-`CHAINWARD_KILLS=100,30,30` sets how many kills of the whole group, of the run alone and of one worker are tried, e.g.
-`CHAINWARD_KILLS=100,30,30 pytest tests/trials/test_kills.py -s`; some half an hour.
+`CHAINWARD_KILLS=100,30,30,10 pytest tests/trials/test_kills.py -s` tries so many kills of the whole group, of the run
+alone, of one worker and of the template they are forked from; some half an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc"),
 ]
 
-KILLS = [int(number) for number in os.environ.get("CHAINWARD_KILLS", "1,1,1").split(",")]
+KILLS = [int(number) for number in os.environ.get("CHAINWARD_KILLS", "1,1,1,1").split(",")]
 PATIENCE_S, TRIALS = 180.0, 24
 PLAN = """\
 strategies = ["fedavg", "local_only", "bflc"]
@@ -99,14 +98,24 @@ def nothing_half_done(out: Path) -> None:
     assert not [path.name for path in Path(tempfile.gettempdir()).glob("chainward-*") if is_orphaned(path.name)]
 
 
+def kill_template(process: subprocess.Popen[bytes]) -> None:
+    """Kill what workers are forked from, which ends them too; the run goes on with another."""
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.Error):
+            if "forkserver" in " ".join(child.cmdline()):
+                child.kill()
+    assert process.wait(PATIENCE_S) in (0, 1)
+
+
+KINDS = (kill_group, kill_main, kill_worker, kill_template)
+
+
 def test_a_killed_run_leaves_nothing_and_goes_on(tmp_path: Path) -> None:
     plan, whole, out = tmp_path / "plan.toml", tmp_path / "whole", tmp_path / "killed-0"
     plan.write_text(PLAN)
     assert start(plan, whole).wait(PATIENCE_S) == 0
     expected = leaderboard(whole)
-    kinds: list[Callable[[subprocess.Popen[bytes]], None]] = [
-        kind for kind, number in zip((kill_group, kill_main, kill_worker), KILLS, strict=True) for _ in range(number)
-    ]
+    kinds = [kind for kind, number in zip(KINDS, KILLS, strict=True) for _ in range(number)]
     seed = int(os.environ.get("CHAINWARD_KILLS_SEED", time.time_ns() % 1000))
     draw = random.Random(seed)
     draw.shuffle(kinds)
@@ -120,7 +129,7 @@ def test_a_killed_run_leaves_nothing_and_goes_on(tmp_path: Path) -> None:
             process.wait(PATIENCE_S)
         assert recorded(out) >= before
         print(f"seed {seed}, kill {number}: {kill.__name__} at {before} of {TRIALS}", flush=True)
-        if recorded(out) > TRIALS - 5 or kill is kill_worker or number == len(kinds) - 1:
+        if recorded(out) > TRIALS - 5 or kill in (kill_worker, kill_template) or number == len(kinds) - 1:
             assert start(plan, out).wait(PATIENCE_S) == 0
             assert leaderboard(out) == expected
             assert not store.verify(out)
