@@ -15,3 +15,11 @@ class UnknownName(ChainwardError, ValueError):
 
 class BadParameter(ChainwardError, ValueError):
     """A parameter that its owner does not have, or a value it cannot take."""
+
+
+class Stopped(SystemExit):
+    """Somebody asked this process to end, by a signal: no mistake, and no trial's doing."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(128 + signal)
+        self.signal = signal

@@ -18,23 +18,30 @@ from chainward.results.manifest import Manifest
 from chainward.results.provenance import provenance
 from chainward.results.record import Record
 from chainward.trials import runner
-from chainward.trials.on_ray import Cluster
+from chainward.trials.runner import Place
 from chainward.trials.sweep import Job, Sweep, sweep_of
+from chainward.trials.words import one_line
+
+_LOG_WIDTH = 500
 
 
-def run_with_progress(plan: Plan, out: Path, workers: int | Cluster, json_output: bool) -> None:
+def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) -> None:
     """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
+    from rich.console import Console
+
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
-    manifest = _manifest(out)
-    sweep = sweep_of(plan, out, manifest)
+    place.prepare()
+    with Console(stderr=True).status("reading the data and naming the trials"):
+        manifest = _manifest(out)
+        sweep = sweep_of(plan, out, manifest)
     for problem in sweep.problems:
         say(f"{problem}; it is run again")
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
     if manifest:
         folder.forget(out, manifest, [job.identifier for job in sweep.jobs])
-    failed = _run(plan, sweep, out, workers)
+    failed = _run(plan, sweep, out, place)
     results, manifest = folder.close(out, sweep.identifiers, plan.name, _command(), provenance(plan.device))
     render(results, manifest, out, json_output)
     if failed:
@@ -88,22 +95,34 @@ def render(
     say(f"\nreport: {out / 'index.html'}")
 
 
-def _run(plan: Plan, sweep: Sweep, out: Path, workers: int | Cluster) -> int:
+def _run(plan: Plan, sweep: Sweep, out: Path, place: Place) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    failed = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    failed, running = 0, list[str]()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("trials", total=len(sweep.jobs))
+        bar = progress.add_task("", total=len(sweep.jobs))
+
+        def started(job: Job) -> None:
+            running.append(job.specification.label)
+            progress.update(bar, description=_now(running))
 
         def done(job: Job, record: Record) -> None:
             nonlocal failed
+            running.remove(job.specification.label)
             if record.status == "failed":
                 failed += 1
-                message = visible(record.error.message, keep="\n")
-                progress.console.print(f"failed: {job.specification.label}: {message}", markup=False)
-            progress.update(bar, advance=1, description=job.specification.label)
+                message = visible(f"failed: {job.specification.label}: {record.error.message[: 4 * _LOG_WIDTH]}")
+                width = progress.console.width if progress.console.is_terminal else _LOG_WIDTH
+                progress.console.print(one_line(message, width), markup=False, highlight=False, soft_wrap=True)
+            progress.update(bar, advance=1, description=_now(running))
 
-        runner.run(sweep.jobs, out, workers, plan.device, done)
+        runner.run(sweep.jobs, out, place, plan.device, done, started)
     return failed
+
+
+def _now(running: list[str]) -> str:
+    """Return what runs now: the first by name, the others by number."""
+    more = f" and {len(running) - 1} more" if running[1:] else ""
+    return f"{running[0]}{more}" if running else "done"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chainward.errors import ChainwardError
+
+if TYPE_CHECKING:
+    from chainward.trials.runner import Place
 
 
 def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
@@ -45,15 +51,25 @@ def _speeds(values: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in values)}
 
 
-def _workers(jobs: str, ray_address: str | None) -> Any:
-    """Read how many processes, or which cluster."""
+def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_mib: float | None, here: bool) -> Place:
+    """Read where trials run: in so many processes, on which cluster, or in this process."""
+    from chainward.trials.isolated import Limits
     from chainward.trials.on_ray import Cluster
+    from chainward.trials.workers import InProcess, Workers
 
+    for option, value in (("--trial-timeout", timeout_s), ("--trial-memory", memory_mib)):
+        if value is not None and math.isnan(value):
+            raise ChainwardError(f"{option} {value}: write a number above zero")
+    limits = Limits(timeout_s, memory_mib)
+    if here and (jobs != "1" or limits != Limits()):
+        raise ChainwardError("--in-process: leave out --jobs, --trial-timeout and --trial-memory, which need processes")
+    if here:
+        return InProcess()
     if jobs == "ray":
-        return Cluster(ray_address)
+        return Cluster(ray_address, limits)
     if not jobs.isdigit() or int(jobs) < 1:
         raise ChainwardError(f"--jobs {jobs!r}: write a number of processes from 1 up, or ray")
-    return int(jobs)
+    return Workers(int(jobs), limits)
 
 
 @click.command("run")
@@ -61,6 +77,24 @@ def _workers(jobs: str, ray_address: str | None) -> Any:
 @click.option("--claims", is_flag=True, help="The trials that claims ask for: in place of PLAN name papers, or none.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
 @click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
+@click.option(
+    "--trial-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End a trial that takes longer and record it as failed; the others go on [no limit].",
+)
+@click.option(
+    "--trial-memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MIB",
+    help="End a trial whose process takes more memory than this, in MiB, and record it as failed; a small trial "
+    "takes about 500 [no limit].",
+)
+@click.option(
+    "--in-process",
+    is_flag=True,
+    help="Run trials one by one in the command's own process, e.g. for a debugger: a trial that crashes ends the run.",
+)
 @click.option("--ray-address", help="Ray cluster, e.g. auto or ray://host:10001 [one of its own, for this run].")
 @click.option("--name", help="Name of the plan.")
 @click.option("--title", help="Title of the report.")
@@ -87,24 +121,31 @@ def command(
     out: Path | None,
     jobs: str,
     ray_address: str | None,
+    trial_timeout: float | None,
+    trial_memory: float | None,
+    in_process: bool,
     json_output: bool,
     absent: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Run PLAN, a TOML file, and write its report.
 
-    What is already recorded in the folder is not run again, so an interrupted run goes on where it was.
+    What is already recorded in the folder is not run again, so an interrupted run goes on where it was. Each trial
+    runs in a process of its own: one that fails, crashes or is over a limit is a failed record, and the others go on.
 
     \b
     Examples:
       chainward run benchmarks/demo.toml
       chainward run benchmarks/demo.toml --jobs 2 --out reports/quick --seeds 1
       chainward run benchmarks/demo.toml --strategy bflc --task heart --absent Hungary:3,4
+      chainward run benchmarks/demo.toml --trial-timeout 600 --trial-memory 4000
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
       chainward run --claims bflc biscotti
     """
     from chainward.cli.progress import run_with_progress
+    from chainward.cli.stopping import stoppable
 
+    place = _place(jobs, ray_address, trial_timeout, trial_memory, in_process)
     nested = {
         "ledger": {k: v for k, v in (("name", options.pop("ledger")), ("consensus", options.pop("consensus"))) if v},
         "faults": {
@@ -121,7 +162,21 @@ def command(
     loaded = _plan(plan, claims, overrides)
     folder = out or Path("reports") / loaded.name
     writable(folder)
-    run_with_progress(loaded, folder, _workers(jobs, ray_address), json_output)
+    with stoppable("what is recorded is kept, and the same command goes on from there"), _alone_in(folder):
+        run_with_progress(loaded, folder, place, json_output)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Run alone in a folder, after taking away what runs left that died, and leave nothing however this one ends."""
+    from chainward import leftovers
+    from chainward.trials.guard import left_to_a_guard
+    from chainward.trials.lock import sole_run
+
+    with sole_run(folder), left_to_a_guard():
+        leftovers.clean_temporary()
+        leftovers.clean_parts(folder)
+        yield
 
 
 def _plan(named: tuple[str, ...], claims: bool, overrides: dict[str, Any]) -> Any:

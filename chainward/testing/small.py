@@ -22,6 +22,7 @@ from chainward.results.store import Ended
 from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
 from chainward.trials.sweep import job_of
+from chainward.trials.workers import InProcess
 
 T = TypeVar("T", bound=Result)
 
@@ -59,7 +60,7 @@ def run_whole(specification: Specification) -> Ended:
     """Run any trial on the CPU and return its record and predictions as they would be read from their files."""
     job = job_of(resolve(specification))
     with TemporaryDirectory() as folder:
-        runner.run([job], Path(folder), 1, "cpu", lambda *_: None)
+        runner.run([job], Path(folder), InProcess(), "cpu", lambda *_: None)
         file = Path(folder, store.predictions_name(job.identifier))
         record = check.sound(Path(folder), job.identifier, {}).record
         return Ended(record, file.read_bytes() if file.exists() else None)

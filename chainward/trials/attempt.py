@@ -17,6 +17,7 @@ from chainward.results.record import SCHEMA, Completed, Digests, Failed, Failure
 from chainward.results.store import Ended
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.sweep import Job
+from chainward.trials.words import presentable
 
 if TYPE_CHECKING:
     from chainward.tasks.base import FederatedDataset
@@ -68,7 +69,8 @@ def failed(job: Job, kind: str, message: str) -> Ended:
 
 def failure(kind: str, message: str, traced: str = "") -> Failure:
     """Return why a trial failed; text that is no Unicode, such as half a surrogate pair, is escaped."""
-    return Failure(*(text.encode("utf-8", "backslashreplace").decode() for text in (kind, message, traced)))
+    texts = (kind, presentable(message), presentable(traced))
+    return Failure(*(text.encode("utf-8", "backslashreplace").decode() for text in texts))
 
 
 def _failed(heading: Heading, error: Failure) -> Ended:

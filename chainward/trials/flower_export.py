@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chainward.engines.flower.hospital import places
+from chainward.files import replace_files
 from chainward.plans.resolve import resolve
 from chainward.plans.specification import Specification
 from chainward.trials.flower import run_config
@@ -66,14 +67,12 @@ def write_app(specification: Specification, folder: Path, timeout_s: float) -> d
     config = run_config(specification, root, timeout_s)
     title = json.dumps(resolved.strategy.card.title)[1:-1]
     name = "".join(letter if letter.isalnum() else "-" for letter in specification.strategy)[:20]
-    root.mkdir(parents=True, exist_ok=True)
     files = {
         "pyproject.toml": _PROJECT.format(name=name, title=title, config=_toml(config)),
         "paper.py": _PAPER.format(title=title),
         ".gitignore": "hospitals/\nreport/\n",
     }
-    for file, content in files.items():
-        (root / file).write_text(content, encoding="utf-8")
+    replace_files({root / file: content.encode() for file, content in files.items()})
     dataset = resolved.task.dataset(specification.seed)
     rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
     return {name: place.directory for name, place in places(root / "hospitals", rows).items()}

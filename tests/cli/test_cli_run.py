@@ -16,7 +16,7 @@ from chainward.results import folder, store
 from chainward.results.document import seal, unseal
 from chainward.results.record import Failed, Failure, Heading
 from chainward.testing import completed, without_times
-from chainward.trials import runner
+from chainward.trials import workers
 
 LEADERBOARD = {
     "task",
@@ -71,7 +71,7 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
 
 
 def test_run_again_skips_what_is_on_record(finished, chainward, monkeypatch) -> None:
-    monkeypatch.setattr(runner, "attempt", None)
+    monkeypatch.setattr(workers, "IsolatedTrial", None)
     before = contents(finished.folder)
     again = chainward("run", finished.plan, "--out", finished.folder)
     assert again.code == 0
@@ -136,7 +136,7 @@ def test_a_run_that_is_stopped_leaves_a_manifest_without_what_it_ran_again(finis
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "attempt", stop)
+    monkeypatch.setattr(workers, "IsolatedTrial", stop)
     assert chainward("run", finished.plan, "--out", finished.folder).code != 0
     assert chainward("verify", finished.folder).code == 0
     assert path.stem not in folder.read_manifest(finished.folder).trials
@@ -302,22 +302,9 @@ def test_ways_to_fail(case: str, plan: Path, tmp_path: Path, chainward, strategy
 
 def test_failed_before_the_world_exists(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
     monkeypatch.setattr("chainward.trials.prepare.prepared", lambda *_: 1 / 0)
-    told = chainward("run", plan, "--out", tmp_path / "report", "--json")
+    told = chainward("run", plan, "--out", tmp_path / "report", "--json", "--in-process")
     assert told.code == 1
     assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 0), (2, 0)]
-
-
-def test_a_worker_that_is_gone_ends_the_run_in_one_line(
-    plan: Path, tmp_path: Path, chainward, strategy_package
-) -> None:
-    strategy_package("gone", "def round(self, state, world): os._exit(3)")
-    out = tmp_path / "report"
-    told = chainward("run", plan, "--out", out, "--strategy", "gone", "--jobs", 2)
-    assert told.code == 2
-    assert "start the same command again" in told.err
-    assert "Traceback" not in told.err
-    again = chainward("run", plan, "--out", out, "--strategy", "fedavg")
-    assert again.code == 0
 
 
 # --- options over the plan -----------------------------------------------------------------------

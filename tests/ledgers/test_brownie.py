@@ -29,6 +29,7 @@ from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepare
 from chainward.trials.run import run_trial
 from chainward.trials.sweep import sweep_of
+from chainward.trials.workers import InProcess
 from chainward.world import Ledger, Reverted
 
 pytestmark = pytest.mark.node
@@ -185,13 +186,13 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
     original = run_trial
     monkeypatch.setattr("chainward.trials.run.run_trial", kill_after_round_1)
     done: list[Record] = []
-    runner.run(jobs, tmp_path, 1, "cpu", lambda _, record: done.append(record))
+    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, record: done.append(record))
     assert done[0].status == "failed"
     assert done[0].error.type == "ChainwardError"
     assert "no answer from http://127.0.0.1:" in done[0].error.message
     monkeypatch.undo()
     jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
-    runner.run(jobs, tmp_path, 1, "cpu", lambda _, record: done.append(record))
+    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, record: done.append(record))
     assert completed(done[1]).measured.inclusion_s.median > 0
     assert check.sound(tmp_path, jobs[0].identifier, {}).record == done[1]
     assert groups

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -14,7 +18,7 @@ from chainward.engines.flower.bridge import START_S
 from chainward.engines.flower.wire import ANSWER, ASKED, CONFIG, ERROR, SETTINGS, dumps, loads
 from chainward.errors import ChainwardError
 
-_LOOK_EVERY_S = 0.1
+_LOOK_EVERY_S, _SLACK_S = 0.1, 15.0
 Questions = Mapping[str, tuple[str, bytes]]
 
 
@@ -94,22 +98,63 @@ def _size(message: Message) -> int:
 
 
 class RemoteExchange:
-    """An exchange whose grid belongs to somebody else, who runs `serve` at the other end of the connection."""
+    """An exchange whose grid belongs to somebody else, who runs `serve` at the other end of the connection.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    `ended` says why there can be no answer any more, and nothing while there can; `timeout_s` is for one exchange.
+    """
+
+    def __init__(self, connection: Connection, timeout_s: float, ended: Callable[[], str]) -> None:
+        self._connection, self._timeout_s, self._ended = connection, timeout_s, ended
+        self._carrier = ThreadPoolExecutor(1, "exchange")
+        self._patience_s = start_s(timeout_s) + exchange_s(timeout_s)  # the first waits until hospitals have started
         self.wire_bytes = 0
 
     def ask(self, questions: Questions, settings: str) -> dict[str, bytes]:
-        """Have the other end ask."""
+        """Have the other end ask.
+
+        Raises:
+            ChainwardError: a hospital's function failed, or the other end is gone or silent for too long.
+        """
+        answer = self._carrier.submit(self._carried, dumps((questions, settings)))
+        self._watch(answer)
+        self._patience_s = exchange_s(self._timeout_s)
         try:
-            self._connection.send_bytes(dumps((questions, settings)))
-            self.wire_bytes, failed, found = loads(self._connection.recv_bytes())
+            self.wire_bytes, failed, found = loads(answer.result())
         except (EOFError, OSError):
             raise ChainwardError("the Flower run has ended before the trial did; see its log") from None
         if failed is not None:
             raise ChainwardError(failed)
         return dict(found)
+
+    def close(self) -> None:
+        """Hang up, whatever is under way."""
+        with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)  # unlike closing, this wakes a thread that waits
+        self._carrier.shutdown()
+        self._connection.close()
+
+    def _carried(self, question: bytes) -> bytes:
+        self._connection.send_bytes(question)
+        return self._connection.recv_bytes()
+
+    def _watch(self, answer: Future[bytes]) -> None:
+        """Return once the answer is there or failed to come."""
+        end = time.monotonic() + self._patience_s
+        while not wait([answer], _LOOK_EVERY_S).done:
+            if reason := self._ended():
+                raise ChainwardError(f"the Flower run is over: {reason}")
+            if time.monotonic() > end:
+                raise ChainwardError(f"the Flower run did not answer within {self._patience_s:g} s")
+
+
+def start_s(timeout_s: float) -> float:
+    """Return how long hospitals may take to start, in seconds, however short the time for one exchange."""
+    return max(timeout_s, START_S)
+
+
+def exchange_s(timeout_s: float) -> float:
+    """Return how long one exchange may take, in seconds: newcomers are asked who they are, then all are asked."""
+    return 2 * timeout_s + _SLACK_S
 
 
 def serve(grid: Grid, connection: Connection, hospitals: int, timeout_s: float) -> None:
@@ -118,7 +163,7 @@ def serve(grid: Grid, connection: Connection, hospitals: int, timeout_s: float) 
     The first waits until all have started, however short the time for one exchange.
     """
     exchange = GridExchange(grid, timeout_s)
-    exchange.wait(hospitals, max(timeout_s, START_S))
+    exchange.wait(hospitals, start_s(timeout_s))
     failed, found = None, {}
     while True:
         try:

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from chainward import offspring
 from chainward.engines.flower.bridge import START_S
 
 _MARK = "CHAINWARD_FLOWER"
@@ -24,8 +25,7 @@ class Processes:
     """Programs of this Python's environment, with their logs in one folder.
 
     SuperLink puts its helper into a session of its own, which no signal to a group reaches. So every process carries
-    a mark in its environment, by which the whole offspring is found on Linux; elsewhere the groups are ended, and
-    Flower's helpers notice that their parent is gone.
+    a mark in its environment, by which the whole offspring is found.
     """
 
     def __init__(self, logs: Path) -> None:
@@ -71,6 +71,11 @@ class Processes:
         """Return the end of a program's log."""
         return self.text(name)[-600:].strip()
 
+    def ended(self, name: str, process: subprocess.Popen[bytes]) -> str:
+        """Return how a program ended, with the end of its log; nothing while it runs."""
+        code = process.poll()
+        return "" if code is None else f"{name} ended with exit code {code}: {self.tail(name)}"
+
     def end(self, process: subprocess.Popen[bytes]) -> None:
         """End one program with its group, at once."""
         with suppress(ProcessLookupError):
@@ -88,9 +93,7 @@ class Processes:
             time.sleep(0.05)
         for process in self._started:
             self.end(process)
-        for pid in self._offspring():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        offspring.end(_MARK, self._mark)
 
     def _environment(self, home: Path, first: Path | None) -> Mapping[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("FLWR_", "COV_"))}
@@ -103,13 +106,6 @@ class Processes:
             "FLWR_DISABLE_UPDATE_CHECK": "1",
             "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
         }
-
-    def _offspring(self) -> Iterator[int]:
-        mark = f"{_MARK}={self._mark}".encode()
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):
-                if mark in path.read_bytes().split(b"\0"):
-                    yield int(path.parent.name)
 
 
 def program_path(name: str) -> str:

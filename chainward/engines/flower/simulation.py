@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from chainward.engines.flower.app import HospitalApp
@@ -22,6 +22,7 @@ from chainward.engines.flower.hospital import places
 from chainward.engines.flower.processes import Processes
 from chainward.engines.flower.store import DirectoryStore
 from chainward.engines.local.sites import Sites
+from chainward.leftovers import temporary_folder
 from chainward.strategy import Strategy
 
 TIMEOUT_S = 600.0
@@ -31,7 +32,7 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
     """Start a simulation and return the engine that asks its nodes."""
     timeout_s = float(options.get("timeout_s", TIMEOUT_S))
     with ExitStack() as ending:
-        root = Path(ending.enter_context(TemporaryDirectory(prefix="chainward-", ignore_cleanup_errors=True)))
+        root = Path(ending.enter_context(temporary_folder()))
         found = places(root, sites.true_rows)
         sites.store = DirectoryStore(root / "store")
         processes = Processes(root)
@@ -40,8 +41,9 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
             call = ("-m", __name__, str(root), str(bridge.path), str(len(found)), str(timeout_s))
             process = processes.start("simulation", sys.executable, *call, home=root / "home")
             connection = bridge.accept(process, lambda: processes.tail("simulation"))
-        ending.callback(connection.close)
-        return FlowerEngine(sites, strategy, RemoteExchange(connection), found, ending.pop_all().close)
+        exchange = RemoteExchange(connection, timeout_s, partial(processes.ended, "simulation", process))
+        ending.callback(exchange.close)
+        return FlowerEngine(sites, strategy, exchange, found, ending.pop_all().close)
 
 
 def simulate(root: str, bridge: str, hospitals: int, timeout_s: float) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from chainward.files import replace_files
 from chainward.report.page.html import page
 from chainward.report.tables.assumptions import Assumptions
 from chainward.report.tables.by_name import Tables, all_tables
@@ -49,13 +50,9 @@ def write_tables(
         "leaderboard.json": as_json(tables["leaderboard"]),
         **{f"{name}.csv": as_csv(rows) for name, rows in tables.items()},
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name in sorted(texts):
-        path = folder / name
-        path.write_bytes(texts[name].encode("utf-8", "replace"))
-        paths.append(path)
-    return tuple(paths)
+    contents = {folder / name: texts[name].encode("utf-8", "replace") for name in sorted(texts)}
+    replace_files(contents)
+    return tuple(contents)
 
 
 def as_json(value: Any) -> str:

@@ -28,7 +28,6 @@ from chainward.engines.flower.deployment.certificates import node_keys
 from chainward.engines.flower.deployment.engine import DeploymentEngine
 from chainward.engines.flower.deployment.federation import Federation
 from chainward.engines.flower.engine import FlowerEngine
-from chainward.engines.flower.exchange import RemoteExchange
 from chainward.engines.flower.hospital import Place
 from chainward.engines.flower.store import DirectoryStore
 from chainward.engines.local.sites import Sites
@@ -65,7 +64,7 @@ class Deployment:
     def __post_init__(self) -> None:
         self.federation.open()
         self.federation.submit(self.app, "")
-        self.exchange = RemoteExchange(self.federation.relay())
+        self.exchange = self.federation.exchange()
 
     def build(self, sites: Sites, strategy: Strategy[Any]) -> FlowerEngine:
         """An engine for one more trial, which begins without memories."""
@@ -196,6 +195,7 @@ def rejoin(engine: DeploymentEngine, name: str) -> None:
         pass
 
 
+HELPERS = Path(__file__).parents[1]
 DRIVER = f"""
 import time
 from engine_runs import prepared
@@ -213,7 +213,7 @@ def test_nothing_outlives_an_insecure_driver_that_was_killed() -> None:
     """Between two rounds of a trial, the first of which is that of the cohort."""
     with (
         nothing_left() as mark,
-        subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, cwd=Path(__file__).parent) as driver,
+        subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, cwd=HELPERS) as driver,
     ):
         assert driver.stdout is not None
         moved = float(driver.stdout.readline())
@@ -223,6 +223,27 @@ def test_nothing_outlives_an_insecure_driver_that_was_killed() -> None:
         driver.send_signal(signal.SIGKILL)
     twin = prepared("fedavg", "cohort", "synthetic", task_params={"hospitals": 1, "patients": 60}, rounds=1)
     assert np.abs(observe(twin).models[0][0]).sum() == pytest.approx(moved, rel=1e-4)
+
+
+def test_a_trial_whose_superlink_dies_fails_by_name() -> None:
+    """Long before the time for one exchange is over, and leaves nothing."""
+    one = {"hospitals": 1, "patients": 60}
+    with nothing_left():
+        options = {"insecure": True, "timeout_s": PATIENCE_S}
+        ready = prepared("fedavg", ENGINE, "synthetic", engine_params=options, task_params=one, rounds=2)
+        world, engine = ready.world, ready.world.engine
+        assert isinstance(engine, DeploymentEngine)
+        try:
+            world.begin(1)
+            state = ready.strategy.round(ready.strategy.open(world), world)
+            engine.federation.processes.end(engine.federation.link)
+            world.begin(2)
+            started = time.monotonic()
+            with pytest.raises(ChainwardError, match="superlink ended with exit code -9"):
+                ready.strategy.round(state, world)
+            assert time.monotonic() - started < 10
+        finally:
+            engine.close()
 
 
 def test_nothing_outlives_a_deployment_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from chainward.engines.flower.deployment.federation import Federation
 from chainward.engines.flower.engine import FlowerEngine
-from chainward.engines.flower.exchange import RemoteExchange
 from chainward.engines.flower.hospital import places
 from chainward.engines.flower.store import DirectoryStore
 from chainward.engines.local.sites import Sites
+from chainward.leftovers import temporary_folder
 from chainward.strategy import Strategy
 
 TIMEOUT_S = 120.0
@@ -31,14 +30,14 @@ class DeploymentEngine(FlowerEngine):
 def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> DeploymentEngine:
     """Start a deployment and return the engine that asks its SuperNodes."""
     with ExitStack() as ending:
-        root = Path(ending.enter_context(TemporaryDirectory(prefix="chainward-", ignore_cleanup_errors=True)))
+        root = Path(ending.enter_context(temporary_folder()))
         found = places(root, sites.true_rows)
         sites.store = DirectoryStore(root / "store")
         federation = Federation(root, found, bool(options.get("insecure")), float(options.get("timeout_s", TIMEOUT_S)))
         ending.callback(federation.processes.close)
         federation.open()
-        connection = federation.relay()
-        ending.callback(connection.close)
-        engine = DeploymentEngine(sites, strategy, RemoteExchange(connection), found, ending.pop_all().close)
+        exchange = federation.exchange()
+        ending.callback(exchange.close)
+        engine = DeploymentEngine(sites, strategy, exchange, found, ending.pop_all().close)
         engine.federation = federation
         return engine

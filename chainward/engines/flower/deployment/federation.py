@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from chainward.engines.flower.bridge import START_S, Bridge
 from chainward.engines.flower.deployment.certificates import certificates, node_keys
 from chainward.engines.flower.deployment.superexec import install
+from chainward.engines.flower.exchange import RemoteExchange
 from chainward.engines.flower.hospital import Place
 from chainward.engines.flower.processes import Processes
 from chainward.errors import ChainwardError
@@ -143,6 +145,10 @@ class Federation:
         with Bridge(self.root / "bridge") as bridge:
             self.submit(app, f'bridge="{bridge.path}" hospitals={len(self.places)} timeout={self.timeout_s:.1f}')
             return bridge.accept(self.link, lambda: self.processes.tail("superlink"))
+
+    def exchange(self) -> RemoteExchange:
+        """Start that run and return the exchange over it, which notices when the SuperLink is gone."""
+        return RemoteExchange(self.relay(), self.timeout_s, partial(self.processes.ended, "superlink", self.link))
 
 
 def free_port() -> int:
