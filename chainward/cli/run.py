@@ -197,13 +197,13 @@ def writable(folder: Path) -> None:
     """Make the folder and try to write in it.
 
     Raises:
-        ChainwardError: that fails, or a folder in it is a link, through which something outside would be written.
+        ChainwardError: that fails, or something in it leads outside or waits for a reader: a link, a pipe.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-        linked = [path for path in folder.iterdir() if path.is_symlink() and path.is_dir()]
+        strange = [path for path in folder.iterdir() if path.is_symlink() or not (path.is_file() or path.is_dir())]
     except OSError as error:
         raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None
-    if linked:
-        raise ChainwardError(f"{linked[0]}: is a link to another folder; remove it, or choose another with --out")
+    if strange:
+        raise ChainwardError(f"{strange[0]}: is no file and no folder; remove it, or choose another folder with --out")
