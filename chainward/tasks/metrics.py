@@ -56,8 +56,9 @@ def auprc(labels: Array, probabilities: Array) -> float:
     order = np.argsort(-probabilities, kind="stable")
     scores, positives = probabilities[order], np.cumsum(labels[order] > 0)
     last = np.flatnonzero(np.append(np.diff(scores), 1))  # who share a threshold are called together
-    gained = np.diff(positives[last], prepend=0)
-    return float(np.sum(gained * (positives[last] / (last + 1))) / positives[-1])
+    precision, recall = positives[last] / (last + 1), positives[last] / positives[-1]
+    # From the lowest threshold up, as scikit-learn adds: the sum is the same to the bit.
+    return float(-np.sum(np.diff(np.append(recall[::-1], 0.0)) * precision[::-1]))
 
 
 @_both_classes
