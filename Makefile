@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-test flower-test gas-snapshot clean
+.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-test flower-test schema gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -82,6 +82,9 @@ contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test
 # These start Ray, a SuperLink and SuperNodes, so they run one after another.
 flower-test: .venv/.flower ## Test the engines that run on Flower, and sweeps on Ray
 	$(BIN)/pytest tests/methods/test_aggregators_against_flower.py tests/strategy/test_flower_stock.py tests/engines/flower tests/trials/test_on_ray.py
+
+schema: .venv/.dev ## Write the JSON Schema of records to docs/record.schema.json
+	$(BIN)/python -m chainward.results.schema docs/record.schema.json
 
 gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
 	$(BIN)/python contracts/gas_snapshot.py

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from unittest.mock import patch
 
 import numpy as np
 
 from chainward import tasks
+from chainward.plans.resolve import resolve
 from chainward.plans.specification import Specification
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.prepare import prepare
+from chainward.trials.prepare import prepared
 from chainward.trials.run import run_trial
 
 GRID = (1e-6, 1e-5, 1e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -26,9 +26,9 @@ def validation_auroc(task_key: str, learning_rate: float) -> float:
     task = tasks.load(task_key)
     specification = Specification(strategy="fedavg", task=task_key, seed=0, rounds=task.rounds)
     training = dataclasses.replace(task.training, learning_rate=learning_rate)
-    with patch("chainward.trials.prepare.training_of", return_value=training):
-        result = run_trial(prepare(specification, task.dataset(0), "cpu"), Checkpoint())
-    return float(np.mean([entry["validation_auroc"] for entry in result["rounds"][-LAST_ROUNDS:]]))
+    resolved = dataclasses.replace(resolve(specification), training=training)
+    result, _ = run_trial(prepared(resolved, task.dataset(0), "cpu"), Checkpoint())
+    return float(np.mean(result.rounds.validation_auroc[-LAST_ROUNDS:]))
 
 
 for key in sys.argv[1:]:

@@ -40,7 +40,7 @@ def prepared(key: str, **overrides: Any) -> Trial:
 
 
 def fresh(key: str) -> Ledger:
-    return build("evm", {}, 0, discovery.artifact_folders(key))
+    return build("evm", {}, 0, discovery.artifact_folders(discovery.load(key)))
 
 
 def recorded(key: str) -> Sequence[Any]:

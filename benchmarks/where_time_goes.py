@@ -19,7 +19,7 @@ from chainward.engines.local.networks import TaskNetwork
 from chainward.folders import REIMPLEMENTATIONS
 from chainward.ledgers import abi
 from chainward.ledgers.evm_machine import Machine
-from chainward.methods import lottery, vector_commitment
+from chainward.methods import vector_commitment
 from chainward.plans.file import read
 from chainward.strategy import discovery
 from chainward.tasks import metrics
@@ -33,12 +33,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "EVM": tuple((Machine, name) for name in ("run", "keep", "call", "set_block", "endow")),
     "encryption": ((site, "seal_for"), (site, "unseal")),
     "encoding": ((codec, "encode"), (codec, "decode"), (codec, "content_id"), (abi, "encode"), (abi, "decode")),
-    "commitments": (
-        (vector_commitment, "_sum"),
-        (vector_commitment, "_read"),
-        (lottery, "prove"),
-        (lottery, "outcome"),
-    ),
+    "commitments": ((vector_commitment, "_sum"), (vector_commitment, "_read")),
     "predictions": ((TaskNetwork, "predict"), (metrics, "measures"), (predict, "auroc")),
 }
 """The functions that are timed; the rest is "other"."""
@@ -78,29 +73,34 @@ class Clock:
         self._since = now
 
 
-def main() -> None:
-    start = time.process_time()
-    keys = sorted(path.stem for path in REIMPLEMENTATIONS.glob("[!_]*.py"))
+def measured(keys: list[str]) -> dict[str, Counter[str]]:
+    """Return what every strategy spent in each part."""
     plan = read(Path(__file__).with_name("demo.toml"), {"strategies": keys, "seeds": 1})
-    for key in keys:
-        discovery.load(key)
-    clock, columns = Clock(), [*PARTS, "other"]
+    clock = Clock()
     for part, functions in PARTS.items():
         for owner, name in functions:
             clock.watch(part, owner, name)
-    by_strategy: dict[str, Counter[str]] = {key: Counter() for key in keys}
+    spent: dict[str, Counter[str]] = {key: Counter() for key in keys}
     for specification in plan.specifications():
         with one_thread():
             completed(run(specification))
-        by_strategy[specification.strategy] += clock.lap()
-    whole = sum(by_strategy.values(), Counter[str]())
+        spent[specification.strategy] += clock.lap()
+    return spent
+
+
+def main() -> None:
+    keys = sorted(path.stem for path in REIMPLEMENTATIONS.glob("[!_]*.py"))
+    for key in keys:
+        discovery.load(key)
+    imports = time.process_time()
+    spent = measured(keys)
+    rows = [*sorted(spent.items(), key=lambda one: -one[1].total()), ("in all", sum(spent.values(), Counter[str]()))]
+    columns = [*PARTS, "other"]
     print(f"{'':16}" + "".join(f"{name:>12}" for name in [*columns, "in all"]))
-    for name, spent in [*sorted(by_strategy.items(), key=lambda one: -one[1].total()), ("in all", whole)]:
-        print(
-            f"{name:16}"
-            + "".join(f"{seconds:12.2f}" for seconds in [*(spent[part] for part in columns), spent.total()])
-        )
-    print(f"imports and the plan: {start:.2f} s")
+    for name, parts in rows:
+        seconds = [*(parts[column] for column in columns), parts.total()]
+        print(f"{name:16}" + "".join(f"{one:12.2f}" for one in seconds))
+    print(f"and imports: {imports:.2f} s")
 
 
 if __name__ == "__main__":

@@ -62,42 +62,13 @@ class Baffle(Strategy[State]):
     phase_blocks: int = 120
     slots_a_transaction: int = 512
 
-    card: ClassVar[Card] = Card(
-        key="baffle",
-        title="BAFFLE: Blockchain Based Aggregator Free Federated Learning",
-        authors="Ramanan, Nakayama",
-        where="IEEE Blockchain 2020, arXiv 1909.07452",
-        year=2020,
-        family="federated, on chain",
-        tier="T2",
-        summary="A contract keeps the model in chunks. Hospitals bid for the chunks their training changed most; the "
-        "best bidders for a chunk upload it, and the contract keeps the mean.",
-        consensus="private Ethereum, proof of authority",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("Baffle",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        interpretation=True,
-        names=("aggregator-free federated learning",),
-        contracts=("Baffle",),
-        deviations=(
-            "Only the abstract was read: chunk size, score, bidding, budgets, mean and waits are our reading.",
-            "b is half of the hospitals, rounded down, at least one; B is half of the chunks, rounded up.",
-            "A chunk is an eighth of the model in whole slots, at most 4,096 weights; at most 32 chunks.",
-            "Weights are 32-bit millionths. A chunk with one that is not finite or beyond 2147 is not bid for.",
-            "A score is the distance ||w_k - g_k|| of a whole chunk; short chunks and small layers bid low.",
-            "Ties: the hospital registered earlier; of a hospital's own chunks the first.",
-            "Every bid is committed to by hash, and an upload must be that chunk, at just the distance bid.",
-            "So a score cannot be inflated without uploading a chunk that is as far away.",
-            "But what is truly far away wins: this selects outliers, and a mean of chunks does not resist poison.",
-            "Who wins and does not upload loses the chunk its place in that round, and nothing else.",
-            "The mean is unweighted and in whole numbers: off by up to one unit an upload, by order of upload.",
-            "The contract lists its hospitals when deployed; nobody joins later.",
-            "The first hospital that answers deploys it and writes the first weights, which are the task's, not zero.",
-            "Bids are compared in one transaction: hospitals squared times chunks at most 100,000, unless all win.",
-            "Bids are taken a block after a round began, until all have bid or 120 blocks passed; uploads likewise.",
-            "Chunks are also published, so that reading them out of blocks counts as shown to everyone.",
-        ),
     )
 
     def open(self, world: World) -> State:

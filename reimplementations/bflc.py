@@ -84,44 +84,13 @@ class BFLC(Strategy[State]):
     lower_median: bool = False
     phase_blocks: int = 120
 
-    card: ClassVar[Card] = Card(
-        key="bflc",
-        title="A Blockchain-Based Decentralized Federated Learning Framework with Committee Consensus",
-        authors="Li, Chen, Liu, Huang, Zheng, Yan",
-        where="IEEE Network 35(1), 2021, arXiv 2004.00773, 10.1109/MNET.011.2000263 (r)",
-        year=2021,
-        family="committee",
-        tier="T1",
-        summary="Trainers publish models, a committee scores each on its own patients and the contract ranks the "
-        "medians; the best are merged and their trainers are the next committee.",
-        consensus="PBFT (FISCO BCOS)",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("BFLC",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        names=("committee consensus",),
-        contracts=("BFLC",),
-        deviations=(
-            "The algorithm is that of the authors' demo code; the code of the paper's experiments is not public.",
-            "An EVM contract holds content ids of updates and the model's SHA-256; the paper's holds both in full.",
-            "Hospitals publish trained weights instead of (W - W_k) / lr: the learning rate cancels.",
-            "Committee of N / 5 hospitals, 1 to 4; at most the first 10 updates; 60 % of them merged, rounded up.",
-            "From 20 hospitals on these are the demo's 4, 10 and 6. One hospital alone is refused.",
-            "The task's ten steps stand for the demo's one pass over a hospital's patients.",
-            "Who founds the committee, and who comes first among equals in time, is drawn for each trial.",
-            "Only listed hospitals register. Scores are complete, in range, in millionths; ties: lower address first.",
-            "After a deadline in blocks it goes on with the hospitals and updates that came, merging the same share.",
-            "Scores of more than half of the committee then suffice.",
-            "Without such a majority the round is lost: the model stays and the first to propose take the seats.",
-            "The members who scored confirm the model's hash. Nobody waits for it: anybody can merge what ranks best.",
-            "Half of an even committee can decide alone; an odd committee is safe from that.",
-            "lower_median keeps half from lifting a bad update above honest scores, not from voting good ones down.",
-            "The first model is the task's, not zero.",
-            "Scores stand in the clear, so who scores last can copy; a trainer's number of patients is its own word.",
-            "A content id is taken once an epoch. This stops plain copying only: change one bit and it is new.",
-            "No profit sharing, no other elections (random, by several factors), no pruning of old blocks.",
-        ),
-        published={"training": {"learning_rate": 0.001, "batch_size": 100}},
     )
 
     def open(self, world: World) -> State:

@@ -91,45 +91,13 @@ class BlockFL(Strategy[State]):
     work_bits: int = 8
     epsilon: float = 0.0
 
-    card: ClassVar[Card] = Card(
-        key="blockfl",
-        title="Blockchained On-Device Federated Learning",
-        authors="Kim, Park, Bennis, Kim",
-        where="IEEE Commun. Lett. 24(6), 2020, arXiv 1808.03949, 10.1109/LCOMM.2019.2921755 (r)",
-        year=2020,
-        family="proof of work",
-        tier="T3",
-        summary="Devices upload updates to miners, who verify and pay them, race by proof of work to pack them into a "
-        "block and are rewarded; every device merges the block itself.",
-        consensus="proof of work, a restart at every fork",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("BlockFL",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        interpretation=True,
-        names=("blockchained federated learning",),
-        contracts=("BlockFL",),
-        deviations=(
-            "Only the abstract was at hand; the algorithm, the latency model and all defaults are recalled.",
-            "The task's network and training instead of linear regression with SVRG, so no gradients are uploaded.",
-            "Hospitals are the devices; 10 miners for any number of them. Each hospital's miner is drawn every epoch.",
-            "The race is simulated event by event; no power is burned. A light nonce (8 bits) stands for the work.",
-            "The block lives in an EVM contract: content ids of the updates, a hash chain, verification, rewards.",
-            "Its transactions take blocks of the harness's own chain, in the metered latency, not in the outcomes.",
-            "Local work, upload and download are timed by the harness; exchange and propagation by the miners' links.",
-            "An update has 32 bits a weight, not 5 kbit.",
-            "Miners send each other their devices' updates side by side; the latest one counts.",
-            "T_wait (60 s, the paper's is not known) is the wait for updates of hospitals that do not answer.",
-            "A fork repeats the time of steps 1 to 5, not the training.",
-            "The fork law sums the delays to all other miners. The recalled best rate has one: shown, never used.",
-            "The best rate follows from the times of the same epoch. With one miner there is none: give block_rate.",
-            "Ten local steps take the same time anywhere, so the reported computation time is delta_d N_i / f_c.",
-            "No enclave: a hospital that scales samples and time alike is believed. Nothing stops copied updates.",
-            "Mining rewards come from a pot of 1 ether, not from new coins. Nobody collects before the end.",
-            "Devices of a block confirm the hash of the weights they computed; nobody waits for it.",
-            "One of them tells the weights so that they can be judged, which takes a round trip.",
-            "A hospital that was away merges the last block before it trains again, which is all it needs.",
-        ),
     )
 
     def open(self, world: World) -> State:

@@ -56,48 +56,13 @@ class BlockFLow(Strategy[State]):
     regularisation: float = 1.0
     pairs_a_transaction: int | None = None
 
-    card: ClassVar[Card] = Card(
-        key="blockflow",
-        title="BlockFLow: An Accountable and Privacy-Preserving Solution for Federated Learning",
-        authors="Mugunthan, Rahman, Kagal",
-        where="2020, arXiv 2007.03856",
-        year=2020,
-        family="federated, contribution",
-        tier="T1",
-        summary="Every hospital scores every model blindly; a contract weighs them and refunds bonds by contribution.",
-        consensus="public Ethereum, proof of work",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("BlockFlow",),
         sees_individual_updates=Audience.EVERY_HOSPITAL,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        contracts=("BlockFlow",),
-        deviations=(
-            "Solidity in place of Vyper; a list of admitted hospitals in place of the authoriser contract.",
-            "All pairs of an auditor go in one transaction; pairs_a_transaction = 1 sends each alone, as published.",
-            "Models are encrypted for all other hospitals at once; no decryption keys are asked for on chain.",
-            "Agents publish no validation data, which would be raw records.",
-            "All stages have the same length, and one also ends once every agent has acted.",
-            "A median's scores are counted in one call, not by a call an auditor.",
-            "Refunds follow the authors' simulator (by p over the sum of p), not their contract (by head-count).",
-            "What flooring leaves at the end goes to the first agent.",
-            "Where every p is 0 all count as 1, which the paper leaves undefined.",
-            "Booting is for the rest of the experiment, and the booter is that round's keeper, a part that rotates.",
-            "The cut-off at two thirds bears a third of the agents (rounded up) failing, not almost half.",
-            "If all agents fail a stage (no rule is published) all share the pool equally, culprits too, and it ends.",
-            "The round that fails so keeps the old model.",
-            "A salt begins with its auditor's address and reuse is refused per auditor, so copying gains nothing.",
-            "R is fixed at deployment (experiment_rounds): a trial that stops earlier leaves the pool locked.",
-            "A trial that goes on after the end opens a new experiment for all; its gas counts as the round's.",
-            "The common track has no noise, the task's network and the last local weights, not the best snapshot's.",
-            "No epsilon is claimed: its noise assumes the minimiser of a loss with L2 term alpha on rows of norm 1.",
-            "Local training takes a few gradient steps without an L2 term, and no row is clipped.",
-            "Laplace noise on each weight is weaker than the mechanism the paper cites, and an MLP has no such proof.",
-            "Whatever one round's noise may be worth, R rounds spend it R times.",
-        ),
-        published={
-            "params": {"epsilon": 1.0, "experiment_rounds": 3, "pairs_a_transaction": 1},
-            "training": {"network": "logistic"},
-        },
     )
 
     def open(self, world: World) -> State:

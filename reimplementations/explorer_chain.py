@@ -60,41 +60,14 @@ class ExplorerChain(Strategy[State]):
     exponent: float = 0.5
     decimals: int = 6
 
-    card: ClassVar[Card] = Card(
-        key="explorer_chain",
-        title=(
-            "EXpectation Propagation LOgistic REgRession on permissioned blockCHAIN (ExplorerChain): "
-            "decentralized online healthcare/genomics predictive model learning"
-        ),
-        authors="Kuo, Gabriel, Cidambi, Ohno-Machado",
-        where="J Am Med Inform Assoc 27(5):747-756, 2020, 10.1093/jamia/ocaa023",
-        year=2020,
-        family="one model that travels",
-        tier="T1x",
-        summary=(
-            "A Bayesian logistic regression travels: each time to the hospital it errs most on, which takes its own "
-            "patients in, until nobody errs more than its holder. A contract keeps the errors and decides."
-        ),
-        consensus="MultiChain: permissioned sites mine in turn, like proof of authority",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("ExplorerChain",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
         ends_by_itself=True,
-        own_learner=True,
-        names=("ModelChain", "Proof-of-Information", "PoINT"),
-        contracts=("ExplorerChain",),
-        deviations=(
-            "A contract decides who is first and next; in the paper the sites read each other's messages.",
-            "Errors are compared in the millionths that stand on chain; the paper compares floating-point numbers.",
-            "A model lies in an open store, its SHA-256 on chain; in the paper it stands on a chain only sites read.",
-            "A phase ends as soon as all have posted, else after a time counted in blocks.",
-            "That is the paper's 5 s where sites evaluate; where they train, the paper waits for all and we for 600 s.",
-            "A site missing at the start stays outside until a consensus; the paper waits for it.",
-            "A missing holder is passed over, or a first model evaluated without its maker; the paper waits.",
-            "A site whose patients all have one outcome has no AUC and stays outside.",
-            "Sites that come back can take the consensus up; sites with new patients too, but no task has any.",
-        ),
     )
 
     def open(self, world: World) -> State:

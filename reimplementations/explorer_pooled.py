@@ -45,24 +45,13 @@ class ExplorerPooled(Strategy[State]):
     max_passes: int = 200
     exponent: float = 0.5
 
-    card: ClassVar[Card] = Card(
-        key="explorer_pooled",
-        title="Central EXPLORER",
-        authors="reference",
-        where="chainward; the learner of Kuo et al. 2020, 10.1093/jamia/ocaa023",
-        year=2020,
-        family="reference",
-        tier="T1x",
-        summary="Hospitals hand their raw records to a centre, which learns a Bayesian logistic regression from them.",
-        consensus="none",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
         sees_individual_updates=Audience.NOBODY,
         raw_records_shared="all",
         spends_gas=False,
         tolerates_absence=True,
         ends_by_itself=True,
-        own_learner=True,
-        reference=True,
-        names=("EXPLORER", "central EXPLORER"),
     )
 
     def open(self, world: World) -> State:

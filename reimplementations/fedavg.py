@@ -23,22 +23,12 @@ class FedAvg(Strategy[State]):
 
     weighted: bool = True
 
-    card: ClassVar[Card] = Card(
-        key="fedavg",
-        title="Communication-Efficient Learning of Deep Networks from Decentralized Data",
-        authors="McMahan, Moore, Ramage, Hampson, Agüera y Arcas",
-        where="AISTATS 2017, arXiv 1602.05629",
-        year=2017,
-        family="reference",
-        tier="T1",
-        summary="A server sends the weights out, hospitals train them, the server takes the weighted mean. No chain.",
-        consensus="none",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
         sees_individual_updates=Audience.COORDINATOR,
         raw_records_shared="none",
         spends_gas=False,
         tolerates_absence=True,
-        reference=True,
-        names=("FederatedAveraging",),
     )
 
     def open(self, world: World) -> State:

@@ -69,47 +69,13 @@ class FedCoin(Strategy[State]):
     server_percent: int = 10
     phase_blocks: int = 150
 
-    card: ClassVar[Card] = Card(
-        key="fedcoin",
-        title="FedCoin: A Peer-to-Peer Payment System for Federated Learning",
-        authors="Liu, Ai, Sun, Zhang, Liu, Yu",
-        where="2020, arXiv 2002.11711",
-        year=2020,
-        family="federated, contribution",
-        tier="T1",
-        summary="Solvers estimate the hospitals' Shapley values as their work; whoever is nearest to the average of "
-        "all estimates wins, and its estimate splits the pay.",
-        consensus="proof of Shapley on a chain of its own",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("FedCoin",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="validation",
         spends_gas=True,
         tolerates_absence=True,
-        names=("proof of Shapley", "PoSap"),
-        contracts=("FedCoin",),
-        deviations=(
-            "A contract on Ethereum in place of a chain of its own: it picks the winner, whom others have to verify.",
-            "All read one average there, so the rule that a verifier's own average lies within D of it always holds.",
-            "The fork rule is the choice itself: of all vectors of a task the nearest wins. Ties: by registration.",
-            "Two solvers are always equally far from their average, and exact values are equal: the first then wins.",
-            "A budget of permutations stands for the time limit. From n! on each order is taken once: exact values.",
-            "Solvers commit before they reveal, and a commitment is bound to its sender: copying does not pay.",
-            "Who does not reveal in time is left out; it loses no bond, so it can withhold what would not win.",
-            "D is 0.05; the readme's 1.5 (track published) never binds where no value is negative.",
-            "The code pays the winning solver only; 70, 10, 20 % for trainers, server, solver are the readme's.",
-            "Trainers are paid by the winner's positive values; what flooring leaves goes back to the requester.",
-            "If no value is positive, all of the trainers' part does.",
-            "With no vector within D nobody is paid for the round, and the price goes back to the requester.",
-            "The model is merged all the same: the mean of the hospitals' weights, without weights as in the code.",
-            "v(empty) = 0 as published pays a hospital that returns the global model nearly as much as any other.",
-            "baseline = global pays it nothing while training gains, and by chance once nobody's training does.",
-            "The requester, the server and the solvers are named at deployment; the server says who trained.",
-            "The validation patients of all hospitals are the solvers' public test set, and count as shared.",
-            "Models are published in the clear, under content ids on chain, for whoever wants to value them.",
-            "A model that is not finite is left out of the task, as a hospital that does not answer is.",
-            "With one hospital it gets all of the trainers' part.",
-            "`median` is not published: with the average one liar can leave everybody unpaid.",
-        ),
-        published={"params": {"solvers": 2, "distance": 1.5}},
     )
 
     def open(self, world: World) -> State:

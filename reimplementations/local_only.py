@@ -28,22 +28,12 @@ class State:
 class LocalOnly(Strategy[State]):
     """No communication: a hospital's weights never leave its memory and are judged on its own patients."""
 
-    card: ClassVar[Card] = Card(
-        key="local_only",
-        title="Training alone",
-        authors="reference",
-        where="chainward",
-        year=2026,
-        family="reference",
-        tier="T1",
-        summary="Every hospital trains the task's network on its own patients only and is judged on its own patients.",
-        consensus="none",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
         sees_individual_updates=Audience.NOBODY,
         raw_records_shared="none",
         spends_gas=False,
         tolerates_absence=True,
-        reference=True,
-        names=("individual sites",),
     )
 
     def open(self, world: World) -> State:

@@ -42,22 +42,12 @@ class Pooled(Strategy[State]):
     batches together, so that equal rounds touch equal numbers of records.
     """
 
-    card: ClassVar[Card] = Card(
-        key="pooled",
-        title="Centralised deep learning",
-        authors="reference",
-        where="chainward",
-        year=2026,
-        family="reference",
-        tier="T1",
-        summary="Hospitals hand their raw records to one centre, which trains the task's network on all of them.",
-        consensus="none",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
         sees_individual_updates=Audience.NOBODY,
         raw_records_shared="all",
         spends_gas=False,
         tolerates_absence=True,
-        reference=True,
-        names=("central", "centralised"),
     )
 
     def open(self, world: World) -> State:

@@ -88,40 +88,13 @@ class SwarmLearning(Strategy[State]):
     check_in_blocks: int = 120
     leader_blocks: int = 24
 
-    card: ClassVar[Card] = Card(
-        key="swarm_learning",
-        title="Swarm Learning for decentralized and confidential clinical machine learning",
-        authors="Warnat-Herresthal et al.",
-        where="Nature 594:265-270, 2021, 10.1038/s41586-021-03583-3",
-        year=2021,
-        family="elected leader",
-        tier="T2",
-        summary="Hospitals train, check in on chain with the hash of their weights, and the one the chain draws pulls "
-        "the others' weights, merges them and announces the merged model.",
-        consensus="private Ethereum chain; its consensus is not stated in the documentation",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("SwarmLearning",),
         sees_individual_updates=Audience.ONE_HOSPITAL,
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
-        names=("SL", "swarm network"),
-        contracts=("SwarmLearning",),
-        deviations=(
-            "Open contract: that of the authors and their leader rule are undisclosed.",
-            "The leader is drawn by a hash from a block after the one that closes the check-in.",
-            "No contract may ask for the draw, or it could look at it and take it back until it leads itself.",
-            "Who makes blocks can still delay the draw or bend its randomness, and one ready node must ask at once.",
-            "The check-in closes when every certified hospital is in, or check_in_blocks after the round began.",
-            "A leader that is silent for leader_blocks blocks leaves the round and another is drawn.",
-            "min_peers has no default in the documentation; here it is half of the hospitals, rounded up.",
-            "Below min_peers the swarm would wait for ever; here it refuses by name.",
-            "All hospitals that answer in time are merged, not the first min_peers.",
-            "The synchronisation interval is the task's local steps; adaptive synchronisation stays off (its default).",
-            "No hospital stops before the last round, so no rule for a node that has finished.",
-            "The merged model lies in the content store, encrypted for the hospitals, not on the leader's file server.",
-            "Certificates are a list of accounts; no licence server and no SPIRE identities.",
-            "The geometric median stops at a step below 1e-12, not 1e-6, or after 1,000 steps.",
-        ),
-        published={"training": {"local_steps": 128}},
     )
 
     def open(self, world: World) -> State:

@@ -60,48 +60,13 @@ class TwoCP(Strategy[State]):
     orders: int = 200
     phase_blocks: int = 150
 
-    card: ClassVar[Card] = Card(
-        key="two_cp",
-        title="2CP: Decentralized Protocols to Transparently Evaluate Contributivity in Blockchain Federated Learning "
-        "Environments",
-        authors="Cai, Rueckert, Passerat-Palmbach",
-        where="2020, arXiv 2011.07516",
-        year=2020,
-        family="federated, contribution",
-        tier="T1",
-        summary="An evaluator gives each update tokens for the loss it takes off, a share of the model; without one, "
-        "each hospital evaluates a run that the others train.",
-        consensus="Ethereum (a development chain)",
+    card: ClassVar[Card] = Card.beside(
+        __file__,
+        contracts=("TwoCP",),
         sees_individual_updates=Audience.EVERYONE,
         raw_records_shared="validation",
         spends_gas=True,
         tolerates_absence=True,
-        names=("Crowdsource protocol", "Consortium protocol"),
-        contracts=("TwoCP",),
-        deviations=(
-            "Updates are committed to before any is revealed; a commitment is bound to run, round and sender.",
-            "A content id counts once a run, so a copy earns nothing; change one bit and it is new.",
-            "A round so has two phases in blocks. Its time begins with its first commitment, not by the clock.",
-            "A phase also ends once all updates are in; a round nobody comes to is not begun.",
-            "The contract lists who may train and writes events; the code does neither. No evaluation deposit.",
-            "Each run is a contract of its own, as in the code, but reached through the one that made it.",
-            "So a hospital acts in all its runs in one transaction; the code sends one a run.",
-            "An evaluator sets all tokens of a round in one transaction, at most 1e18 (all of a loss of 1) an update.",
-            "The loss is the mean squared error of the probability, as in the code's COVID experiment.",
-            "Hospitals train on the task's own loss, for its steps, and not for 16 passes.",
-            "The published network (62-64-16-1, dropout) is not supported: published keeps learning rate and batch.",
-            "Alice holds the validation patients of all hospitals, which count as shared.",
-            "In a consortium hospitals evaluate on their own training patients, and no records are shared.",
-            "Nobody scores the main run; a hospital's share comes from the runs of the others alone.",
-            "A consortium of one has no auxiliary run, and its hospital no share.",
-            "The first hospital that answers opens all runs of a consortium.",
-            "Shapley values have v(empty) = 0; the code evaluates a model of zeros.",
-            "From 9 updates on they are sampled by 200 orders; the paper has six hospitals at most.",
-            "A model that is not finite is left out of mean and values and gets no tokens.",
-            "Who is away in a round is passed over; an evaluator who is gives no tokens for it, also not later.",
-            "A trusted Alice, or any hospital about the run it scores, can lie: nothing here checks a loss.",
-        ),
-        published={"training": {"learning_rate": 0.01, "batch_size": 8}},
     )
 
     def open(self, world: World) -> State:

@@ -44,13 +44,24 @@ from chainward.errors import ChainwardError
 assert "median" in discovery.keys() and "broken" in discovery.keys() and "fedavg" in discovery.keys()
 assert discovery.build("median", {"quorum": 3}).quorum == 3
 assert discovery.load("fedavg").card.key == "fedavg"
-assert [claim["key"] for claim in discovery.claims("median")] == ["like-the-mean"]
+assert [claim.key for claim in discovery.claims(discovery.load("median"))] == ["like-the-mean"]
 try:
     discovery.load("broken")
 except ChainwardError as error:
     assert "'broken' of no_such_package:Strategy cannot be imported" in str(error), error
 else:
     raise AssertionError("a broken package was loaded")
+"""
+
+
+DIGESTS = """\
+import json
+from chainward.plans.identity import code_digest
+from chainward.plans.resolve import resolve
+from chainward.plans.specification import Specification
+
+trials = {key: Specification(key, "heart", 0, 1) for key in ("fedavg", "median")}
+print(json.dumps({key: code_digest(resolve(trial)) for key, trial in trials.items()}))
 """
 
 
@@ -102,6 +113,35 @@ def test_runs_beside_ours_and_is_in_the_report(site: Path, tmp_path: Path) -> No
     assert median["sees_individual_updates"] == "coordinator"
     assert "RoundBook" in (tmp_path / "report" / "gas_functions.csv").read_text(encoding="utf-8")
     assert "Byzantine-Robust Distributed Learning" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def digests(site: Path, folder: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads(finished("-c", DIGESTS, site=site, folder=folder))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changes"),
+    [
+        ("defaults.py", "QUORUM = 1", "QUORUM = 2", True),
+        ("defaults.py", "QUORUM = 1", "QUORUM = 1  # of the hospitals", False),
+        ("defaults.py", "without touching", "without any touch of", False),
+        ("median.py", "The book of rounds is an addition.", "A book of rounds was added.", False),
+        ("median.toml", "partly = 0.05", "partly = 0.04", False),
+    ],
+)
+def test_what_changes_in_the_package_runs_just_its_trials_again(
+    site: Path, tmp_path: Path, file: str, old: str, new: str, changes: bool
+) -> None:
+    theirs = copytree(site, tmp_path / "site")
+    before = digests(theirs, tmp_path)
+    path = theirs / "chainward_example" / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    after = digests(theirs, tmp_path)
+    assert before["fedavg"] == after["fedavg"]
+    assert (before["median"] != after["median"]) is changes
 
 
 def test_the_suite_says_that_it_needs_pytest(tmp_path: Path) -> None:

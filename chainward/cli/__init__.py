@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from chainward.errors import ChainwardError
+from chainward.names import visible
 
 _COMMANDS = {
     "data": "See which data a task needs, and get them from their canonical source.",
@@ -23,8 +26,28 @@ _COMMANDS = {
 }
 
 
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Let no argument act on the terminal by way of click's complaint about it."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error).update(message=visible(error.message, keep="\n\t"))
+        raise
+
+
 class Commands(click.Group):
     """Commands found by name; their one-line help stands here, so that listing them imports nothing."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """Read the arguments."""
+        with _shown():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command."""
+        with _shown():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""
@@ -71,5 +94,12 @@ def main() -> None:
     try:
         group(prog_name="chainward")
     except ChainwardError as error:
-        click.echo(f"chainward: {' '.join(str(error).split())}", err=True)
-        sys.exit(2)
+        _leave(str(error))
+    except OSError as error:  # of a file that is not what it should be; only whoever put it there knows why
+        place = error.filename2 or error.filename
+        _leave(f"{place}: {error.strerror}; see that it can be read and written" if place else str(error))
+
+
+def _leave(told: str) -> NoReturn:
+    click.echo(f"chainward: {visible(' '.join(told.split()))}", err=True)
+    sys.exit(2)

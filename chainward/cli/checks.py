@@ -117,13 +117,14 @@ def _strategies() -> Iterator[Check]:
 
 def _usable(key: str) -> None:
     """Import a strategy, find its compiled contracts and read its claims."""
+    from chainward.judges import checked_claims
     from chainward.ledgers import artifacts
     from chainward.strategy import discovery
 
-    strategy = discovery.build(key, {})
-    for contract in strategy.card.contracts:
-        artifacts.find(contract, discovery.artifact_folders(key))
-    discovery.claims(key)
+    kind = type(discovery.build(key, {}))
+    for contract in kind.card.contracts:
+        artifacts.find(contract, discovery.artifact_folders(kind))
+    checked_claims(kind)
 
 
 def _snapshot() -> Iterator[Check]:
@@ -161,9 +162,9 @@ def _reports() -> Iterator[Check]:
 
 
 def _commit() -> Iterator[Check]:
-    from chainward.results import store
+    from chainward.results.provenance import provenance
 
-    commit = store.provenance("")["commit"]
+    commit = provenance("").commit
     yield Check("commit", OK if commit else NOTE, commit or "no git checkout: records will not name a commit")
 
 

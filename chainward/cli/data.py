@@ -44,7 +44,7 @@ def list_(json_output: bool) -> None:
 @command.command("get")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def get(names: tuple[str, ...]) -> None:
-    """Get each NAME, a source or a task that needs one, and say where it was put.
+    """Get each NAME, a source or a task that needs one, and tell where it was put.
 
     What is already here is kept; every file is checked against its pinned SHA-256.
 
@@ -57,12 +57,13 @@ def get(names: tuple[str, ...]) -> None:
 
     import pooch
 
+    from chainward.cli.output import tell
     from chainward.tasks import sources
 
     pooch.get_logger().setLevel("WARNING")
     for source in {source.name: source for source in map(_source, names)}.values():
         paths = sources.fetch(source, progress=sys.stderr.isatty())
-        click.echo(f"{source.name}: {len(paths)} files in {paths[0].parent} ({source.licence})")
+        tell(f"{source.name}: {len(paths)} files in {paths[0].parent} ({source.licence})")
 
 
 @command.command("path")
@@ -73,9 +74,10 @@ def path() -> None:
     Example:
       chainward data path
     """
+    from chainward.cli.output import tell
     from chainward.tasks import sources
 
-    click.echo(sources.folder())
+    tell(str(sources.folder()))
 
 
 def describe() -> list[dict[str, Any]]:
@@ -103,12 +105,13 @@ def _source(name: str) -> Source:
     """Return the source called `name`, or the one that the task `name` needs."""
     from chainward import tasks
     from chainward.errors import ChainwardError, UnknownName
+    from chainward.names import quoted
     from chainward.tasks.sources import SOURCES
 
     if name in SOURCES:
         return SOURCES[name]
     if name not in tasks.names():
-        raise UnknownName(f"no source of data is called {name!r}; there is {', '.join(SOURCES)}")
+        raise UnknownName(f"no source of data is called {quoted(name)}; there is {', '.join(SOURCES)}")
     task = tasks.load(name)
     if task.source is None:
         raise ChainwardError(f"task {name}: {task.requires() or 'its data are here, there is nothing to get'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -40,11 +41,13 @@ def export(
       chainward flower export fedavg my_app --task synthetic --rounds 3
     """
     from chainward import tasks
-    from chainward.cli.output import as_json
+    from chainward.cli.output import as_json, tell
     from chainward.cli.run import writable
     from chainward.plans.specification import Specification
+    from chainward.strategy import discovery
     from chainward.trials.flower_export import write_app
 
+    discovery.build(strategy, {})  # before a folder is made for it
     many = rounds or tasks.load(task).rounds
     specification = Specification(strategy=strategy, task=task, seed=seed, rounds=many, engine="flower-deployment")
     writable(folder)
@@ -52,7 +55,8 @@ def export(
     if json_output:
         as_json({"app": str(folder), "hospitals": {name: str(path) for name, path in hospitals.items()}})
         return
-    click.echo(f"{folder}: a Flower app of {strategy} on {task}. Start each hospital's SuperNode with\n")
+    tell(f"{folder}: a Flower app of {strategy} on {task}. Start each hospital's SuperNode with\n")
     for name, path in hospitals.items():
-        click.echo(f"""  {name}: --node-config 'directory="{path}" store="{path.parent / "store"}"'""")
-    click.echo(f"\nand then: flwr run {folder}")
+        config = f'directory="{path}" store="{path.parent / "store"}"'
+        tell(f"  {name}: --node-config {shlex.quote(config)}")
+    tell(f"\nand then: flwr run {folder}")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chainward.cli.output import as_table, shown
+from chainward.names import visible
 
 _COLUMNS = {
     "label": "strategy",
@@ -64,4 +65,4 @@ def _figure(value: float | None) -> str:
 
 def say(text: str) -> None:
     """Print one line of progress to standard error."""
-    click.echo(text, err=True)
+    click.echo(visible(text, keep="\n"), err=True)

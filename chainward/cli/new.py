@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -68,7 +69,7 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
       chainward new strategy my_paper
       chainward new strategy my_paper --folder ../my_paper --json
     """
-    from chainward.cli.output import as_json
+    from chainward.cli.output import as_json, tell
 
     check(name)
     root = folder or _checkout(Path.cwd()) or Path.cwd()
@@ -80,8 +81,8 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
     if json_output:
         as_json({"files": [str(path) for path in written], "next": following})
     else:
-        click.echo("\n  ".join(["written:", *map(str, written)]))
-        click.echo("\n  ".join(["next:", *following]))
+        tell("\n  ".join(["written:", *map(str, written)]))
+        tell("\n  ".join(["next:", *following]))
 
 
 def check(name: str) -> None:
@@ -91,10 +92,13 @@ def check(name: str) -> None:
         ChainwardError: it is no identifier in lower case, its class would hide a name of the template, or it is taken.
     """
     from chainward.errors import ChainwardError
+    from chainward.names import LONGEST, is_key, quoted
     from chainward.strategy.discovery import keys
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise ChainwardError(f"name {name!r}: write an identifier in lower case, such as my_paper")
+    if not is_key(name) or keyword.iskeyword(name):
+        raise ChainwardError(
+            f"name {quoted(name)}: write an identifier in lower case of {LONGEST} letters at most, such as my_paper"
+        )
     texts = [(TEMPLATES / f"{file}.jinja").read_text(encoding="utf-8") for file in ("strategy.py", "contract.sol")]
     if re.search(rf"\b{camel(name)}\b", "".join(texts)):
         raise ChainwardError(f"name {name!r}: its files need {camel(name)} for something else; choose another")
@@ -114,7 +118,7 @@ def write(root: Path, texts: Mapping[str, str]) -> list[Path]:
 
     paths = [root / path for path in texts]
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):
             raise ChainwardError(f"{path}: exists and is left as it is; choose another name or --folder")
     for path, text in zip(paths, texts.values(), strict=True):
         try:

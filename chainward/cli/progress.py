@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
-from chainward.judges import verdicts
+from chainward.errors import ChainwardError
+from chainward.names import visible
 from chainward.plans.plan import Plan
-from chainward.results import store
+from chainward.results import folder
+from chainward.results.collection import Results
+from chainward.results.manifest import Manifest
+from chainward.results.provenance import provenance
+from chainward.results.record import Record
 from chainward.trials import runner
 from chainward.trials.runner import Place
 from chainward.trials.sweep import Job, Sweep, sweep_of
@@ -27,36 +32,59 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
     place.prepare()
+    manifest = _manifest(out)
     with Console(stderr=True).status("reading the data and naming the trials"):
-        sweep = sweep_of(plan, out)
+        sweep = sweep_of(plan, out, manifest)
+    for problem in sweep.problems:
+        say(f"{problem}; it is run again")
     if sweep.skipped:
         say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
+    if manifest:
+        folder.forget(out, manifest, [job.identifier for job in sweep.jobs])
     failed = _run(plan, sweep, out, place)
-    records = [found for name in sweep.identifiers if (found := store.read(store.path_of(out, name)))]
-    records.sort(key=store.order)
-    manifest = store.write_manifest(out, [found["id"] for found in records], store.provenance(plan.device))
-    render(records, manifest, out, json_output)
+    results, manifest = folder.close(out, sweep.identifiers, plan.name, _command(), provenance(plan.device))
+    render(results, manifest, out, json_output)
     if failed:
         say(f"{failed} trials failed; their errors are in the report")
         sys.exit(1)
 
 
+def _manifest(out: Path) -> Manifest | None:
+    """The manifest of an earlier run; one that is no manifest, or not whole, tells nothing and is written anew."""
+    if not (out / folder.MANIFEST).exists():
+        return None
+    try:
+        manifest = folder.read_manifest(out)
+    except ChainwardError as error:
+        say(f"{error}: records are held against their own digests alone")
+        return None
+    if not manifest.whole:
+        say("the manifest's Merkle root does not belong to its files: records are held against their own digests alone")
+        return None
+    return manifest
+
+
+def _command() -> str:
+    return shlex.join(["chainward", *sys.argv[1:]])
+
+
 def render(
-    records: list[dict[str, Any]],
-    manifest: dict[str, Any],
+    results: Results,
+    manifest: Manifest,
     out: Path,
     json_output: bool,
     prices: Mapping[str, float] | None = None,
 ) -> None:
-    """Write the report of records into a folder, under `prices` where given, and print its leaderboard."""
+    """Write the report of results into a folder, under `prices` where given, and print its leaderboard."""
     from rich.console import Console
 
+    from chainward.judges import verdicts  # SciPy's statistics load for a second: not before the first trial
     from chainward.report import Assumptions, all_tables, write_tables
 
     assumptions = Assumptions(**(prices or {}))
-    with Console(stderr=True).status(f"judging claims and drawing the report of {len(records)} trials"):
-        judged = verdicts(records)
-        tables = all_tables(records, judged, assumptions)
+    with Console(stderr=True).status(f"judging claims and drawing the report of {len(results.records)} trials"):
+        judged = verdicts(results)
+        tables = all_tables(results, judged, assumptions)
         write_tables(tables, out, manifest, assumptions)
     if json_output:
         as_json(tables["leaderboard"])
@@ -80,12 +108,12 @@ def _run(plan: Plan, sweep: Sweep, out: Path, place: Place) -> int:
             running.append(job.specification.label)
             progress.update(bar, description=_now(running))
 
-        def done(job: Job, document: dict[str, Any]) -> None:
+        def done(job: Job, record: Record) -> None:
             nonlocal failed
             running.remove(job.specification.label)
-            if document["status"] == "failed":
+            if record.status == "failed":
                 failed += 1
-                message = f"failed: {job.specification.label}: {document['error']['message']}"
+                message = visible(f"failed: {job.specification.label}: {record.error.message}", keep="\n")
                 width = progress.console.width if progress.console.is_terminal else _LOG_WIDTH
                 progress.console.print(one_line(message, width), markup=False, highlight=False, soft_wrap=True)
             progress.update(bar, advance=1, description=_now(running))

@@ -12,7 +12,9 @@ import click
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="A price, e.g. ether_usd=2500; repeatable.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
-    """Render the report in FOLDER again, from the records its manifest names, and print its leaderboard.
+    """Render the report in FOLDER again, from what its manifest names, and print its leaderboard.
+
+    Nothing is rendered from files that are not as the manifest says: they are named.
 
     \b
     Examples:
@@ -22,16 +24,13 @@ def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
     """
     from chainward.cli.progress import render
     from chainward.cli.run import writable
-    from chainward.errors import ChainwardError
-    from chainward.results import store
+    from chainward.results.folder import opened, read_manifest
 
     prices = read_prices(assume)
-    manifest = store.read_manifest(folder)
-    records = [found for name in manifest["records"] if (found := store.read(store.path_of(folder, name)))]
-    if not records:
-        raise ChainwardError(f"{folder}: no sound record; run the plan again")
+    manifest = read_manifest(folder)
+    results = opened(folder, manifest)
     writable(folder)
-    render(sorted(records, key=store.order), manifest, folder, json_output, prices)
+    render(results, manifest, folder, json_output, prices)
 
 
 def read_prices(values: tuple[str, ...]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,8 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 
 
 @click.command("run")
-@click.argument("plan", type=click.Path(path_type=Path))
+@click.argument("plan", nargs=-1, metavar="PLAN")
+@click.option("--claims", is_flag=True, help="The trials that claims ask for: in place of PLAN name papers, or none.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
 @click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
 @click.option(
@@ -114,7 +116,8 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(
-    plan: Path,
+    plan: tuple[str, ...],
+    claims: bool,
     out: Path | None,
     jobs: str,
     ray_address: str | None,
@@ -137,10 +140,10 @@ def command(
       chainward run benchmarks/demo.toml --strategy bflc --task heart --absent Hungary:3,4
       chainward run benchmarks/demo.toml --trial-timeout 600 --trial-memory 4000
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
+      chainward run --claims bflc biscotti
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
-    from chainward.plans.file import read
 
     place = _place(jobs, ray_address, trial_timeout, trial_memory, in_process)
     nested = {
@@ -156,7 +159,7 @@ def command(
     options["attacks"] = _attacks(options["attacks"])
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
-    loaded = read(plan, overrides)
+    loaded = _plan(plan, claims, overrides)
     folder = out or Path("reports") / loaded.name
     writable(folder)
     with stoppable("what is recorded is kept, and the same command goes on from there"), _alone_in(folder):
@@ -176,16 +179,31 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
+def _plan(named: tuple[str, ...], claims: bool, overrides: dict[str, Any]) -> Any:
+    """Read the one plan, or make that of papers' claims, and see that what its papers claim can be judged."""
+    from chainward.judges import checked_claims
+    from chainward.plans.file import of_claims, read
+    from chainward.strategy import discovery
+
+    if not claims and len(named) != 1:
+        raise click.UsageError("name one PLAN, or --claims with papers or none")
+    plan = of_claims(named, overrides) if claims else read(Path(named[0]), overrides)
+    for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
+        checked_claims(discovery.load(key))
+    return plan
+
+
 def writable(folder: Path) -> None:
     """Make the folder and try to write in it.
 
     Raises:
-        ChainwardError: that fails.
+        ChainwardError: that fails, or a folder in it is a link, through which something outside would be written.
     """
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
+        linked = [path for path in folder.iterdir() if path.is_symlink() and path.is_dir()]
     except OSError as error:
         raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None
+    if linked:
+        raise ChainwardError(f"{linked[0]}: is a link to another folder; remove it, or choose another with --out")

@@ -37,24 +37,17 @@ def describe(key: str) -> dict[str, Any]:
     card = asdict(strategy.card)
     costs = [row for row in snapshot.read() if row["contract"] in card["contracts"]]
     claims = [
-        {
-            "key": claim["key"],
-            "claim": claim["claim"],
-            "tier": claim["tier"],
-            "quoted": claim.get("quoted", ""),
-            "rule": {"reproduced": claim["reproduced"], "partly": claim.get("partly", "")},
-            "plan": claim["plan"],
-        }
-        for claim in discovery.claims(key)
+        {"key": claim.key, "claim": claim.claim, "tier": claim.tier, "quoted": claim.quoted, "rule": claim.rule}
+        for claim in discovery.claims(type(strategy))
     ]
     return {"card": card, "parameters": asdict(strategy), "claims": claims, "contracts": costs}
 
 
 def _print(document: dict[str, Any]) -> None:
-    from chainward.cli.output import as_table, shown
+    from chainward.cli.output import as_table, shown, tell
 
     card = document["card"]
-    click.echo(f"{card['title']}\n{card['authors']}. {card['where']}.\n\n{card['summary']}\n")
+    tell(f"{card['title']}\n{card['authors']}. {card['where']}.\n\n{card['summary']}\n")
     facts = ("family", "tier", "consensus", "sees_individual_updates", "raw_records_shared", "tolerates_absence")
     as_table(
         [{"fact": name.replace("_", " "), "value": shown(card[name])} for name in facts]

@@ -12,7 +12,7 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "json_output", is_flag=True, help="Print the outcome as JSON.")
 def command(folder: Path, json_output: bool) -> None:
-    """Check every record in FOLDER against its manifest and the manifest against its Merkle root.
+    """Check every file in FOLDER against its manifest and the manifest against its Merkle root.
 
     Exits with 1 if something differs.
 
@@ -20,16 +20,16 @@ def command(folder: Path, json_output: bool) -> None:
     Example:
       chainward verify reports/demo
     """
-    from chainward.cli.output import as_json
-    from chainward.results import store
+    from chainward.cli.output import as_json, tell
+    from chainward.results import folder as folders
 
-    problems = store.verify(folder)
-    document = store.read_manifest(folder)
+    manifest = folders.read_manifest(folder)
+    problems = folders.verify(folder, manifest)
     if json_output:
-        as_json({"sound": not problems, "problems": problems, "merkle_root": document["merkle_root"]})
+        as_json({"sound": not problems, "problems": problems, "merkle_root": manifest.merkle_root})
     elif problems:
-        click.echo("\n".join(problems))
+        tell("\n".join(problems))
     else:
-        click.echo(f"{len(document['records'])} records are as recorded; Merkle root {document['merkle_root']}")
+        tell(f"{len(manifest.trials)} records are as recorded; Merkle root {manifest.merkle_root}")
     if problems:
         sys.exit(1)

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainward.errors import ChainwardError, UnknownName
+from chainward.names import quoted
 
 if TYPE_CHECKING:
     from chainward.engines.local.sites import Sites
@@ -36,7 +37,7 @@ def load(name: str) -> ModuleType:
         ChainwardError: it needs a package that is not installed.
     """
     if name not in ENGINES:
-        raise UnknownName(f"no engine is called {name!r}; there is {', '.join(ENGINES)}")
+        raise UnknownName(f"no engine is called {quoted(name)}; there is {', '.join(ENGINES)}")
     try:
         return import_module(f"{__name__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:

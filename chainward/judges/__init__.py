@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from chainward.judges.accuracy import (
-    better_than_sites,
-    close_to,
-    equals,
-    paired_within,
-    same_predictions,
-    spread_within,
-)
-from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack
-from chainward.judges.costs import dearest_parts, gas_an_agent, less_gas_than, setup_gas_line
+from chainward.errors import ChainwardError
 from chainward.judges.evidence import (
     NOT_REPRODUCED,
     NOT_TESTABLE,
@@ -23,12 +13,13 @@ from chainward.judges.evidence import (
     STATISTICS,
     Evidence,
     Finding,
-    Record,
     Unjudgeable,
-    predictions,
+    setting,
 )
-from chainward.judges.rates import best_rate
-from chainward.judges.shares import pays_alike, size_and_score, size_and_share
+from chainward.judges.rules import JUDGES, checked_claims
+from chainward.plans.claims import asked_for
+from chainward.results.collection import Results
+from chainward.strategy.claims import Claim
 
 __all__ = [
     "JUDGES",
@@ -39,54 +30,39 @@ __all__ = [
     "STATISTICS",
     "Evidence",
     "Finding",
-    "Record",
-    "predictions",
+    "checked_claims",
     "verdicts",
 ]
 
-_ALL = (
-    attackers_earn_less,
-    attackers_score_lower,
-    best_rate,
-    better_than_sites,
-    close_to,
-    dearest_parts,
-    equals,
-    gas_an_agent,
-    less_gas_than,
-    paired_within,
-    pays_alike,
-    robust_to_attack,
-    same_predictions,
-    setup_gas_line,
-    size_and_score,
-    size_and_share,
-    spread_within,
-)
-JUDGES: Mapping[str, Callable[..., Finding]] = {judge.__name__: judge for judge in _ALL}
 
-
-def verdicts(records: Iterable[Record]) -> list[dict[str, Any]]:
+def verdicts(results: Results) -> list[dict[str, Any]]:
     """Return a verdict for every claim of every strategy in the records, in the order of the papers' files."""
-    everything = list(records)
-    completed = [record for record in everything if record["status"] == "completed"]
-    latest = {record["specification"]["strategy"]: record for record in everything}
     return [
-        _verdict(claim, Evidence(completed, strategy))
-        for strategy, record in sorted(latest.items())
-        for claim in record["claims"]
+        _verdict(claim, Evidence(results, strategy, _settings(claim)))
+        for strategy in results.strategies
+        if strategy in results.papers
+        for claim in results.papers[strategy].claims
     ]
 
 
-def _verdict(claim: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+def _settings(claim: Claim) -> frozenset[str]:
+    """The settings of the trials that a claim asks for; none where one names what is not here any more."""
+    try:
+        return frozenset(setting(one) for one in asked_for(claim))
+    except (ChainwardError, ValueError):
+        return frozenset()
+
+
+def _verdict(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     finding, why = _finding(claim, evidence)
     return {
         "strategy": evidence.strategy,
-        "key": claim["key"],
-        "claim": claim["claim"],
-        "tier": claim["tier"],
-        "quoted": claim.get("quoted", ""),
-        "rule": {"reproduced": claim["reproduced"], "partly": claim.get("partly", "")},
+        "key": claim.key,
+        "claim": claim.claim,
+        "tier": claim.tier,
+        "quoted": claim.quoted,
+        "rule": claim.rule,
+        "rule_digest": claim.rule_digest,
         "verdict": finding.verdict,
         "found": finding.found,
         "records": list(finding.records),
@@ -94,13 +70,14 @@ def _verdict(claim: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _finding(claim: Mapping[str, Any], evidence: Evidence) -> tuple[Finding, str]:
+def _finding(claim: Claim, evidence: Evidence) -> tuple[Finding, str]:
     """What the claim's judge found, or why nothing."""
-    rule = dict(claim.get("judge", {}))
     nothing = Finding(NOT_TESTABLE, "")
-    if not rule:
+    if not claim.judge:
         return nothing, "nothing here gathers what its rule needs"
+    if claim.judge not in JUDGES:
+        return nothing, f"no judge is called {claim.judge!r} here"
     try:
-        return JUDGES[rule.pop("name")](evidence, **rule), ""
+        return JUDGES[claim.judge](evidence, **claim.arguments), ""
     except Unjudgeable as reason:
-        return nothing, f"{reason}; see {claim['plan']}"
+        return nothing, f"{reason}; `chainward run --claims {evidence.strategy}` gathers what is missing"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from chainward.judges.evidence import SEEDS, Evidence, Finding, Record, Unjudgeable, decided, mean_auroc
+from chainward.judges.evidence import SEEDS, Evidence, Finding, Unjudgeable, decided, mean_auroc
+from chainward.results.record import Completed
 
 
 def robust_to_attack(
@@ -87,36 +88,36 @@ def attackers_earn_less(
 
 def _drop(
     evidence: Evidence, task: str, strategy: str, attack: Mapping[str, Any], seeds: int
-) -> tuple[float, list[Record]]:
+) -> tuple[float, list[Completed]]:
     honest = evidence.need(task, strategy, seeds)
     attacked = evidence.need(task, strategy, seeds, attack=attack)
-    return mean_auroc(honest) - mean_auroc(attacked), [*honest, *attacked]
+    return mean_auroc(evidence, honest) - mean_auroc(evidence, attacked), [*honest, *attacked]
 
 
-def _p_value(quantity: str, trials: Sequence[Record]) -> float:
+def _p_value(quantity: str, trials: Sequence[Completed]) -> float:
     malicious, honest = _sides(quantity, trials)
     return float(mannwhitneyu(malicious, honest, alternative="less").pvalue)
 
 
-def _sides(quantity: str, trials: Sequence[Record]) -> tuple[list[float], list[float]]:
+def _sides(quantity: str, trials: Sequence[Completed]) -> tuple[list[float], list[float]]:
     """What attackers and what the others got, over all trials."""
-    rows = [(name in trial["attackers"], value) for trial in trials for name, value in outcome(quantity, trial).items()]
+    rows = [(name in trial.attackers, value) for trial in trials for name, value in outcome(quantity, trial).items()]
     malicious, honest = ([value for is_one, value in rows if is_one is side] for side in (True, False))
     if not malicious or not honest:
         raise Unjudgeable("nobody attacks, or everybody")
     return malicious, honest
 
 
-def outcome(quantity: str, trial: Record) -> dict[str, float]:
+def outcome(quantity: str, trial: Completed) -> dict[str, float]:
     """Return one quantity that the protocol decided, by hospital.
 
     Raises:
         Unjudgeable: the record has none.
     """
-    hospitals = {hospital["name"] for hospital in trial["hospitals"]}
-    found = {name: float(value) for name, value in trial["outcomes"].get(quantity, {}).items() if name in hospitals}
+    hospitals = {hospital.name for hospital in trial.hospitals}
+    found = {name: value for name, value in trial.outcomes.get(quantity, {}).items() if name in hospitals}
     if not found:
-        raise Unjudgeable(f"{trial['specification']['strategy']} decided no {quantity}")
+        raise Unjudgeable(f"{trial.specification.strategy} decided no {quantity}")
     return found
 
 

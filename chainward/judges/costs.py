@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainward.judges.evidence import SEEDS, Evidence, Finding, Record, decided, mean_auroc, round_gas
+from chainward.judges.evidence import SEEDS, Evidence, Finding, decided, mean_auroc, round_gas
+from chainward.results.record import Completed
 
 Numbers = npt.NDArray[np.float64]
 
@@ -63,9 +64,9 @@ def setup_gas_line(
     """
     sizes: list[dict[str, Any]] = [{"hospitals": count} for count in hospitals]
     trials = [trial for size in sizes for trial in evidence.need(task, seeds=1, params=params, task_params=size)]
-    counts = np.array([len(trial["hospitals"]) for trial in trials], dtype=np.float64)
+    counts = np.array([len(trial.hospitals) for trial in trials], dtype=np.float64)
     rows = np.column_stack([np.ones_like(counts), counts])
-    fitted, explained = _least_squares(rows, np.array([float(trial["setup"]["gas"]) for trial in trials]))
+    fitted, explained = _least_squares(rows, np.array([float(trial.setup.gas) for trial in trials]))
     found = f"{fitted[0]:,.0f} + {fitted[1]:,.0f} a hospital, r² {explained:.6f}"
     near = abs(fitted[1] / slope - 1) <= within
     return decided(explained >= r2 and near, explained >= r2, found, trials)
@@ -87,7 +88,7 @@ def less_gas_than(
     ours, direct = evidence.need(task, seeds=seeds), evidence.need(task, seeds=seeds, params=variant)
     theirs = evidence.need(task, other, seeds)
     ratio = sum(map(round_gas, ours)) / sum(map(round_gas, direct))
-    gap = mean_auroc(ours) - mean_auroc(theirs)
+    gap = mean_auroc(evidence, ours) - mean_auroc(evidence, theirs)
     found = f"{ratio:.3f} of the gas; AUROC {gap:+.4f} against {other}"
     return decided(ratio < 1 and abs(gap) <= within, ratio < 1, found, [*ours, *direct, *theirs])
 
@@ -118,13 +119,13 @@ def dearest_parts(
     return decided(all(right), sum(right) >= partly, "; ".join(told), records)
 
 
-def _latency(trials: Sequence[Record]) -> float:
+def _latency(trials: Sequence[Completed]) -> float:
     """Median modelled seconds of a round."""
-    return float(np.median([sum(entry["latency_s"].values()) for trial in trials for entry in trial["rounds"]]))
+    return float(np.median([entry.latency_s.total for trial in trials for entry in trial.rounds]))
 
 
-def _without_creation(trial: Record) -> float:
-    return float(sum(row["total"] for row in trial["gas_functions"] if row["function"] != "constructor"))
+def _without_creation(trial: Completed) -> float:
+    return float(sum(row.total for row in trial.gas_functions if row.function != "constructor"))
 
 
 def _least_squares(rows: Numbers, values: Numbers) -> tuple[Numbers, float]:

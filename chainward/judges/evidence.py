@@ -6,14 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from chainward.plans.specification import Specification
+from chainward.results.collection import Results
+from chainward.results.record import Completed
 from chainward.results.statistics import Predictions
 from chainward.tasks.metrics import auroc
 
-Record = Mapping[str, Any]
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "partly", "not reproduced", "not testable here"
 
 SEEDS = 5
@@ -35,10 +37,11 @@ class Unjudgeable(Exception):
 
 @dataclass(frozen=True)
 class Evidence:
-    """All completed records of a report, and the strategy whose claim is judged."""
+    """All results of a report, the strategy whose claim is judged, and the settings the claim asks for."""
 
-    records: Sequence[Record]
+    results: Results
     strategy: str
+    settings: frozenset[str] = frozenset()
 
     def of(
         self,
@@ -48,22 +51,23 @@ class Evidence:
         attack: Mapping[str, Any] | None = None,
         track: str = "common",
         **wanted: Any,
-    ) -> list[Record]:
+    ) -> list[Completed]:
         """Return the faultless trials of a strategy with just these parameters under just this attack, by seed.
 
         `wanted` are further fields of the specification. A report may hold a task in several settings (sizes, rounds,
-        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share.
+        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share,
+        among those the claim asks for where the report holds any.
         """
         fields = {"task": task, "track": track, **wanted}
         return [
             record
             for record in self._main_setting(fields)
-            if record["specification"]["strategy"] == (strategy or self.strategy)
-            and record["specification"]["params"] == (params or {})
-            and record["specification"].get("attack", {}) == (attack or {})
+            if record.specification.strategy == (strategy or self.strategy)
+            and record.specification.params == (params or {})
+            and record.specification.attack == (attack or {})
         ]
 
-    def need(self, task: str, strategy: str | None = None, seeds: int = SEEDS, **wanted: Any) -> list[Record]:
+    def need(self, task: str, strategy: str | None = None, seeds: int = SEEDS, **wanted: Any) -> list[Completed]:
         """Return what `of` does.
 
         Raises:
@@ -76,37 +80,22 @@ class Evidence:
             raise Unjudgeable(f"{len(found)} of {seeds} seeds of {what}")
         return found
 
-    def variants(self, task: str, parameter: str) -> list[Record]:
+    def variants(self, task: str, parameter: str) -> list[Completed]:
         """Return the strategy's trials that set this one hyper-parameter and no other, in the main setting."""
         return [
             record
             for record in self._main_setting({"task": task, "track": "common"})
-            if record["specification"]["strategy"] == self.strategy
-            and set(record["specification"]["params"]) == {parameter}
-            and not record["specification"].get("attack")
+            if record.specification.strategy == self.strategy
+            and set(record.specification.params) == {parameter}
+            and not record.specification.attack
         ]
 
-    def _main_setting(self, fields: Mapping[str, Any]) -> list[Record]:
-        found = [record for record in self.records if _matches(record, fields)]
-        settings = Counter(map(_setting, found))
-        main = max(settings, key=lambda setting: (settings[setting], setting), default="")
-        return sorted((record for record in found if _setting(record) == main), key=seed_of)
-
-
-def predictions(record: Record) -> Predictions:
-    """Return what a trial predicted for its test patients."""
-    return _predicted(record, record["predictions"]["probability"])
-
-
-def predictions_of_each(record: Record) -> dict[str, Predictions]:
-    """Return what each hospital's own model predicted for all test patients; empty where all have one model."""
-    return {name: _predicted(record, values) for name, values in record.get("own_models", {}).items()}
-
-
-def _predicted(record: Record, probabilities: Sequence[float]) -> Predictions:
-    told = record["predictions"]
-    hospital, probability = np.asarray(told["hospital"], dtype=str), np.asarray(probabilities, dtype=np.float64)
-    return Predictions(hospital, np.asarray(told["patient"], dtype=np.int64), np.asarray(told["label"]), probability)
+    def _main_setting(self, fields: Mapping[str, Any]) -> list[Completed]:
+        found = [record for record in self.results.completed if _matches(record, fields)]
+        settings = Counter(setting(record.specification) for record in found)
+        asked = self.settings.intersection(settings) or settings
+        main = max(asked, key=lambda one: (settings[one], one), default="")
+        return sorted((record for record in found if setting(record.specification) == main), key=seed_of)
 
 
 def area(found: Predictions) -> float:
@@ -115,45 +104,46 @@ def area(found: Predictions) -> float:
     return float("nan") if value is None else value
 
 
-def auroc_of(record: Record) -> float:
+def auroc_of(evidence: Evidence, record: Completed) -> float:
     """Return a trial's AUROC on its test patients, all hospitals together."""
-    return area(predictions(record))
+    return area(evidence.results.opener.predictions(record))
 
 
-def mean_auroc(records: Sequence[Record]) -> float:
+def mean_auroc(evidence: Evidence, records: Sequence[Completed]) -> float:
     """Return the mean over trials.
 
     Raises:
         Unjudgeable: a trial tests patients of one class.
     """
-    value = float(np.mean([auroc_of(record) for record in records]))
+    value = float(np.mean([auroc_of(evidence, record) for record in records]))
     if np.isnan(value):
         raise Unjudgeable("a seed tests patients of one class only")
     return value
 
 
-def _mean_hospital_auroc(record: Record) -> float:
-    found = predictions(record)
+def _mean_hospital_auroc(evidence: Evidence, record: Completed) -> float:
+    found = evidence.results.opener.predictions(record)
     names = sorted(set(found.hospital.tolist()))
     masks = [found.hospital == name for name in names]
     values = [auroc(found.label[mask], found.probability[mask]) for mask in masks]
     return float(np.mean([np.nan if value is None else value for value in values]))
 
 
-def round_gas(record: Record) -> float:
+def round_gas(record: Completed) -> float:
     """Return the gas of all rounds, set-up apart."""
-    return float(sum(entry["gas"] for entry in record["rounds"]))
+    return float(sum(entry.gas for entry in record.rounds))
 
 
-STATISTICS: Mapping[str, Callable[[Record], float]] = {
+Statistic = Literal["auroc", "mean_hospital_auroc", "rounds_used", "gas_total"]
+STATISTICS: Mapping[Statistic, Callable[[Evidence, Completed], float]] = {
     "auroc": auroc_of,
     "mean_hospital_auroc": _mean_hospital_auroc,
-    "rounds_used": lambda record: float(record["facts"]["rounds_used"]),
-    "gas_total": lambda record: float(record["setup"]["gas"]) + round_gas(record),
+    "rounds_used": lambda _, record: float(record.facts.rounds_used),
+    "gas_total": lambda _, record: float(record.setup.gas) + round_gas(record),
 }
 
 
-def graded(distance: float, reproduced: float, partly: float, found: str, records: Sequence[Record]) -> Finding:
+def graded(distance: float, reproduced: float, partly: float, found: str, records: Sequence[Completed]) -> Finding:
     """Return the verdict on a distance that should be small.
 
     Raises:
@@ -164,35 +154,35 @@ def graded(distance: float, reproduced: float, partly: float, found: str, record
     return decided(distance <= reproduced, distance <= partly, found, records)
 
 
-def decided(reproduced: bool, partly: bool, found: str, records: Sequence[Record]) -> Finding:
+def decided(reproduced: bool, partly: bool, found: str, records: Sequence[Completed]) -> Finding:
     """Return the verdict from the two parts of a rule."""
     verdict = REPRODUCED if reproduced else PARTLY if partly else NOT_REPRODUCED
-    return Finding(verdict, found, tuple(str(record["id"]) for record in records))
+    return Finding(verdict, found, tuple(record.id for record in records))
 
 
-def seed_of(record: Record) -> int:
+def seed_of(record: Completed) -> int:
     """Return a trial's seed."""
-    return int(record["specification"]["seed"])
+    return record.specification.seed
 
 
-def pairs(ours: Sequence[Record], theirs: Sequence[Record]) -> list[tuple[Record, Record]]:
+def pairs(ours: Sequence[Completed], theirs: Sequence[Completed]) -> list[tuple[Completed, Completed]]:
     """Return trials of both on the same patients, by seed and data digest."""
-    other = {(seed_of(record), record["digests"]["data"]): record for record in theirs}
-    keys = [(seed_of(record), record["digests"]["data"]) for record in ours]
+    other = {(seed_of(record), record.digests.data): record for record in theirs}
+    keys = [(seed_of(record), record.digests.data) for record in ours]
     return [(record, other[key]) for record, key in zip(ours, keys, strict=True) if key in other]
 
 
-def _matches(record: Record, fields: Mapping[str, Any]) -> bool:
-    specification = record["specification"]
-    return not any(specification["faults"].values()) and all(
-        specification.get(name) == value for name, value in fields.items()
+def _matches(record: Completed, fields: Mapping[str, Any]) -> bool:
+    specification = record.specification
+    return not any(specification.faults.values()) and all(
+        getattr(specification, name) == value for name, value in fields.items()
     )
 
 
-def _setting(record: Record) -> str:
-    specification = record["specification"]
+def setting(specification: Specification) -> str:
+    """Return in which setting a trial was run: figures of two settings are never mixed."""
     names = ("task_params", "rounds", "engine", "ledger", "ledger_params", "speeds")
-    return json.dumps([specification.get(name) for name in names], sort_keys=True)
+    return json.dumps([getattr(specification, name) for name in names], sort_keys=True)
 
 
 def _plain(value: Any) -> str:

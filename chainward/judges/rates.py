@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainward.judges.evidence import SEEDS, Evidence, Finding, Record, Unjudgeable, decided
+from chainward.judges.evidence import SEEDS, Evidence, Finding, Unjudgeable, decided
+from chainward.results.record import Completed
 
 FINE = 4001
 """Rates at which a fitted curve is looked at."""
@@ -50,9 +51,9 @@ def best_rate(
     return decided(right, interior, found, [trial for trials in sweep for trial in trials])
 
 
-def _point(trial: Record) -> tuple[float, float]:
+def _point(trial: Completed) -> tuple[float, float]:
     """The rate used, in units of lambda*, and the logarithm of the simulated seconds of an epoch."""
-    outcomes = trial["outcomes"]
+    outcomes = trial.outcomes
     if "simulated" not in outcomes:
         raise Unjudgeable("a trial in which every simulated race forked")
     return outcomes["rate"]["used"] / outcomes["rate"]["optimal"], float(np.log(outcomes["simulated"]["latency_s"]))

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.stats import pearsonr, rankdata, spearmanr
 
 from chainward.judges.attacks import outcome
-from chainward.judges.evidence import SEEDS, Evidence, Finding, Record, Unjudgeable, decided, pairs
+from chainward.judges.evidence import SEEDS, Evidence, Finding, Unjudgeable, decided, pairs
+from chainward.results.record import Completed
 
 
 def size_and_score(
@@ -69,7 +70,7 @@ def pays_alike(
 
 
 def _correlated(
-    correlation: Callable[..., Any], x: Any, y: Any, reproduced: float, partly: float, records: Sequence[Record]
+    correlation: Callable[..., Any], x: Any, y: Any, reproduced: float, partly: float, records: Sequence[Completed]
 ) -> Finding:
     """The verdict on a correlation that should be high."""
     if np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -78,11 +79,11 @@ def _correlated(
     return decided(value >= reproduced, value >= partly, f"correlation {value:.3f} over {len(x)} hospitals", records)
 
 
-def _sizes(trial: Record) -> Any:
-    return np.array([hospital["train"] for hospital in trial["hospitals"]], dtype=np.float64)
+def _sizes(trial: Completed) -> Any:
+    return np.array([hospital.train for hospital in trial.hospitals], dtype=np.float64)
 
 
-def _of_hospitals(quantity: str, trial: Record) -> Any:
+def _of_hospitals(quantity: str, trial: Completed) -> Any:
     """One outcome in the order of hospitals; who is not named got nothing."""
     found = outcome(quantity, trial)
-    return np.array([found.get(hospital["name"], 0.0) for hospital in trial["hospitals"]])
+    return np.array([found.get(hospital.name, 0.0) for hospital in trial.hospitals])

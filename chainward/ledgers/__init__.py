@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainward.errors import UnknownName
+from chainward.names import quoted
 
 if TYPE_CHECKING:
     from chainward.world import Ledger
@@ -18,6 +20,17 @@ LEDGERS = {
 }
 
 
+def load(name: str) -> ModuleType:
+    """Return the module of the ledger called `name`.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in LEDGERS:
+        raise UnknownName(f"no ledger is called {quoted(name)}; there is {', '.join(LEDGERS)}")
+    return import_module(f"{__name__}.{name}")
+
+
 def build(name: str, params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> Ledger:
     """Return a fresh ledger called `name`; `folders` hold contracts besides chainward's own.
 
@@ -25,7 +38,5 @@ def build(name: str, params: Mapping[str, Any], seed: int, folders: tuple[Path, 
         UnknownName: there is none.
         ChainwardError: a parameter is unknown.
     """
-    if name not in LEDGERS:
-        raise UnknownName(f"no ledger is called {name!r}; there is {', '.join(LEDGERS)}")
-    ledger: Ledger = import_module(f"chainward.ledgers.{name}").build(params, seed, folders)
+    ledger: Ledger = load(name).build(params, seed, folders)
     return ledger

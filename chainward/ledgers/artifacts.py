@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 from chainward.errors import ChainwardError
 from chainward.folders import ARTIFACTS
 from chainward.ledgers import abi
+from chainward.names import is_identifier, quoted
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def find(contract: str, folders: tuple[Path, ...] = ()) -> Artifact:
     Raises:
         ChainwardError: there is none.
     """
+    if not is_identifier(contract):
+        raise ChainwardError(f"no contract is called {quoted(contract)}; its name is an identifier")
     for folder in (*folders, ARTIFACTS):
         path = folder / f"{contract}.json"
         if path.is_file():

@@ -17,8 +17,10 @@ from chainward.ledgers.consensus import BlockTimes, block_times, parameters
 from chainward.ledgers.evm_machine import Machine
 from chainward.ledgers.fees import floor_gas
 from chainward.ledgers.outcomes import Outcome
+from chainward.names import quoted
 
 BLOCK_GAS_LIMIT = 30_000_000
+MOST_GAS = 10**15
 ENDOWMENT_WEI = 10**24
 
 
@@ -115,7 +117,12 @@ def chain(ledger: str, params: Mapping[str, Any], seed: int, *others: str) -> tu
     if unknown:
         raise ChainwardError(f"ledger {ledger}: no parameter {unknown[0]!r}; it has {', '.join(known)}")
     blocks = block_times(consensus, seed, {name: params[name] for name in of_the_model if name in params})
-    return blocks, int(params.get("gas_limit", BLOCK_GAS_LIMIT))
+    gas_limit = params.get("gas_limit", BLOCK_GAS_LIMIT)
+    if isinstance(gas_limit, bool) or not isinstance(gas_limit, int) or not 0 < gas_limit <= MOST_GAS:
+        raise ChainwardError(
+            f"ledger.gas_limit: must be a whole number from 1 to {MOST_GAS:,}, not {quoted(gas_limit)}"
+        )
+    return blocks, gas_limit
 
 
 def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> EvmLedger:

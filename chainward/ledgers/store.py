@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from chainward import codec
 from chainward.errors import ChainwardError
+from chainward.names import is_content_id, quoted
 
 
 class MemoryStore:
@@ -26,8 +27,8 @@ class MemoryStore:
         Raises:
             ChainwardError: nothing is kept under it.
         """
-        if cid not in self.content:
-            raise ChainwardError(f"nothing is stored under {cid}")
+        if not is_content_id(cid) or cid not in self.content:
+            raise ChainwardError(f"nothing is stored under {quoted(cid)}")
         return self.content[cid]
 
     def snapshot(self) -> Mapping[str, bytes]:

@@ -8,18 +8,31 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from chainward.engines.local.attacks import Attack
 
+# What a plan can ask for at most; more is a slip of the pen, or would never end.
+MOST_TRIALS = 1_000_000
+MOST_ROUNDS = 100_000
+MOST_ENTRIES = 10_000
+MOST_SECONDS = 1e9
+
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+Patience = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+Rate = Annotated[float, Field(gt=0, le=1e24)]
+Round = Annotated[int, Field(ge=0, le=MOST_ROUNDS)]
+Rounds = Annotated[list[Round], Field(max_length=MOST_ENTRIES)]
+ShortText = Annotated[str, Field(max_length=200)]
+
 
 class Strict(BaseModel):
     """Unknown fields are errors, and plans do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Named(BaseModel):
     """A strategy or task by `key`; every other field is a parameter of it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    key: str
+    key: ShortText
 
     @property
     def params(self) -> dict[str, Any]:
@@ -31,8 +44,8 @@ class LedgerPlan(BaseModel):
     """The ledger by `name`; every other field is a parameter of it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str = "evm"
-    consensus: str = "poa"
+    name: ShortText = "evm"
+    consensus: ShortText = "poa"
 
     @property
     def params(self) -> dict[str, Any]:
@@ -43,16 +56,16 @@ class LedgerPlan(BaseModel):
 class FaultPlan(Strict):
     """`absent`: rounds in which a hospital does not answer (empty: all). `delay`: seconds it answers late."""
 
-    absent: dict[str, list[Annotated[int, Field(ge=0)]]] = {}
-    delay: dict[str, Annotated[float, Field(ge=0)]] = {}
+    absent: Annotated[dict[str, Rounds], Field(max_length=MOST_ENTRIES)] = {}
+    delay: Annotated[dict[str, Seconds], Field(max_length=MOST_ENTRIES)] = {}
 
 
 class AttackPlan(Strict):
     """An attack by `kind`, by a `share` of the hospitals, with a `strength`; "none" is the honest trial."""
 
-    kind: str = "none"
+    kind: ShortText = "none"
     share: float = 0.3
-    strength: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    strength: Annotated[float, Field(ge=-1e9, le=1e9)] = 1.0
 
     @property
     def document(self) -> dict[str, Any]:
@@ -69,10 +82,10 @@ class AttackPlan(Strict):
 class SpeedPlan(Strict):
     """Assumptions of the time model; see `chainward.world.Speeds`."""
 
-    flops_per_s: Annotated[float, Field(gt=0)] | None = None
-    round_trip_s: Annotated[float, Field(ge=0)] | None = None
-    bits_per_s: Annotated[float, Field(gt=0)] | None = None
-    patience_s: Annotated[float, Field(gt=0)] | None = None
+    flops_per_s: Rate | None = None
+    round_trip_s: Seconds | None = None
+    bits_per_s: Rate | None = None
+    patience_s: Patience | None = None
     jitter: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
@@ -80,7 +93,7 @@ class FlowerPlan(Strict):
     """How a deployment on Flower runs: without TLS and authentication if `insecure`, so long for one exchange."""
 
     insecure: bool = False
-    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    timeout_s: Patience | None = None
 
 
 def _table(field: str) -> BeforeValidator:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,13 @@ from pydantic import ValidationError
 from chainward import engines, ledgers, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import LEDGERS
+from chainward.names import quoted
+from chainward.plans import claims, values
 from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
 from chainward.strategy import discovery
+
+LARGEST_BYTES = 1_000_000
 
 
 def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
@@ -25,30 +28,58 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
         ChainwardError: the file is missing, is no TOML, or a field is wrong; the message names file, field and fix.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(_text(path))
+    except RecursionError:
+        raise ChainwardError(f"{path}: tables and lists may be {values.DEEPEST} deep, not deeper") from None
+    except ValueError as error:  # also an integer of more digits than Python reads
+        raise ChainwardError(f"{path}: not valid TOML: {error}") from None
+    return _checked(str(path), {"name": path.stem, **document}, overrides)
+
+
+def of_claims(papers: Sequence[str], overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan of the trials that these papers' claims ask for, all papers' where none is named, and check it.
+
+    Raises:
+        ChainwardError: as `read`, and a claim is wrong.
+    """
+    return _checked("claims", claims.document(papers), overrides)
+
+
+def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
+    try:
+        values.check(document)
+        values.check(overrides)
+        plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
+        _check(plan)
+    except ValidationError as error:
+        raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
+    except (ChainwardError, ValueError) as error:
+        raise ChainwardError(f"{where}: {error}") from None
+    return plan
+
+
+def _text(path: Path) -> str:
+    """Read a plan's file, which is a file and no endless stream."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ChainwardError(f"{path}: cannot be read (it is no file); give a readable TOML file")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+        if len(data) > LARGEST_BYTES:
+            raise ChainwardError(f"{path}: a plan has at most {LARGEST_BYTES:,} bytes; make several of it")
+        return data.decode()
     except FileNotFoundError:
         raise ChainwardError(f"{path}: no such plan; see benchmarks/*.toml for examples") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ChainwardError(f"{path}: cannot be read ({error}); give a readable TOML file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ChainwardError(f"{path}: not valid TOML: {error}") from None
-    try:
-        plan = Plan.model_validate(_merged({"name": path.stem, **document}, overrides))
-    except ValidationError as error:
-        raise ChainwardError(f"{path}: {_first_mistake(error)}") from None
-    try:
-        _check(plan)
-    except (ChainwardError, ValueError) as error:
-        raise ChainwardError(f"{path}: {error}") from None
-    return plan
 
 
 def _first_mistake(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+    where = ".".join(map(str, first["loc"]))
     if first["type"] == "value_error":  # our own words, which say what was given
         return ": ".join(filter(None, (where, str(first["ctx"]["error"]))))
-    return f"{where}: {first['msg']} (got {str(first['input'])[:60]!r})"
+    return f"{where}: {first['msg']} (got {quoted(str(first['input']))})"
 
 
 def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,15 +101,6 @@ def _merged_part(part: Any, overrides: Mapping[str, Any]) -> Any:
     return _merged(own, {name: value for name, value in overrides.items() if name in own}) or part
 
 
-def _infinite(value: Any, where: str = "") -> Iterator[str]:
-    """Yield the place of every number that is infinite or none: no record could hold it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield where.removeprefix(".")
-    elif isinstance(value, Mapping | list):
-        for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from _infinite(item, f"{where}.{name}")
-
-
 def _check(plan: Plan) -> None:
     """Refuse names, parameters and hospitals that do not exist before anything runs."""
     for number, part in enumerate(plan.parts):
@@ -93,9 +115,9 @@ def _check(plan: Plan) -> None:
     except ChainwardError as error:
         raise ChainwardError(f"engine: {error}") from None
     if plan.ledger.name not in LEDGERS:
-        raise ChainwardError(f"ledger.name: no ledger is called {plan.ledger.name!r}; there is {', '.join(LEDGERS)}")
-    for where in _infinite(plan.model_dump()):
-        raise ChainwardError(f"{where}: must be a finite number")
+        raise ChainwardError(
+            f"ledger.name: no ledger is called {quoted(plan.ledger.name)}; there is {', '.join(LEDGERS)}"
+        )
     _check_ledger(plan.ledger)
     _check_device(plan.device)
     for strategy in plan.strategies:
@@ -110,13 +132,18 @@ def _check(plan: Plan) -> None:
             names = [hospital.name for hospital in task.dataset(0).hospitals]
             unknown = sorted(faulty - set(names))
             if unknown:
-                raise ChainwardError(f"faults: {entry.key} has no hospital {unknown[0]!r}; it has {', '.join(names)}")
+                raise ChainwardError(f"faults: {entry.key} has no hospital {quoted(unknown[0])}; it has {_some(names)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names where they are few, else the first and the last."""
+    return ", ".join(names) if len(names) <= 20 else f"{names[0]} to {names[-1]}"
 
 
 def _check_ledger(ledger: LedgerPlan) -> None:
     try:
         ledgers.build(ledger.name, ledger.params, 0, ())
-    except (ChainwardError, ValueError, TypeError) as error:
+    except (ChainwardError, ValueError, TypeError, ArithmeticError) as error:
         raise ChainwardError(f"ledger: {error}") from None
 
 

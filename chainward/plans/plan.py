@@ -9,33 +9,48 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from chainward import tasks
-from chainward.plans.fields import AttackEntry, AttackPlan, Entry, FaultPlan, FlowerPlan, LedgerPlan, SpeedPlan, Strict
+from chainward.plans.fields import (
+    MOST_ROUNDS,
+    MOST_TRIALS,
+    AttackEntry,
+    AttackPlan,
+    Entry,
+    FaultPlan,
+    FlowerPlan,
+    LedgerPlan,
+    ShortText,
+    SpeedPlan,
+    Strict,
+)
 from chainward.plans.specification import Specification
+
+Entries = Annotated[tuple[Entry, ...], Field(max_length=1000)]
 
 
 class Plan(Strict):
     """A plan. `seeds` counts from 0; `rounds` overrides the tasks' own; strategies and tasks are names or tables.
 
-    Every strategy meets every task under every attack. `parts` are plans of their own that differ from this one in the
-    fields they give: then only they are run. An `optional` part is left out where a task's data are not at hand.
+    Every strategy meets every task under every attack, once also where it is named twice. `parts` are plans of their
+    own that differ from this one in the fields they give: then only they are run. An `optional` part is left out where
+    a task's data are not at hand.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    title: str = ""
-    tasks: tuple[Entry, ...] = ()
-    strategies: tuple[Entry, ...] = ()
-    attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1)] = (AttackPlan(),)
-    seeds: Annotated[int, Field(ge=1)] = 5
-    rounds: Annotated[int, Field(ge=1)] | None = None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+    title: ShortText = ""
+    tasks: Entries = ()
+    strategies: Entries = ()
+    attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
+    seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
     track: Literal["common", "published"] = "common"
-    engine: str = "cohort"
+    engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     ledger: LedgerPlan = LedgerPlan()
     faults: FaultPlan = FaultPlan()
     speeds: SpeedPlan = SpeedPlan()
     flower: FlowerPlan = FlowerPlan()
     optional: bool = False
-    parts: tuple[Plan, ...] = ()
+    parts: Annotated[tuple[Plan, ...], Field(max_length=1000)] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +67,23 @@ class Plan(Strict):
         for name, named in {} if self.parts else {"tasks": self.tasks, "strategies": self.strategies}.items():
             if not named:
                 raise ValueError(f"{name}: name at least 1")
+        if self.trials > MOST_TRIALS:
+            raise ValueError(f"{self._product} are {self.trials:,} trials; a plan has at most {MOST_TRIALS:,}")
         return self
+
+    @property
+    def trials(self) -> int:
+        """How many trials this is at most: all parts, each thing that is named twice counted twice."""
+        if self.parts:
+            return sum(part.trials for part in self.parts)
+        return len(self.strategies) * len(self.tasks) * len(self.attacks) * self.seeds
+
+    @property
+    def _product(self) -> str:
+        if self.parts:
+            return f"{len(self.parts)} parts"
+        counts = {"strategies": self.strategies, "tasks": self.tasks, "attacks": self.attacks}
+        return " × ".join([*(f"{len(named)} {name}" for name, named in counts.items()), f"{self.seeds} seeds"])
 
     @property
     def leaves(self) -> tuple[Plan, ...]:
@@ -64,7 +95,7 @@ class Plan(Strict):
     @property
     def left_out(self) -> tuple[str, ...]:
         """What is missing for each optional part that cannot be run here."""
-        return tuple(missing for part in self.parts if (missing := part.missing))
+        return tuple(dict.fromkeys(missing for part in self.parts if (missing := part.missing)))
 
     @property
     def missing(self) -> str:

@@ -1,9 +1,9 @@
 """Records -> report: tables, charts, one self-contained page. Opinions are formed here, never while a trial runs."""
 
 from chainward.report.page.write import as_csv, as_json, write_report, write_tables
-from chainward.report.tables.all import all_tables
 from chainward.report.tables.assumptions import Assumptions
 from chainward.report.tables.attacks import attack_rows
+from chainward.report.tables.by_name import all_tables
 from chainward.report.tables.leaderboard import leaderboard_rows
 
 __all__ = [

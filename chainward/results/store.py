@@ -1,185 +1,187 @@
-"""Records: one JSON file a trial, written whole or not at all, and the manifest that makes a set of them checkable."""
+"""The trials in a report folder: for each a record, and beside it a file with what it predicted."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 from chainward.errors import ChainwardError
-from chainward.files import replace_file
-from chainward.folders import CHECKOUT
+from chainward.files import read_file, replace_file
+from chainward.plans.identity import trial_id
+from chainward.results import predictions
+from chainward.results.document import Unsound, decode, digest, encode, seal, unseal
+from chainward.results.record import Completed, Record, adapter
+from chainward.results.statistics import Predictions
 
-SCHEMA = 1
-MANIFEST = "manifest.json"
-_PACKAGES = (
-    "chainward",
-    "torch",
-    "pytorch-lightning",
-    "numpy",
-    "pandas",
-    "pyrevm",
-    "scipy",
-    "cbor2",
-    "eth-abi",
-    "flwr",
-    "eth-brownie",
-)
+LARGEST_RECORD = 1 << 28
+"""Bytes; ten thousand hospitals over a hundred rounds need a tenth of it."""
 
 
-def folder(out: Path) -> Path:
-    """Return where the records of a report folder lie."""
-    return out / "records"
+@dataclass(frozen=True)
+class Ended:
+    """A trial as it ended: its record and, where it completed, the content of its file of predictions."""
+
+    record: Record
+    predictions: bytes | None = None
 
 
-def path_of(out: Path, identifier: str) -> Path:
-    """Return the file of one record."""
-    return folder(out) / f"{identifier}.json"
+def record_name(identifier: str) -> str:
+    """Return the path of a record in its folder."""
+    return f"records/{identifier}.json"
 
 
-def write(out: Path, record: Mapping[str, Any]) -> Path:
-    """Write one record; after a crash the file is either absent or whole.
+def predictions_name(identifier: str) -> str:
+    """Return the path of a trial's predictions in its folder."""
+    return f"predictions/{identifier}.npz"
+
+
+def write(out: Path, ended: Ended) -> Path:
+    """Write a trial's predictions and then its record; after a crash each file is either absent or whole.
 
     Raises:
         ChainwardError: the folder cannot be written.
+        ValueError: the record holds what no record can, such as a number that is not finite.
     """
-    path = path_of(out, record["id"])
+    data = to_bytes(ended.record)
+    path = out / record_name(ended.record.id)
     try:
-        replace_file(path, encode(record))
+        if ended.predictions is not None:
+            replace_file(out / predictions_name(ended.record.id), ended.predictions)
+        replace_file(path, data)
     except OSError as error:
         raise ChainwardError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from None
     return path
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
-    """Return the JSON of a record or of a part of one.
+def to_bytes(record: Record) -> bytes:
+    """Return the content of a record's file.
 
     Raises:
-        TypeError, ValueError: it holds what JSON cannot, such as a number that is not finite.
+        ValueError: the record holds what no record can, such as a number that is not finite.
     """
-    return json.dumps(document, sort_keys=True, allow_nan=False).encode()
+    return seal(encode(adapter(), _identified(record)))
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """Return a sound record: it parses, has our schema and is filed under its own id. Else `None`."""
+def from_bytes(data: bytes) -> Record:
+    """Return the record that a file holds.
+
+    Raises:
+        Unsound: it holds none, or one that was changed.
+    """
+    return _identified(decode(adapter(), unseal(data)))
+
+
+def _identified(record: Record) -> Record:
+    """The record, whose id is what its specification, data and code give."""
     try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    sound = isinstance(record, dict) and record.get("schema") == SCHEMA and record.get("id") == path.stem
-    return record if sound else None
+        identifier = trial_id(record.specification, record.digests.data, record.digests.code)
+    except ValueError:
+        raise Unsound("specification: a number is not finite") from None
+    if record.id != identifier:
+        raise Unsound("id: is not that of its specification, data and code")
+    return record
 
 
-def read_all(out: Path) -> list[dict[str, Any]]:
+def read(out: Path, identifier: str) -> Record:
+    """Return a record; its predictions stay unread.
+
+    Raises:
+        Unsound: it is missing, was changed or is none.
+    """
+    return parsed(identifier, content(out / record_name(identifier), f"record {identifier}", LARGEST_RECORD))
+
+
+def read_all(out: Path) -> list[Record]:
     """Return every sound record of a report folder, in order of task, strategy, seed and id.
 
     Raises:
         ChainwardError: there is none.
     """
-    records = [record for path in sorted(folder(out).glob("*.json")) if (record := read(path))]
-    if not records:
+    found = []
+    with collector_paused():
+        for path in (out / "records").glob("*.json"):
+            try:
+                found.append(read(out, path.stem))
+            except Unsound:
+                continue
+    if not found:
         raise ChainwardError(f"{out}: no records here; run a plan first, e.g. `chainward run benchmarks/demo.toml`")
-    return sorted(records, key=order)
+    return sorted(found, key=lambda record: record.order)
 
 
-def order(record: Mapping[str, Any]) -> tuple[str, str, int, str]:
-    """Return the sort key of a record: task, strategy, seed, id."""
-    specification = record["specification"]
-    return specification["task"], specification["strategy"], specification["seed"], record["id"]
-
-
-def provenance(device: str) -> dict[str, Any]:
-    """Return what a reader needs to run this again: versions, platform, device, commit, time."""
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-        "platform": f"{platform.system()} {platform.machine()}",
-        "device": device,
-        "commit": _commit(),
-    }
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-@cache
-def _commit() -> str | None:
-    """The commit of a checkout, with a mark when files differ from it; `None` in an installed wheel."""
-    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
-
-
-def merkle_root(leaves: Sequence[str]) -> str:
-    """Return the root of a binary SHA-256 tree over hex digests; an odd node is carried up unchanged."""
-    level = [bytes.fromhex(leaf) for leaf in leaves] or [hashlib.sha256(b"").digest()]
-    while len(level) > 1:
-        pairs = zip(level[::2], level[1::2], strict=False)
-        rest = level[-1:] if len(level) % 2 else []
-        level = [hashlib.sha256(left + right).digest() for left, right in pairs] + rest
-    return level[0].hex()
-
-
-def manifest(out: Path, identifiers: Iterable[str]) -> dict[str, Any]:
-    """Return the manifest over these records: SHA-256 of each file, sorted by id, and their Merkle root."""
-    digests = {name: hashlib.sha256(path_of(out, name).read_bytes()).hexdigest() for name in sorted(identifiers)}
-    return {"schema": SCHEMA, "records": digests, "merkle_root": merkle_root(list(digests.values()))}
-
-
-def write_manifest(out: Path, identifiers: Iterable[str], environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Write and return the manifest, with the environment it was made in."""
-    document = {**manifest(out, identifiers), "environment": dict(environment)}
-    replace_file(out / MANIFEST, json.dumps(document, indent=2, sort_keys=True).encode())
-    return document
-
-
-def read_manifest(out: Path) -> dict[str, Any]:
-    """Return the manifest of a report folder.
+def parsed(identifier: str, data: bytes) -> Record:
+    """Return the record that the file of this name holds.
 
     Raises:
-        ChainwardError: there is none, or it does not parse.
+        Unsound: it holds none, or another.
     """
     try:
-        document = json.loads((out / MANIFEST).read_bytes())
-    except OSError:
-        raise ChainwardError(f"{out}: no {MANIFEST}; `chainward run` writes it at the end of a plan") from None
-    except ValueError as error:
-        raise ChainwardError(f"{out / MANIFEST}: not valid JSON: {error}") from None
-    if isinstance(document, dict) and isinstance(document.get("records"), dict) and "merkle_root" in document:
-        return document
-    raise ChainwardError(f"{out / MANIFEST}: names no records; run the plan again")
+        record = from_bytes(data)
+        if record.id != identifier:
+            raise Unsound("id: is not the name of its file")
+    except Unsound as problem:
+        raise Unsound(f"record {identifier}: {problem}") from None
+    return record
 
 
-def verify(out: Path) -> list[str]:
-    """Return what is wrong with a report folder: records that differ, are missing, or do not add up to the root."""
-    document = read_manifest(out)
-    expected: dict[str, str] = document["records"]
-    problems = []
-    for name, digest in expected.items():
-        path = path_of(out, name)
-        if not path.is_file():
-            problems.append(f"record {name} is missing")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            problems.append(f"record {name} was changed")
+def content(path: Path, name: str, largest: int = 1 << 40) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        Unsound: it is missing or no regular file; the message gives it this name.
+    """
     try:
-        root = merkle_root([expected[name] for name in sorted(expected)])
-    except (TypeError, ValueError):  # a digest that is none
-        root = None
-    if root != document["merkle_root"]:
-        problems.append("the manifest's Merkle root does not belong to its records")
-    return problems
+        return read_file(path, largest)
+    except FileNotFoundError:
+        raise Unsound(f"{name} is missing") from None
+    except ChainwardError as error:
+        raise Unsound(f"{name} {error}") from None
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Records hold no cycles, and looking for some among ten thousand takes longer than reading them."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+class PredictionFiles:
+    """Opens the predictions in a report folder. Those of the last trials asked for stay in memory."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._remembered = lru_cache(maxsize=128)(partial(_decoded, out))
+
+    def predictions(self, record: Completed) -> Predictions:
+        """Return what a trial predicted for its test patients."""
+        return self._remembered(record.id, record.predictions)
+
+    def own_models(self, record: Completed) -> Mapping[str, Predictions]:
+        """Return what each hospital's own model predicted for all of them; empty where all have one model."""
+        return predictions.decode_own_models(predictions_content(self._out, record.id, record.predictions))
+
+
+def _decoded(out: Path, identifier: str, expected: str) -> Predictions:
+    return predictions.decode(predictions_content(out, identifier, expected))
+
+
+def predictions_content(out: Path, identifier: str, expected: str) -> bytes:
+    """Return the content of a trial's file of predictions.
+
+    Raises:
+        Unsound: it is missing, or its digest is another than the record's.
+    """
+    name = f"predictions file of record {identifier}"
+    data = content(out / predictions_name(identifier), name)
+    if digest(data) != expected:
+        raise Unsound(f"{name} was changed")
+    return data

@@ -1,50 +1,20 @@
-"""What a paper is: a `Card` of facts, and a `Strategy` that is its algorithm box."""
+"""What a paper is: a `Strategy`, its algorithm box, with a card."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from chainward.world import Audience, Network, World
+from chainward.strategy.card import Card
+from chainward.world import Network, World
 
 Model = Any
 State = TypeVar("State")
-
-
-@dataclass(frozen=True)
-class Card:
-    """Facts about a paper. What can be metered is confirmed by the conformance suite.
-
-    `tier` is the evidence behind our reading: T1 the authors' code or text, T1x also recomputed, T2 documentation or an
-    abstract, T3 recall only. `interpretation` marks papers known by their abstract alone.
-    """
-
-    key: str
-    title: str
-    authors: str
-    where: str
-    year: int
-    family: str
-    tier: str
-    summary: str
-    consensus: str
-    sees_individual_updates: Audience
-    raw_records_shared: str
-    spends_gas: bool
-    tolerates_absence: bool
-    ends_by_itself: bool = False
-    interpretation: bool = False
-    own_learner: bool = False
-    reference: bool = False
-    names: tuple[str, ...] = ()
-    contracts: tuple[str, ...] = ()
-    deviations: tuple[str, ...] = ()
-    published: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,24 @@ import dataclasses
 import difflib
 import importlib.util
 import inspect
+import math
 import sys
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from chainward.errors import ChainwardError, UnknownName
 from chainward.folders import REIMPLEMENTATIONS
+from chainward.names import LONGEST, is_identifier, is_key, is_package, quoted
 from chainward.strategy import Strategy
+from chainward.strategy.claims import Claim
+from chainward.strategy.claims import read as read_claims
 
 GROUP = "chainward.strategies"
 FLOWER = "flwr:"
@@ -30,75 +36,95 @@ def keys() -> tuple[str, ...]:
 
 
 @cache
-def load(key: str) -> type[Strategy[Any]]:
-    """Return the class of a strategy.
+def load(name: str) -> type[Strategy[Any]]:
+    """Return the class of a strategy, by its key, by `package:key` for one that is installed, or by `flwr:CLASS`.
 
     Raises:
-        UnknownName: no strategy has this key; the message offers the closest.
+        UnknownName: no strategy has this name; the message offers the closest. A name is never a path or a module.
         ChainwardError: its file or package does not hold exactly one complete strategy of this key.
     """
+    package, colon, key = name.rpartition(":")
+    if f"{package}:" == FLOWER and is_identifier(key):
+        return _load_stock(name)
+    if not is_key(key) or (colon and not is_package(package)):
+        raise _unknown(name)
     path = REIMPLEMENTATIONS / f"{key}.py"
-    if key.startswith(FLOWER):
-        return _load_stock(key)
-    if path.is_file() and not key.startswith("_"):
+    if not package and path.is_file():
         found: Any = _only_strategy(_import(path), key)
-    elif installed := entry_points(group=GROUP, name=key):
+    elif installed := _installed(key, package):
         found = _load_installed(installed)
     else:
-        raise UnknownName(f"no strategy is called {key!r}{_suggest(key)}; see `chainward list strategies`")
-    if not (inspect.isclass(found) and issubclass(found, Strategy) and getattr(found, "card", None)):
-        raise ChainwardError(f"strategy {key!r} is not a Strategy with a card")
-    if found.card.key != key:
-        raise ChainwardError(f"strategy {key!r} calls itself {found.card.key!r} on its card; make the two equal")
-    return found
+        raise _unknown(name)
+    return _checked(found, key)
 
 
-def build(key: str, params: Mapping[str, Any]) -> Strategy[Any]:
+def name_of(kind: type[Strategy[Any]]) -> str:
+    """Return the name by which `load` finds a class again: its key, unless another strategy goes by that."""
+    key = kind.card.key
+    for name in (key, *(f"{_package(entry)}:{key}" for entry in _installed(key))):
+        with suppress(ChainwardError):
+            if load(name) is kind:
+                return name
+    return key
+
+
+def build(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     """Return a strategy with these hyper-parameters.
 
     Raises:
-        ChainwardError: a parameter is unknown or has a wrong type; the message names it.
+        ChainwardError: a parameter is unknown, has a wrong type or no place in the strategy; the message names it.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
-    kind = load(key)
+    kind = load(name)
     known = [field.name for field in dataclasses.fields(kind)]
-    for name in params:
-        if name not in known:
-            raise ChainwardError(f"strategy {key}: no parameter {name!r}; it has {', '.join(known) or 'none'}")
+    for field, value in params.items():
+        if field not in known:
+            raise ChainwardError(f"strategy {name}: no parameter {quoted(field)}; it has {', '.join(known) or 'none'}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ChainwardError(f"strategy {name}: {field}: must be a finite number")
     try:
-        strategy: Strategy[Any] = TypeAdapter(kind).validate_python(dict(params))
+        strategy: Strategy[Any] = _adapter(kind).validate_python(dict(params))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "parameters"
-        raise ChainwardError(f"strategy {key}: {where}: {first['msg']}") from None
+        where = ".".join(map(str, first["loc"])) or ", ".join(params) or "parameters"
+        raise ChainwardError(f"strategy {name}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+    except Exception as error:  # its own code, which any values may surprise
+        where = ", ".join(params) or "parameters"
+        raise ChainwardError(f"strategy {name}: {where}: {type(error).__name__}: {error}") from error
     return strategy
 
 
-def source(key: str) -> Path:
-    """Return the file a strategy is written in."""
-    return Path(inspect.getfile(load(key)))
+def source(kind: type[Strategy[Any]]) -> Path | None:
+    """Return the file a strategy is written in, none for one that was typed in (a notebook's)."""
+    try:
+        return Path(inspect.getfile(kind))
+    except (OSError, TypeError):
+        return None
 
 
-def artifact_folders(key: str) -> tuple[Path, ...]:
-    """Return where an installed strategy keeps contracts of its own: `artifacts/` beside its file."""
-    folder = source(key).parent / "artifacts"
-    return (folder,) if folder.is_dir() else ()
+def artifact_folders(kind: type[Strategy[Any]]) -> tuple[Path, ...]:
+    """Return where a strategy keeps contracts of its own: `artifacts/` beside its file."""
+    file = source(kind)
+    folder = file.parent / "artifacts" if file else None
+    return (folder,) if folder and folder.is_dir() else ()
 
 
-def claims(key: str) -> tuple[Mapping[str, Any], ...]:
+def claims(kind: type[Strategy[Any]]) -> tuple[Claim, ...]:
     """Return the claims of a strategy's paper, from the TOML beside its file; none without that file.
 
     Raises:
-        ChainwardError: the TOML is broken.
+        ChainwardError: the TOML is broken or a claim in it wrong; the message names file and field.
     """
-    path = source(key).with_suffix(".toml")
-    if not path.is_file():
-        return ()
-    try:
-        return tuple(tomllib.loads(path.read_text(encoding="utf-8")).get("claim", ()))
-    except tomllib.TOMLDecodeError as error:
-        raise ChainwardError(f"{path.name}: {error}") from None
+    file = source(kind)
+    return read_claims(file.with_suffix(".toml")) if file else ()
+
+
+@cache
+def _adapter(kind: type[Strategy[Any]]) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _load_stock(key: str) -> type[Strategy[Any]]:
@@ -110,16 +136,40 @@ def _load_stock(key: str) -> type[Strategy[Any]]:
     return stock.load(key)
 
 
-def _load_installed(entries: EntryPoints) -> Any:
-    entry, *others = {found.value: found for found in entries}.values()
+def _installed(key: str, package: str = "") -> tuple[EntryPoint, ...]:
+    """Entry points of one key, each value once; those of one package where it is named."""
+    entries = entry_points(group=GROUP, name=key)
+    wanted = canonicalize_name(package)
+    return tuple({entry.value: entry for entry in entries if wanted in ("", _package(entry))}.values())
+
+
+def _package(entry: EntryPoint) -> str:
+    return canonicalize_name(entry.dist.name) if entry.dist is not None else ""
+
+
+def _load_installed(entries: Sequence[EntryPoint]) -> Any:
+    entry, *others = entries
     if others:
+        names = " or ".join(f"{package}:{entry.name}" for package in map(_package, entries) if package)
         raise ChainwardError(
-            f"two installed packages have a strategy {entry.name!r}: {entry.value} and {others[0].value}; uninstall one"
+            f"two installed packages have a strategy {entry.name!r}: {entry.value} and {others[0].value}; "
+            f"uninstall one{f', or write {names}' if names else ''}"
         )
     try:
         return entry.load()
     except Exception as error:
         raise ChainwardError(f"strategy {entry.name!r} of {entry.value} cannot be imported: {error}") from error
+
+
+def _checked(found: Any, key: str) -> type[Strategy[Any]]:
+    if not (inspect.isclass(found) and issubclass(found, Strategy) and getattr(found, "card", None)):
+        raise ChainwardError(f"strategy {key!r} is not a Strategy with a card")
+    if found.card.key != key:
+        raise ChainwardError(f"strategy {key!r} calls itself {found.card.key!r} on its card; make the two equal")
+    for contract in found.card.contracts:
+        if not is_identifier(contract):
+            raise ChainwardError(f"strategy {key!r}: its card names a contract {quoted(contract)}; write an identifier")
+    return found
 
 
 def _import(path: Path) -> ModuleType:
@@ -135,6 +185,8 @@ def _import(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        if isinstance(error, ChainwardError):  # its words are wrong, and the message says where
+            raise
         raise ChainwardError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
@@ -150,6 +202,7 @@ def _only_strategy(module: ModuleType, key: str) -> Any:
     return found[0]
 
 
-def _suggest(key: str) -> str:
-    close = difflib.get_close_matches(key, keys(), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _unknown(name: str) -> UnknownName:
+    close = difflib.get_close_matches(name[:LONGEST], keys(), n=1)
+    suggestion = f"; did you mean {close[0]!r}?" if close else ""
+    return UnknownName(f"no strategy is called {quoted(name)}{suggestion}; see `chainward list strategies`")

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from chainward.errors import BadParameter, UnknownName
+from chainward.names import LONGEST, quoted
 from chainward.tasks.base import Task
 
 
@@ -30,6 +31,11 @@ def _listing() -> dict[str, type[Task]]:
     }
 
 
+@cache
+def _adapter(task: type[Task]) -> TypeAdapter[Task]:
+    return TypeAdapter(task)
+
+
 def names() -> tuple[str, ...]:
     """The keys of all tasks, in alphabetical order."""
     return tuple(_listing())
@@ -42,21 +48,24 @@ def load(key: str, **params: Any) -> Task:
     """
     task = _listing().get(key)
     if task is None:
-        raise UnknownTask(f"no task {key!r}: {_nearest(key, names())}")
+        raise UnknownTask(f"no task {quoted(key)}: {_nearest(key, names())}")
     known = [field.name for field in fields(task)]
     for field in sorted(params.keys() - set(known)):
-        raise BadParameter(f"task {key!r} has no parameter {field!r}: {_nearest(field, known)}")
+        raise BadParameter(f"task {key!r} has no parameter {quoted(field)}: {_nearest(field, known)}")
     try:
         # Strictly typed, and by way of JSON: a strict adapter takes no Python mapping for a dataclass.
-        return TypeAdapter(task).validate_json(to_json(params), strict=True)
+        return _adapter(task).validate_json(to_json(params), strict=True)
     except ValidationError as failure:
         first = failure.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise BadParameter(f"task {key!r}, parameter {field!r}: {first['msg']}, not {first['input']!r}") from failure
+        if not field:  # what the fields are together
+            raise BadParameter(f"task {key!r}: {first['msg'].removeprefix('Value error, ')}") from failure
+        told = f"{first['msg']}, not {quoted(first['input'])}"
+        raise BadParameter(f"task {key!r}, parameter {field!r}: {told}") from failure
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     if not known:
         return "it has none"
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name[:LONGEST], known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"

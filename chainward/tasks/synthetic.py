@@ -16,6 +16,7 @@ Vector = NDArray[np.float64]
 
 INTERCEPT = -0.5
 SIGNAL = 2.0
+MOST_VALUES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,19 @@ class Synthetic(Task):
     training = Training(network="mlp", hidden=16, learning_rate=0.3, batch_size=32, local_steps=10)
     rounds = 30
 
-    hospitals: Annotated[int, Field(ge=1)] = 20
-    patients: Annotated[int, Field(ge=1)] = 200
-    features: Annotated[int, Field(ge=2)] = 10
-    size_skew: Annotated[float, Field(allow_inf_nan=False)] = 0.0
-    label_skew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    covariate_skew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    population: Annotated[int, Field(ge=0)] = 0
+    hospitals: Annotated[int, Field(ge=1, le=100_000)] = 20
+    patients: Annotated[int, Field(ge=1, le=MOST_VALUES)] = 200
+    features: Annotated[int, Field(ge=2, le=10_000)] = 10
+    size_skew: Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)] = 0.0
+    label_skew: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
+    covariate_skew: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
+    population: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    def __post_init__(self) -> None:
+        values = self.hospitals * self.patients * self.features
+        if values > MOST_VALUES:
+            product = f"{self.hospitals} hospitals × {self.patients} patients × {self.features} features"
+            raise ValueError(f"{product} are {values:,} values; at most {MOST_VALUES:,} are drawn")
 
     def dataset(self, seed: int) -> FederatedDataset:
         """See `Task.dataset`; a note gives `best_auroc`."""

@@ -7,7 +7,10 @@ A package with a strategy of its own tests it with three lines (pytest collects 
     class TestMine(StrategyConformance):
         key = "mine"
 
-The suite needs pytest; `run_small` gives the record of a trial that takes a fraction of a second.
+Its contracts it tests with `ContractConformance` and `OnChain`; see `chainward.testing.contracts`.
+
+The suites need pytest. `run_small` gives the record of a trial that takes a fraction of a second; `prepared` and
+`states` run one round by round, and `varied` makes a strategy that goes wrong in one place.
 """
 
 from __future__ import annotations
@@ -17,9 +20,23 @@ try:
 except ModuleNotFoundError:
     raise ImportError("chainward.testing needs pytest: pip install pytest") from None
 else:
-    pytest.register_assert_rewrite(*(f"chainward.testing.{part}" for part in ("card", "facts", "runs")))
+    pytest.register_assert_rewrite(*(f"chainward.testing.{part}" for part in ("card", "contracts", "facts", "runs")))
 
 from chainward.testing.conformance import StrategyConformance
+from chainward.testing.contracts import ContractConformance, OnChain, refused
+from chainward.testing.rounds import prepared, states, varied
 from chainward.testing.small import completed, run_small, small, without_times
 
-__all__ = ["StrategyConformance", "completed", "run_small", "small", "without_times"]
+__all__ = [
+    "ContractConformance",
+    "OnChain",
+    "StrategyConformance",
+    "completed",
+    "prepared",
+    "refused",
+    "run_small",
+    "small",
+    "states",
+    "varied",
+    "without_times",
+]

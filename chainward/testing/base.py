@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from chainward.results.record import Record
+from chainward.results.store import Ended
 from chainward.strategy import Card, Strategy, discovery
-from chainward.testing.small import Record, recorded, small
+from chainward.testing.small import recorded, small
 
 
 class Checks:
@@ -26,11 +28,15 @@ class Checks:
 
     def record(self, task: str = "synthetic", **overrides: Any) -> Record:
         """Return the record of a small trial, run once a process; see `chainward.testing.run_small`."""
+        return self.whole(task, **overrides).record
+
+    def whole(self, task: str = "synthetic", **overrides: Any) -> Ended:
+        """Return the record and the predictions of a small trial, run once a process."""
         return recorded(small(self.key, task, **overrides))
 
     def hospitals(self) -> list[str]:
         """Return the names of the hospitals of the synthetic set-up."""
-        return [hospital["name"] for hospital in self.record()["hospitals"]]
+        return [hospital.name for hospital in self.record().hospitals]
 
     def faulty(self, faults: Mapping[str, Any], rounds: int = 2) -> Record:
         """Return the record of a synthetic trial with these faults."""

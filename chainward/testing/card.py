@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 
 import pytest
 
 from chainward.errors import ChainwardError
-from chainward.judges import JUDGES, Evidence
+from chainward.judges import checked_claims
 from chainward.ledgers import artifacts
+from chainward.plans.claims import specifications_of
 from chainward.strategy import Audience, discovery
 from chainward.strategy.discovery import keys
 from chainward.testing.base import Checks
@@ -38,25 +38,15 @@ class CardChecks(Checks):
     def test_contracts_on_the_card_are_compiled(self) -> None:
         """Every contract has an artifact, beside the strategy or in chainward."""
         for contract in self.card.contracts:
-            assert artifacts.find(contract, discovery.artifact_folders(self.key)).contract == contract
+            assert artifacts.find(contract, discovery.artifact_folders(self.kind)).contract == contract
 
-    def test_claims_are_complete(self) -> None:
-        """Each claim has a key of its own and says where it stands, what would confirm it and which plan decides."""
-        claims = discovery.claims(self.key)
-        assert len({claim["key"] for claim in claims}) == len(claims)
-        for claim in claims:
-            for field in ("key", "claim", "tier", "reproduced", "plan"):
-                assert str(claim.get(field, "")).strip(), f"claim {claim['key']}: {field} is missing"
-            assert "partly" in claim, f"claim {claim['key']}: partly is missing; empty says there is no such verdict"
-            assert claim["tier"] in TIERS
-
-    def test_judges_of_claims_exist(self) -> None:
-        """A claim that is judged by a rule names one that exists and gives it its arguments."""
-        for claim in discovery.claims(self.key):
-            rule = dict(claim.get("judge", {"name": None}))
-            name = rule.pop("name")
-            if name is not None:
-                inspect.signature(JUDGES[name]).bind(Evidence((), self.key), **rule)
+    def test_claims_are_complete_and_can_be_judged(self) -> None:
+        """Each has a key of its own, a rule, trials that decide it, and a judge that exists and takes its arguments."""
+        for claim in checked_claims(self.kind):
+            for field in ("key", "claim", "reproduced"):
+                assert getattr(claim, field).strip(), f"claim {claim.key}: {field} is empty"
+            assert bool(claim.judge) == bool(claim.trials), f"claim {claim.key}: a judge needs trials"
+            assert list(specifications_of(self.kind, claim)) or not claim.trials
 
     def test_is_a_frozen_dataclass_with_a_frozen_state(self) -> None:
         """Nothing can be kept on the strategy, and a state is never changed in place."""
@@ -79,6 +69,7 @@ class CardChecks(Checks):
 
     def test_source_uses_the_interface_only(self) -> None:
         """It imports of chainward only strategy, world and methods, and reads nothing private or unmetered."""
-        source = discovery.source(self.key)
+        source = discovery.source(self.kind)
+        assert source
         assert foreign_imports(source) == []
         assert private_uses(source) == []

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from chainward.plans.specification import Specification
+from chainward.results.predictions import encode
+from chainward.results.record import Result
 from chainward.testing.small import dataset
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepare
@@ -24,14 +26,14 @@ def _abandon(_: int) -> None:
 
 def run_with_interruptions(
     specification: Specification, path: Path
-) -> tuple[dict[str, Any], tuple[Receipt, ...], Mapping[str, Any]]:
-    """Return the result, all receipts and the hospitals' memories of a trial that never ran two rounds in a row."""
+) -> tuple[Result, bytes, tuple[Receipt, ...], Mapping[str, Any]]:
+    """Return result, predictions, receipts and memories of a trial that never ran two rounds in a row."""
     patients = dataset(specification)
     for _ in range(specification.rounds + 1):
         prepared = prepare(specification, patients, "cpu")
         try:
-            result = run_trial(prepared, Checkpoint(path, interval_s=0.0), _abandon)
+            result, predicted = run_trial(prepared, Checkpoint(path, interval_s=0.0), _abandon)
         except _Abandoned:
             continue
-        return result, tuple(prepared.world.ledger.receipts), prepared.world.engine.snapshot()
+        return result, encode(predicted), tuple(prepared.world.ledger.receipts), prepared.world.engine.snapshot()
     raise AssertionError("no checkpoint was written: the trial starts anew each time")

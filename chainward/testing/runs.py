@@ -11,9 +11,11 @@ import pytest
 from chainward import codec
 from chainward.judges import verdicts
 from chainward.report import leaderboard_rows, write_report
+from chainward.results.record import Record
+from chainward.results.statistics import Predictions
 from chainward.testing.base import Checks
 from chainward.testing.resuming import run_with_interruptions
-from chainward.testing.small import Record, completed, dataset, run, small, without_times
+from chainward.testing.small import completed, dataset, results_of, run, small, without_times
 from chainward.testing.watching import observe
 
 LATE, TOO_LATE = 5.0, 10_000.0
@@ -38,14 +40,15 @@ class RunChecks(Checks):
 
     def test_differs_between_seeds(self) -> None:
         """Another seed is another trial."""
-        first, second = (completed(self.record(seed=seed)) for seed in (0, 1))
-        assert first["predictions"]["probability"] != second["predictions"]["probability"]
+        first, second = (self.predictions(seed=seed).probability.tolist() for seed in (0, 1))
+        assert first != second
 
     def test_resumes_to_the_same_result(self, tmp_path: Path) -> None:
         """Abandoned after every round and continued in a fresh world, a trial ends as if it had never stopped."""
-        result, receipts, memories = run_with_interruptions(small(self.key), tmp_path / "checkpoint")
+        result, predictions, receipts, memories = run_with_interruptions(small(self.key), tmp_path / "checkpoint")
         whole = observe(self.key)
-        assert without_times(result) == without_times(dict(whole.result))
+        assert predictions == whole.predictions, "the predictions are not the same"
+        assert without_times(result) == without_times(whole.result)
         assert receipts == whole.receipts
         assert codec.encode(memories) == codec.encode(whole.memories)
 
@@ -58,37 +61,41 @@ class RunChecks(Checks):
     def test_tolerates_absence_as_the_card_says(self) -> None:
         """A strategy that tolerates absence loses no trial to a hospital away after set-up; any other loses one."""
         records = [self.faulty(self.absence(case)[1]) for case in ABSENCES if case.endswith("in round 2")]
-        assert all(record["status"] == "completed" for record in records) == self.card.tolerates_absence
+        assert all(record.status == "completed" for record in records) == self.card.tolerates_absence
 
     def test_hospital_beyond_patience_counts_as_missing(self) -> None:
         """A hospital that answers too late is noted as missing, or refused by name."""
         hospital = self.hospitals()[0]
         record = self.faulty({"delay": {hospital: TOO_LATE}})
         self.assert_goes_on_or_refuses(record, hospital)
-        if record["status"] == "completed":
-            assert any(hospital in entry["missing"] for entry in (record["setup"], *record["rounds"]))
+        if record.status == "completed":
+            assert any(hospital in entry.missing for entry in record.entries)
 
     def test_late_hospital_is_waited_for(self) -> None:
         """A hospital within the patience of the time model is not missing."""
         record = completed(self.faulty({"delay": {self.hospitals()[-1]: LATE}}))
-        assert [entry["missing"] for entry in record["rounds"]] == [[] for _ in record["rounds"]]
+        assert [entry.missing for entry in record.rounds] == [() for _ in record.rounds]
 
     @pytest.mark.parametrize("task", ["synthetic", "heart"])
     def test_predicts_a_probability_for_every_test_patient(self, task: str) -> None:
-        """One number from 0 to 1 for each patient of the test fold, in order."""
-        found = completed(self.record(task))["predictions"]
+        """One number from 0 to 1 for each patient of the test fold."""
+        predictions = self.predictions(task)
         hospitals = dataset(small(self.key, task)).hospitals
-        expected = [(one.name, int(patient)) for one in hospitals for patient in one.test.patients]
-        assert list(zip(found["hospital"], found["patient"], strict=True)) == expected
-        assert len(found["probability"]) == len(expected)
-        assert all(0.0 <= probability <= 1.0 for probability in found["probability"])
+        expected = sorted((int(patient), one.name) for one in hospitals for patient in one.test.patients)
+        assert list(zip(predictions.patient.tolist(), predictions.hospital.tolist(), strict=True)) == expected
+        assert all(0.0 <= probability <= 1.0 for probability in predictions.probability)
 
     def test_renders_in_the_report(self, tmp_path: Path) -> None:
         """Its trials give a row of the leaderboard and a page that names it."""
-        records = [completed(self.record(task)) for task in ("synthetic", "heart")]
-        assert [row["strategy"] for row in leaderboard_rows(records)] == [self.key, self.key]
-        write_report(records, verdicts(records), tmp_path)
+        results = results_of(*(self.whole(task) for task in ("synthetic", "heart")))
+        assert [row["strategy"] for row in leaderboard_rows(results)] == [self.key, self.key]
+        write_report(results, verdicts(results), tmp_path)
         assert self.key in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+    def predictions(self, task: str = "synthetic", **overrides: Any) -> Predictions:
+        """Return what a small trial predicted."""
+        whole = self.whole(task, **overrides)
+        return results_of(whole).opener.predictions(completed(whole.record))
 
     def absence(self, case: str) -> tuple[str, dict[str, Any]]:
         """Return the hospital that is absent in one of `ABSENCES`, and the faults of such a plan."""
@@ -98,6 +105,6 @@ class RunChecks(Checks):
 
     def assert_goes_on_or_refuses(self, record: Record, hospital: str) -> None:
         """Fail unless the trial completed or was refused in the hospital's name."""
-        if record["status"] != "completed":
-            assert record["error"]["type"] == "HospitalAbsent", record["error"]["traceback"]
-            assert hospital in record["error"]["message"]
+        if record.status == "failed":
+            assert record.error.type == "HospitalAbsent", record.error.traceback
+            assert hospital in record.error.message

@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from chainward import codec
+from chainward.results.predictions import encode
+from chainward.results.record import Result
+from chainward.results.rounds import Round
 from chainward.testing.canonical import largest_array
 from chainward.testing.small import dataset, small
 from chainward.trials.checkpoint import Checkpoint
@@ -59,19 +62,20 @@ class _KeepingStates(Checkpoint):
 
     states: list[Any] = field(default_factory=list)
 
-    def save(self, world: World, state: Any, entries: list[dict[str, Any]]) -> None:
+    def save(self, world: World, state: Any, entries: list[Round]) -> None:
         """Keep the state."""
         self.states.append(state)
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A small trial seen from inside: its result, states, replies, memories, receipts and trespasses.
+    """A small trial seen from inside: its result, predictions, states, replies, memories, receipts and trespasses.
 
     `largest` is the largest array among the replies of a kind, `parameters` how many weights the network has.
     """
 
-    result: Mapping[str, Any]
+    result: Result
+    predictions: bytes
     states: tuple[Any, ...]
     replies: tuple[tuple[str, Any], ...]
     largest: Mapping[Kind, int]
@@ -89,11 +93,12 @@ def observe(key: str, task: str = "synthetic") -> Observation:
     prepared = prepare(specification, dataset(specification), "cpu")
     world = WatchedWorld(**codec.fields(prepared.world))
     kept = _KeepingStates()
-    result = run_trial(replace(prepared, world=world), kept)
+    result, predicted = run_trial(replace(prepared, world=world), kept)
     memories = world.engine.snapshot()
     receipts, trespasses = tuple(world.ledger.receipts), tuple(dict.fromkeys(world.trespasses))
     return Observation(
         result,
+        encode(predicted),
         tuple(kept.states),
         tuple(world.replies),
         world.largest,

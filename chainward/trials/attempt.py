@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import traceback
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chainward import tasks
-from chainward.results import store
-from chainward.strategy import discovery
+from chainward import codec
+from chainward.plans.resolve import resolve
+from chainward.results import predictions, store
+from chainward.results.document import digest
+from chainward.results.provenance import provenance
+from chainward.results.record import SCHEMA, Completed, Digests, Failed, Failure, Heading, HospitalSize
+from chainward.results.store import Ended
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.sweep import Job
 from chainward.trials.words import presentable
 
 if TYPE_CHECKING:
+    from chainward.tasks.base import FederatedDataset
     from chainward.trials.prepare import EngineBuilder
 
 
@@ -25,73 +31,72 @@ def checkpoint(out: Path | None, identifier: str) -> Checkpoint:
 
 def attempt(
     job: Job, out: Path | None, device: str, *, contended: bool = False, build: EngineBuilder | None = None
-) -> dict[str, Any]:
+) -> Ended:
     """Run one trial; whatever it raises becomes a failed record. One torch thread, so that sums never depend on it.
 
     `contended` says that others run beside it; `build` makes the engine, where the caller has one of its own.
     """
     import torch
 
-    from chainward.trials.prepare import prepare
+    from chainward.trials.prepare import prepared
     from chainward.trials.run import run_trial
 
     torch.set_num_threads(1)
-    specification = job.specification
-    document = _frame(job)
-    ending = ExitStack()
-    try:
-        task = tasks.load(specification.task, **specification.task_params)
-        dataset = task.dataset(specification.seed)
-        prepared = prepare(specification, dataset, device, build)
-        ending.callback(prepared.world.ledger.close)
-        ending.callback(prepared.world.engine.close)
-        document |= {
-            "provenance": store.provenance(str(prepared.network.device)),
-            "hospitals": [
-                {"name": h.name, "train": len(h.train), "validation": len(h.validation), "test": len(h.test)}
-                for h in dataset.hospitals
-            ],
-            "notes": list(dataset.notes),
-            "preprocessing_bytes": sum(dataset.preprocessing.values()),
-        }
-        result = run_trial(prepared, checkpoint(out, job.identifier))
-        result["measured"]["contended"] = contended
-        store.encode(result)  # what no record can hold fails this trial, not the run
-        document |= result
-    except Exception as error:
-        traced = "".join(traceback.format_exception(error))
-        document |= failure(type(error).__name__, str(error), traced)
-    finally:
-        ending.close()
-    return document
+    heading = _heading(job)
+    with ExitStack() as ending:
+        try:
+            resolved = resolve(job.specification)
+            dataset = resolved.task.dataset(job.specification.seed)
+            trial = prepared(resolved, dataset, device, build)
+            ending.callback(trial.world.ledger.close)
+            ending.callback(trial.world.engine.close)
+            heading = _with_dataset(heading, dataset, str(trial.network.device))
+            result, predicted = run_trial(trial, checkpoint(out, job.identifier))
+            result = replace(result, measured=replace(result.measured, contended=contended))
+            file = predictions.encode(predicted)
+            record = Completed(**codec.fields(heading), **codec.fields(result), predictions=digest(file))
+            store.to_bytes(record)  # what no record can hold fails this trial, not the run
+            return Ended(record, file)
+        except Exception as error:
+            traced = "".join(traceback.format_exception(error))
+            return _failed(heading, failure(type(error).__name__, str(error), traced))
 
 
-def failed(job: Job, kind: str, message: str) -> dict[str, Any]:
+def failed(job: Job, kind: str, message: str) -> Ended:
     """Return the record of a trial that could not tell itself how it ended."""
-    return {**_frame(job), **failure(kind, message)}
+    return _failed(_heading(job), failure(kind, message))
 
 
-def failure(kind: str, message: str, traced: str = "") -> dict[str, Any]:
-    """Return what a failed record says beside its frame."""
-    error = {"type": kind, "message": presentable(message), "traceback": presentable(traced)}
-    return {"status": "failed", "error": error}
+def failure(kind: str, message: str, traced: str = "") -> Failure:
+    """Return why a trial failed; text that is no Unicode, such as half a surrogate pair, is escaped."""
+    texts = (kind, presentable(message), presentable(traced))
+    return Failure(*(text.encode("utf-8", "backslashreplace").decode() for text in texts))
 
 
-def _frame(job: Job) -> dict[str, Any]:
-    strategy = discovery.load(job.specification.strategy)
-    from chainward.trials.prepare import card_document
+def _failed(heading: Heading, error: Failure) -> Ended:
+    return Ended(Failed(**codec.fields(heading), error=error))
 
-    return {
-        "schema": store.SCHEMA,
-        "id": job.identifier,
-        "specification": job.specification.document(),
-        "digests": {"data": job.data, "code": job.code},
-        "status": "completed",
-        "error": None,
-        "provenance": store.provenance(""),
-        "hospitals": [],
-        "notes": [],
-        "preprocessing_bytes": 0,
-        "card": card_document(strategy),
-        "claims": [dict(claim) for claim in discovery.claims(job.specification.strategy)],
-    }
+
+def _heading(job: Job) -> Heading:
+    return Heading(
+        id=job.identifier,
+        specification=job.specification,
+        digests=Digests(job.data, job.code),
+        provenance=provenance(""),
+        hospitals=(),
+        notes=(),
+        preprocessing_bytes=0,
+        schema=SCHEMA,
+    )
+
+
+def _with_dataset(heading: Heading, dataset: FederatedDataset, device: str) -> Heading:
+    """The heading, with where the trial runs and on whose patients."""
+    sizes = (HospitalSize(h.name, len(h.train), len(h.validation), len(h.test)) for h in dataset.hospitals)
+    return replace(
+        heading,
+        provenance=provenance(device),
+        hospitals=tuple(sizes),
+        notes=tuple(dataset.notes),
+        preprocessing_bytes=sum(dataset.preprocessing.values()),
+    )

@@ -10,6 +10,9 @@ from typing import Any
 
 from chainward import codec
 from chainward.files import replace_file
+from chainward.results.document import decode, encode
+from chainward.results.record import rounds_adapter
+from chainward.results.rounds import Round
 from chainward.strategy import Strategy
 from chainward.world import World
 
@@ -22,7 +25,7 @@ class Checkpoint:
     interval_s: float = 10.0
     _saved: float = field(default_factory=time.monotonic)
 
-    def load(self, strategy: Strategy[Any], world: World) -> tuple[Any, list[dict[str, Any]]]:
+    def load(self, strategy: Strategy[Any], world: World) -> tuple[Any, list[Round]]:
         """Put the world back as it was saved; return the strategy's state and the entries of the rounds done.
 
         Without a file, or with one that does not decode, the trial starts anew: (None, []).
@@ -35,16 +38,16 @@ class Checkpoint:
         world.engine.restore(saved["memories"])
         world.clock.now = saved["now"]
         world.shared.update(saved["shared"])
-        return strategy.state_type()(**saved["state"]), [_thawed(entry) for entry in saved["entries"]]
+        return strategy.state_type()(**saved["state"]), list(saved["entries"])
 
-    def save(self, world: World, state: Any, entries: list[dict[str, Any]]) -> None:
+    def save(self, world: World, state: Any, entries: list[Round]) -> None:
         """Write the progress after a round."""
         if self.path is None or time.monotonic() - self._saved < self.interval_s:
             return
         self._saved = time.monotonic()
         document = {
             "state": codec.fields(state),
-            "entries": tuple(entries),
+            "entries": encode(rounds_adapter(), tuple(entries)),
             "store": world.store.snapshot(),
             "ledger": world.ledger.snapshot(),
             "memories": world.engine.snapshot(),
@@ -63,14 +66,6 @@ class Checkpoint:
             return None
         try:
             saved: Mapping[str, Any] = codec.decode(self.path.read_bytes())
+            return {**saved, "entries": decode(rounds_adapter(), saved["entries"])}
         except Exception:  # whatever is wrong with it, the trial can be run again
             return None
-        return saved
-
-
-def _thawed(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_thawed(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _thawed(item) for key, item in value.items()}
-    return value

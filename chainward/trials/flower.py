@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainward import tasks
-from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
+from chainward.errors import ChainwardError
+from chainward.plans.resolve import resolve
+from chainward.plans.specification import Specification
 from chainward.results import store
 from chainward.trials.attempt import attempt
-from chainward.trials.sweep import Job
+from chainward.trials.sweep import job_of
 
 if TYPE_CHECKING:
     from chainward.engines.flower.strategy import Build, FlowerStrategy
@@ -48,16 +49,12 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
         engine="flower-deployment",
     )
 
-    def conduct(build: Build, rounds: int) -> Mapping[str, Any]:
-        job = _job(replace(specification, rounds=rounds))
-        document = attempt(job, Path(config["report"]), "cpu", build=build)
-        store.write(Path(config["report"]), document)
-        return document
+    def conduct(build: Build, rounds: int) -> Mapping[int, float | None]:
+        job = job_of(resolve(replace(specification, rounds=rounds)))
+        ended = attempt(job, Path(config["report"]), "cpu", build=build)
+        store.write(Path(config["report"]), ended)
+        if ended.record.status == "failed":
+            raise ChainwardError(ended.record.error.message)
+        return {entry.round: entry.validation_auroc for entry in ended.record.entries}
 
     return FlowerStrategy(conduct, Path(config["hospitals"]) / "store")
-
-
-def _job(specification: Specification) -> Job:
-    dataset = tasks.load(specification.task, **specification.task_params).dataset(specification.seed)
-    digests = data_digest(dataset), code_digest(specification.strategy)
-    return Job(specification, trial_id(specification, *digests), *digests)

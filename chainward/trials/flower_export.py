@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from chainward import tasks
 from chainward.engines.flower.hospital import places
 from chainward.files import replace_files
+from chainward.plans.resolve import resolve
 from chainward.plans.specification import Specification
-from chainward.strategy import discovery
 from chainward.trials.flower import run_config
 
 _PROJECT = """[build-system]
@@ -64,9 +63,9 @@ def write_app(specification: Specification, folder: Path, timeout_s: float) -> d
         ChainwardError: there is no such strategy or task.
     """
     root = folder.resolve()
-    strategy = discovery.build(specification.strategy, specification.params)
+    resolved = resolve(specification)
     config = run_config(specification, root, timeout_s)
-    title = json.dumps(strategy.card.title)[1:-1]
+    title = json.dumps(resolved.strategy.card.title)[1:-1]
     name = "".join(letter if letter.isalnum() else "-" for letter in specification.strategy)[:20]
     files = {
         "pyproject.toml": _PROJECT.format(name=name, title=title, config=_toml(config)),
@@ -74,7 +73,7 @@ def write_app(specification: Specification, folder: Path, timeout_s: float) -> d
         ".gitignore": "hospitals/\nreport/\n",
     }
     replace_files({root / file: content.encode() for file, content in files.items()})
-    dataset = tasks.load(specification.task, **specification.task_params).dataset(specification.seed)
+    dataset = resolved.task.dataset(specification.seed)
     rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
     return {name: place.directory for name, place in places(root / "hospitals", rows).items()}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from chainward import tasks
+from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
-from chainward.strategy import discovery
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.prepare import prepare
+from chainward.trials.prepare import prepared
 from chainward.trials.result import gas_functions
 from chainward.trials.run import run_trial
 
@@ -20,11 +20,8 @@ TOLERANCE = 0.005
 
 def measure(keys: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return calls, least, median and most gas of every contract function these strategies call, set-up included."""
-    rows = []
-    for key in keys:
-        if discovery.load(key).card.contracts:
-            rows.extend(_functions(key))
-    return rows
+    resolved = (resolve(Specification(key, TASK, 0, ROUNDS, task_params=TASK_PARAMS)) for key in keys)
+    return [row for one in resolved if one.strategy.card.contracts for row in _functions(one)]
 
 
 def differences(committed: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[str]:
@@ -40,12 +37,10 @@ def differences(committed: list[dict[str, Any]], measured: list[dict[str, Any]])
     return lines
 
 
-def _functions(key: str) -> list[dict[str, Any]]:
-    dataset = tasks.load(TASK, **TASK_PARAMS).dataset(0)
-    specification = Specification(strategy=key, task=TASK, task_params=TASK_PARAMS, seed=0, rounds=ROUNDS)
-    prepared = prepare(specification, dataset, "cpu")
-    run_trial(prepared, Checkpoint())
-    return gas_functions(prepared.world.ledger.receipts)
+def _functions(resolved: Resolved) -> list[dict[str, Any]]:
+    trial = prepared(resolved, resolved.task.dataset(0), "cpu")
+    run_trial(trial, Checkpoint())
+    return [asdict(row) for row in gas_functions(trial.world.ledger.receipts, "round")]
 
 
 def _by_function(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

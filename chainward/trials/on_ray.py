@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainward.errors import ChainwardError
+from chainward.results.store import Ended
 from chainward.trials.attempt import failed
 from chainward.trials.isolated import Limits
 from chainward.trials.sweep import Job
-from chainward.trials.worker import Document, Results, Work
+from chainward.trials.worker import Endings, Work
 from chainward.trials.workers import NO_LIMITS, Workers
 
 
@@ -29,7 +30,7 @@ class Cluster:
     def prepare(self) -> None:
         """Do nothing: a cluster is asked when there is something to do."""
 
-    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Results:
+    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Endings:
         """Yield each job with its record as it comes; each takes one CPU, in a process of its own at a Ray worker.
 
         Raises:
@@ -44,23 +45,23 @@ class Cluster:
             while running:
                 (ready, *_), _ = ray.wait(list(running), num_returns=1)
                 job = running.pop(ready)
-                yield job, _document(ray, ready, job)
+                yield job, _ended(ray, ready, job)
 
 
-def _alone(job: Job, work: Work, limits: Limits) -> Document:
+def _alone(job: Job, work: Work, limits: Limits) -> Ended:
     """Run on the cluster: a worker of Ray makes many trials one after another, and each may end its process."""
-    ((_, document),) = Workers(1, limits).results([job], work, lambda _: None)
-    return document
+    ((_, ended),) = Workers(1, limits).results([job], work, lambda _: None)
+    return ended
 
 
-def _document(ray: Any, ready: Any, job: Job) -> Document:
+def _ended(ray: Any, ready: Any, job: Job) -> Ended:
     """Return a record, a failed one where Ray lost the worker."""
     lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
     try:
-        document: Document = ray.get(ready)
+        ended: Ended = ray.get(ready)
     except (*lost, ray.exceptions.RayTaskError) as error:
         return failed(job, type(error).__name__, f"{job.specification.label}: {str(error).strip().splitlines()[-1]}")
-    return document
+    return ended
 
 
 @contextmanager

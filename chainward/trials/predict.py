@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from chainward.results.predictions import Predicted
 from chainward.tasks.base import Patients
 from chainward.tasks.metrics import auroc
 from chainward.trials.prepare import Trial
@@ -35,19 +37,20 @@ def validation_auroc(trial: Trial, state: Any) -> float | None:
     return auroc(np.concatenate([rows.labels for rows in parts.values()]), probabilities)
 
 
-def predictions(trial: Trial, state: Any) -> dict[str, list[Any]]:
-    """Return hospital, patient, label and predicted probability of every test patient."""
+def predicted(trial: Trial, state: Any) -> Predicted:
+    """Return what is predicted for every test patient, hospital by hospital."""
     parts = {hospital.name: hospital.test for hospital in trial.dataset.hospitals}
     probabilities = _probabilities(trial, state, parts)
-    return {
-        "hospital": [name for name, rows in parts.items() for _ in range(len(rows))],
-        "patient": [int(patient) for rows in parts.values() for patient in rows.patients],
-        "label": [int(label) for rows in parts.values() for label in rows.labels],
-        "probability": [float(value) for values in probabilities.values() for value in values],
-    }
+    return Predicted(
+        hospital=np.repeat(np.array(list(parts), dtype=np.str_), [len(rows) for rows in parts.values()]),
+        patient=np.concatenate([rows.patients for rows in parts.values()]).astype(np.int64),
+        label=np.concatenate([rows.labels for rows in parts.values()]).astype(np.uint8),
+        probability=np.concatenate(list(probabilities.values())).astype(np.float64),
+        own_models=_own_models(trial, state),
+    )
 
 
-def own_models(trial: Trial, state: Any) -> dict[str, list[float]]:
+def _own_models(trial: Trial, state: Any) -> dict[str, npt.NDArray[np.float64]]:
     """Where every hospital has a model of its own: what each predicts for all test patients, in their order."""
     model = trial.strategy.model(state)
     names = [hospital.name for hospital in trial.dataset.hospitals]
@@ -55,4 +58,4 @@ def own_models(trial: Trial, state: Any) -> dict[str, list[float]]:
         return {}
     everybody = np.concatenate([hospital.test.features for hospital in trial.dataset.hospitals])
     own = {name: _brought(trial, name, model[name]) for name in names}
-    return {name: trial.strategy.predict(weights, everybody, trial.network).tolist() for name, weights in own.items()}
+    return {name: trial.strategy.predict(weights, everybody, trial.network) for name, weights in own.items()}

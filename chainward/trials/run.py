@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from chainward.results.predictions import Predicted
+from chainward.results.record import Result
+from chainward.results.rounds import DisclosureRow, Latency, Round, Traffic
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.predict import validation_auroc
+from chainward.trials.predict import predicted, validation_auroc
 from chainward.trials.prepare import Trial
 from chainward.trials.result import result
 
 
-def run_trial(trial: Trial, checkpoint: Checkpoint, progress: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
-    """Run a trial from its checkpoint or from the start and return the result part of its record."""
+def run_trial(
+    trial: Trial, checkpoint: Checkpoint, progress: Callable[[int], None] = lambda _: None
+) -> tuple[Result, Predicted]:
+    """Run a trial from its checkpoint or from the start; return the result part of its record and its predictions."""
     strategy, world = trial.strategy, trial.world
     state, entries = checkpoint.load(strategy, world)
     started = time.perf_counter()
     if not entries:
         state = strategy.open(world)
-        entries.append(_entry(trial, state, started))
+        entries = [_entry(trial, state, started, ())]
     while len(entries) <= trial.specification.rounds and not strategy.finished(state):
         started = time.perf_counter()
         world.begin(len(entries))
         state = strategy.round(state, world)
-        entries.append(_entry(trial, state, started))
+        entries.append(_entry(trial, state, started, entries))
         checkpoint.save(world, state, entries)
         progress(len(entries) - 1)
-    return result(trial, state, entries)
+    return result(trial, state, entries), predicted(trial, state)
 
 
-def _entry(trial: Trial, state: Any, started: float) -> dict[str, Any]:
+def _entry(trial: Trial, state: Any, started: float, before: Sequence[Round]) -> Round:
+    """What the meters saw since the entry before."""
     world = trial.world
     world.chain.settle()
-    meter = world.meter
-    return {
-        "round": world.round,
-        "latency_s": world.clock.lap(),
-        "bytes": dict(meter.bytes()),
-        "validation_auroc": validation_auroc(trial, state),
-        "measured_compute_s": meter.measured_s,
-        "measured_wall_s": time.perf_counter() - started,
-        "missing": sorted(meter.missing),
-        "audience": meter.audience().value,
-        "disclosures": meter.disclosures(),
-        "raw_records": meter.raw_records,
-        "transactions": len(world.ledger.receipts),
-    }
+    meter, receipts = world.meter, world.ledger.receipts
+    spent = receipts[before[-1].transactions if before else 0 :]
+    return Round(
+        round=world.round,
+        latency_s=Latency(**world.clock.lap()),
+        bytes=Traffic(**meter.bytes()),
+        validation_auroc=validation_auroc(trial, state),
+        measured_compute_s=meter.measured_s,
+        measured_wall_s=time.perf_counter() - started,
+        missing=tuple(sorted(meter.missing)),
+        audience=meter.audience(),
+        disclosures=tuple(DisclosureRow(**row) for row in meter.disclosures()),
+        raw_records=meter.raw_records,
+        transactions=len(receipts),
+        gas=sum(receipt.gas for receipt in spent),
+        gas_eip7623=sum(receipt.floor for receipt in spent),
+    )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from chainward.results import store
+from chainward.results.record import Record
 from chainward.trials.attempt import attempt, checkpoint
 from chainward.trials.on_ray import Cluster
 from chainward.trials.sweep import Job
@@ -22,7 +22,7 @@ def run(
     out: Path,
     place: Place,
     device: str,
-    done: Callable[[Job, dict[str, Any]], None],
+    done: Callable[[Job, Record], None],
     started: Callable[[Job], None] = lambda _: None,
 ) -> None:
     """Run the jobs at a place and write a record for each; `done` and `started` are told of each.
@@ -34,7 +34,7 @@ def run(
     progress = out.absolute() if place.shares_disk else None
     work = partial(attempt, out=progress, device=device, contended=place.contended)
     with closing(place.results(jobs, work, started)) as results:
-        for job, document in results:
-            store.write(out, document)
+        for job, ended in results:
+            store.write(out, ended)
             checkpoint(out, job.identifier).discard()
-            done(job, document)
+            done(job, ended.record)

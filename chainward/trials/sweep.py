@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from chainward import tasks
+from chainward.plans.identity import code_digest, data_digest, trial_id
 from chainward.plans.plan import Plan
-from chainward.plans.specification import Specification, code_digest, data_digest, trial_id
-from chainward.results import store
+from chainward.plans.resolve import Resolved, resolve
+from chainward.plans.specification import Specification
+from chainward.results import check, store
+from chainward.results.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a plan comes to: trials to run, and ids of sound records it can skip."""
+    """What a plan comes to: trials to run, ids of sound records it can skip, and what is wrong with other records."""
 
     jobs: tuple[Job, ...]
     skipped: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -36,25 +39,31 @@ class Sweep:
         return (*self.skipped, *(job.identifier for job in self.jobs))
 
 
-def sweep_of(plan: Plan, out: Path) -> Sweep:
-    """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again."""
-    jobs, skipped = [], []
-    for job in {job.identifier: job for job in _jobs(plan)}.values():
-        done = store.read(store.path_of(out, job.identifier))
-        if done and done["status"] == "completed":
-            skipped.append(job.identifier)
-        else:
-            jobs.append(job)
-    return Sweep(tuple(jobs), tuple(skipped))
+def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
+    """Name every trial of a plan and sort out those whose record is sound. Failed trials are run again.
+
+    A record is held against the manifest, where that names it, and else against the digest of its own content.
+    """
+    jobs = {job.identifier: job for job in _jobs(plan)}
+    recorded = [name for name in jobs if os.path.lexists(out / store.record_name(name))]
+    found, problems = check.partition(out, recorded, manifest.files if manifest else {})
+    done = {trial.record.id for trial in found if trial.record.status == "completed"}
+    left = tuple(job for name, job in jobs.items() if name not in done)
+    return Sweep(left, tuple(name for name in jobs if name in done), tuple(problems))
+
+
+def job_of(resolved: Resolved, data: str | None = None) -> Job:
+    """Return the job of a trial; `data` is the digest of its patients, where the caller has it at hand."""
+    specification = resolved.specification
+    data = data or data_digest(resolved.task.dataset(specification.seed))
+    code = code_digest(resolved)
+    return Job(specification, trial_id(specification, data, code), data, code)
 
 
 def _jobs(plan: Plan) -> Iterator[Job]:
     data: dict[tuple[str, str, int], str] = {}
-    code = cache(code_digest)
     for specification in plan.specifications():
         key = (specification.task, repr(specification.task_params), specification.seed)
-        if key not in data:
-            task = tasks.load(specification.task, **specification.task_params)
-            data[key] = data_digest(task.dataset(specification.seed))
-        digests = data[key], code(specification.strategy)
-        yield Job(specification, trial_id(specification, *digests), *digests)
+        job = job_of(resolve(specification), data.get(key))
+        data[key] = job.data
+        yield job

@@ -5,7 +5,7 @@ Importing starts no thread, which no fork would survive; a test holds that.
 
 from importlib import import_module
 
-from chainward.results import store
+from chainward.results.provenance import provenance
 
 for name in (
     "pydantic.dataclasses",
@@ -19,4 +19,4 @@ for name in (
     "chainward.trials.worker",
 ):
     import_module(name)
-store.provenance("")  # the commit, once for all trials
+provenance("")  # the commit, once for all trials

@@ -13,18 +13,18 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from chainward.results.store import Ended
 from chainward.trials.attempt import failed
 from chainward.trials.sweep import Job
 from chainward.trials.threads import one_thread
 
-Document = dict[str, Any]
-Work = Callable[[Job], Document]
-Results = Generator[tuple[Job, Document]]
+Work = Callable[[Job], Ended]
+Endings = Generator[tuple[Job, Ended]]
 """Each job with its record, as it comes."""
 
-BEGUN: Document = {}
+BEGUN = "begun"
 """What a worker sends first."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
@@ -42,7 +42,7 @@ class Surroundings:
     environment: Mapping[str, str]
 
 
-def guarded(job: Job, work: Work, unless: tuple[type[BaseException], ...] = ()) -> Document:
+def guarded(job: Job, work: Work, unless: tuple[type[BaseException], ...] = ()) -> Ended:
     """Return the job's record; whatever the trial raises, `SystemExit` and worse among it, becomes a failed one.
 
     What is among `unless` is raised on.
@@ -60,9 +60,9 @@ def main(answer: Connection, last_words: Connection, job: Job, work: Work, at: S
     """Make one trial and send its record to `answer`; a crash writes to `last_words` where it happened."""
     _begin(last_words, at)
     answer.send(BEGUN)
-    document = guarded(job, work)
+    ended = guarded(job, work)
     try:
-        answer.send(document)
+        answer.send(ended)
     except Exception as error:  # what no pickle can hold
         answer.send(failed(job, type(error).__name__, str(error)))
     _leave(0)

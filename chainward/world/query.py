@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainward.names import is_identifier, quoted
 from chainward.world.site import Site
 from chainward.world.vocabulary import Kind, Memory
 
@@ -26,6 +27,10 @@ class Query:
     kind: Kind
     local: Local | None = None
     tail: Query | None = None
+
+    def __post_init__(self) -> None:
+        if not is_identifier(self.name):
+            raise ValueError(f"a query cannot be called {quoted(self.name)}; its name is an identifier")
 
     def then(self, tail: Query) -> Query:
         """Return the query that does this and then `tail` at the same party."""

@@ -50,7 +50,7 @@ def test_absent_data_extras_snapshot_commit_and_browser_are_notes(tmp_path: Path
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("chainward.tasks.sources.folder", lambda: tmp_path)
     monkeypatch.setattr(snapshot, "GAS_SNAPSHOT", tmp_path / "none")
-    monkeypatch.setattr("chainward.results.store._commit", lambda: None)
+    monkeypatch.setattr("chainward.results.provenance._commit", lambda: None)
     found_version = checks._version
     monkeypatch.setattr(checks, "_version", lambda name: None if name == "flwr" else found_version(name))
     code, sound, found = examined(chainward)

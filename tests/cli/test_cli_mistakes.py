@@ -70,7 +70,8 @@ def intact(finished):
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = [*folder.glob("records/*"), folder / "manifest.json", folder / "index.html"]
+    files = [*folder.glob("records/*"), *folder.glob("predictions/*")]
+    files += [folder / name for name in ("papers.json", "manifest.json", "index.html")]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from chainward.folders import CHECKOUT
-from chainward.results import store
-from chainward.testing import without_times
-from chainward.trials import workers
+from chainward.results import folder, store
+from chainward.results.document import seal, unseal
+from chainward.results.record import Failed, Failure, Heading
+from chainward.testing import completed, without_times
+from chainward.trials import runner, workers
 
 LEADERBOARD = {
     "task",
@@ -42,9 +45,9 @@ def rows(printed: str) -> list[dict[str, Any]]:
     ]
 
 
-def records(folder: Path) -> dict[str, Any]:
+def records(place: Path) -> dict[str, Any]:
     """All completed records by id, without measured times and provenance."""
-    return {found["id"]: without_times(found) for found in store.read_all(folder)}
+    return {found.id: without_times(completed(found)) for found in store.read_all(place)}
 
 
 # --- a run, and the same run again ---------------------------------------------------------------
@@ -55,9 +58,13 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
     assert str(Path("report") / "index.html") in finished.outcome.err
     assert (finished.folder / "index.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     found = store.read_all(finished.folder)
-    done = [(one["specification"]["strategy"], one["specification"]["seed"], one["status"]) for one in found]
+    done = [(one.specification.strategy, one.specification.seed, one.status) for one in found]
     assert done == [(key, seed, "completed") for key in ("fedavg", "local_only") for seed in (0, 1)]
-    assert list(store.read_manifest(finished.folder)["records"]) == sorted(one["id"] for one in found)
+    manifest = folder.read_manifest(finished.folder)
+    assert list(manifest.trials) == sorted(one.id for one in found)
+    written = {path for path in finished.folder.rglob("*/*") if path.is_file()} | {finished.folder / "papers.json"}
+    assert {finished.folder / name for name in manifest.files} == written
+    assert (manifest.plan, manifest.command.split()[:2]) == ("tiny", ["chainward", "run"])
     assert not list(finished.folder.rglob("*.part"))
     assert "fedavg" in finished.outcome.out
     assert "local_only" in finished.outcome.out
@@ -65,24 +72,83 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
 
 def test_run_again_skips_what_is_on_record(finished, chainward, monkeypatch) -> None:
     monkeypatch.setattr(workers, "IsolatedTrial", None)
-    before = {path: path.read_bytes() for path in finished.folder.glob("records/*")}
+    before = contents(finished.folder)
     again = chainward("run", finished.plan, "--out", finished.folder)
     assert again.code == 0
     assert "4 of 4 trials are on record and skipped" in again.err
-    assert {path: path.read_bytes() for path in finished.folder.glob("records/*")} == before
+    assert contents(finished.folder) == before
+
+
+def contents(place: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in [*place.glob("records/*"), *place.glob("predictions/*")]}
 
 
 def test_a_torn_and_a_failed_record_are_run_again(finished, chainward) -> None:
-    torn, failed, *_ = sorted(finished.folder.glob("records/*.json"))
+    torn, other, *_ = sorted(finished.folder.glob("records/*.json"))
     before = records(finished.folder)
-    failed.write_text(
-        json.dumps({**json.loads(failed.read_bytes()), "status": "failed", "error": {}}), encoding="utf-8"
-    )
+    (finished.folder / folder.MANIFEST).unlink()
+    heading = {name: getattr(store.read(finished.folder, other.stem), name) for name in Heading.__dataclass_fields__}
+    store.write(finished.folder, store.Ended(Failed(**heading, error=Failure("OSError", "disk full", ""))))
     torn.write_bytes(torn.read_bytes()[:1000])
     again = chainward("run", finished.plan, "--out", finished.folder)
     assert again.code == 0
     assert "2 of 4 trials are on record and skipped" in again.err
+    assert f"record {torn.stem}: its content is not that of its digest; it is run again" in again.err
     assert records(finished.folder) == before
+
+
+def signed(path: Path, old: bytes, new: bytes) -> None:
+    """Change a record and renew the digest inside it, as somebody would who knows how it is made."""
+    content = unseal(path.read_bytes())
+    assert old in content
+    path.write_bytes(seal(content.replace(old, new, 1)))
+
+
+def test_a_changed_record_is_run_again_and_never_signed(finished, chainward) -> None:
+    before = records(finished.folder)
+    path = sorted(finished.folder.glob("records/*.json"))[0]
+    signed(path, b'"rounds_used":2', b'"rounds_used":1')
+    assert chainward("report", finished.folder).complaint == f"chainward: record {path.stem} was changed"
+    again = chainward("run", finished.plan, "--out", finished.folder)
+    assert again.code == 0
+    assert f"record {path.stem} was changed; it is run again" in again.err
+    assert "3 of 4 trials are on record and skipped" in again.err
+    assert records(finished.folder) == before
+    assert chainward("verify", finished.folder).code == 0
+
+
+def test_changed_predictions_are_run_again(finished, chainward) -> None:
+    path = sorted(finished.folder.glob("predictions/*"))[0]
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    told = f"predictions file of record {path.stem} was changed"
+    assert chainward("report", finished.folder).complaint == f"chainward: {told}"
+    assert chainward("verify", finished.folder) == (1, f"{told}\n", "")
+    (finished.folder / folder.MANIFEST).unlink()
+    assert f"{told}; it is run again" in chainward("run", finished.plan, "--out", finished.folder).err
+    assert path.read_bytes() == before
+
+
+def test_a_run_that_is_stopped_leaves_a_manifest_without_what_it_ran_again(finished, chainward, monkeypatch) -> None:
+    path = sorted(finished.folder.glob("records/*.json"))[0]
+    path.unlink()
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "attempt", stop)
+    assert chainward("run", finished.plan, "--out", finished.folder, "--in-process").code == 130
+    assert chainward("verify", finished.folder).code == 0
+    assert path.stem not in folder.read_manifest(finished.folder).trials
+
+
+def test_papers_are_those_of_the_last_run(finished, chainward) -> None:
+    before = (finished.folder / folder.PAPERS).read_bytes()
+    (finished.folder / folder.PAPERS).write_bytes(before.replace(b"fedavg", b"other!"))
+    assert "papers.json was changed" in chainward("report", finished.folder).complaint
+    assert chainward("verify", finished.folder).out == "papers.json was changed\n"
+    assert chainward("run", finished.plan, "--out", finished.folder).code == 0
+    assert (finished.folder / folder.PAPERS).read_bytes() == before
 
 
 def test_a_strategy_named_twice_runs_once(plan: Path, tmp_path: Path, chainward) -> None:
@@ -116,10 +182,25 @@ def test_report_as_json_has_every_figure_a_reader_compares(finished, chainward) 
     assert all(row["compute_measured_s"] > 0 for row in found)
 
 
-def test_report_needs_a_sound_record(finished, chainward) -> None:
+def test_report_names_every_file_that_is_not_as_the_manifest_says(finished, chainward) -> None:
+    page = (finished.folder / "index.html").read_bytes()
     for path in finished.folder.glob("records/*"):
         path.unlink()
-    assert "no sound record" in chainward("report", finished.folder).complaint
+    complaint = chainward("report", finished.folder).complaint
+    assert all(f"record {name} is missing" in complaint for name in folder.read_manifest(finished.folder).trials)
+    assert (finished.folder / "index.html").read_bytes() == page
+
+
+@pytest.mark.parametrize("command", ["run", "report", "verify"])
+@pytest.mark.parametrize("place", ["records/{0}.json", "predictions/{0}.npz", "papers.json"])
+def test_a_pipe_for_a_file_keeps_nobody_waiting(place: str, command: str, finished, chainward) -> None:
+    path = finished.folder / place.format(folder.read_manifest(finished.folder).trials[0])
+    path.unlink()
+    os.mkfifo(path)
+    told = chainward(command, *([finished.plan, "--out"] if command == "run" else []), finished.folder)
+    assert told.code == {"run": 0, "report": 2, "verify": 1}[command]
+    if command != "run":
+        assert "is no regular file" in told.out + told.err
 
 
 def test_verify_finds_nothing_wrong_with_what_was_written(finished, chainward) -> None:
@@ -174,8 +255,8 @@ def test_side_by_side_gives_the_same_records(finished, plan: Path, tmp_path: Pat
     assert told.code == 0
     assert records(other) == records(finished.folder)
     assert rows(told.out) == rows(chainward("report", finished.folder, "--json").out)
-    assert all(one["measured"]["contended"] for one in store.read_all(other))
-    assert not any(one["measured"]["contended"] for one in store.read_all(finished.folder))
+    assert all(completed(one).measured.contended for one in store.read_all(other))
+    assert not any(completed(one).measured.contended for one in store.read_all(finished.folder))
 
 
 # --- strategies that fail ------------------------------------------------------------------------
@@ -190,11 +271,11 @@ def test_a_failing_strategy_is_a_record_and_the_run_goes_on(
     assert told.code == 1
     assert "failed: failing on synthetic, seed 1" in told.err
     assert "2 trials failed" in told.err
-    found = {(one["specification"]["strategy"], one["status"]) for one in store.read_all(out)}
+    found = {(one.specification.strategy, one.status) for one in store.read_all(out)}
     assert found == {("failing", "failed"), ("fedavg", "completed")}
-    error = next(one["error"] for one in store.read_all(out) if one["error"])
-    assert (error["type"], error["message"]) == ("RuntimeError", HOSTILE)
-    assert "in round" in error["traceback"]
+    error = next(one.error for one in store.read_all(out) if one.status == "failed")
+    assert (error.type, error.message) == ("RuntimeError", HOSTILE)
+    assert "in round" in error.traceback
     page = (out / "index.html").read_text(encoding="utf-8")
     assert "RuntimeError" in page
     assert "<img src=x" not in page
@@ -205,6 +286,7 @@ FAILING = {
     "at the model": "def model(self, state): return None",
     "with weights that are no numbers": "def model(self, state): return state.weights * np.float32('nan')",
     "with numbers no record can hold": "def numbers(self, hospitals): return {'members': np.int64(3)}",
+    "in words that are no Unicode": "def round(self, state, world): raise RuntimeError('\\ud800')",
 }
 
 
@@ -215,11 +297,11 @@ def test_ways_to_fail(case: str, plan: Path, tmp_path: Path, chainward, strategy
     told = chainward("run", plan, "--out", tmp_path / "report", "--strategy", key, "--seeds", 1)
     assert told.code == 1
     (found,) = store.read_all(tmp_path / "report")
-    assert (found["status"], found["card"]["key"]) == ("failed", key)
+    assert (found.status, found.specification.strategy) == ("failed", key)
 
 
 def test_failed_before_the_world_exists(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
-    monkeypatch.setattr("chainward.trials.prepare.prepare", lambda *_: 1 / 0)
+    monkeypatch.setattr("chainward.trials.prepare.prepared", lambda *_: 1 / 0)
     told = chainward("run", plan, "--out", tmp_path / "report", "--json", "--in-process")
     assert told.code == 1
     assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 0), (2, 0)]
@@ -244,13 +326,13 @@ def test_options_override_the_plan(plan: Path, tmp_path: Path, chainward) -> Non
     told = chainward("run", plan, "--out", out, *(item for pair in options.items() for item in pair))
     assert told.code == 0
     (found,) = store.read_all(out)
-    specification = found["specification"]
-    assert (specification["strategy"], specification["seed"], specification["rounds"]) == ("fedavg", 0, 3)
-    assert specification["ledger_params"] == {"consensus": "pow"}
-    assert specification["faults"] == {"absent": {"hospital 1": [2, 3]}, "delay": {"hospital 3": 1.5}}
-    assert specification["speeds"] == {"bits_per_s": 1e6}
-    assert specification["task_params"] == {"hospitals": 4, "patients": 40}
-    assert [entry["missing"] for entry in found["rounds"]] == [[], ["hospital 1"], ["hospital 1"]]
+    specification = found.specification
+    assert (specification.strategy, specification.seed, specification.rounds) == ("fedavg", 0, 3)
+    assert specification.ledger_params == {"consensus": "pow"}
+    assert specification.faults == {"absent": {"hospital 1": [2, 3]}, "delay": {"hospital 3": 1.5}}
+    assert specification.speeds == {"bits_per_s": 1e6}
+    assert specification.task_params == {"hospitals": 4, "patients": 40}
+    assert [entry.missing for entry in completed(found).rounds] == [(), ("hospital 1",), ("hospital 1",)]
 
 
 def test_reports_go_below_the_plans_name(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
@@ -266,7 +348,7 @@ def test_attacks_from_the_command_line_are_run_and_printed(plan: Path, tmp_path:
         *("--attack", "none", "--attack", "sign_flip:0.5:4"),
     )
     assert told.code == 0, told.err
-    attacks = [one["specification"]["attack"] for one in store.read_all(tmp_path / "attacked")]
+    attacks = [one.specification.attack for one in store.read_all(tmp_path / "attacked")]
     assert sorted(map(str, attacks)) == ["{'kind': 'sign_flip', 'share': 0.5, 'strength': 4.0}", "{}"]
     assert "sign flip, strength 4, by 50% of hospitals" in " ".join(told.out.split())
 

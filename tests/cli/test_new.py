@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from chainward.cli.new import camel
-from chainward.folders import CHECKOUT
+from chainward.folders import CHECKOUT, REIMPLEMENTATIONS
 from chainward.ledgers import artifacts
-from chainward.plans import specification
+from chainward.plans import identity
 from chainward.results import store
 from chainward.strategy import discovery
 
@@ -149,20 +149,21 @@ def test_in_a_checkout_it_runs_beside_the_others(
     source = checkout / "contracts" / "src" / "MyPaper.sol"
     assert source.read_bytes() == (artifact.parents[1] / "src" / "MyPaper.sol").read_bytes()
     for key in ("fedavg", "local_only"):
-        shutil.copy(discovery.source(key), checkout / "reimplementations")
+        for suffix in (".py", ".toml"):
+            shutil.copy(REIMPLEMENTATIONS / f"{key}{suffix}", checkout / "reimplementations")
     monkeypatch.setattr(discovery, "REIMPLEMENTATIONS", checkout / "reimplementations")
-    for module in (artifacts, specification):
+    for module in (artifacts, identity):
         monkeypatch.setattr(module, "ARTIFACTS", artifact.parent)
     out = checkout / "reports"
     options = ("--out", out, "--strategy", "my_paper", "--strategy", "fedavg", "--json")
     told = chainward("run", plan, *options)
     assert told.code == 0
     ours, plain = (
-        {one["specification"]["seed"]: one for one in store.read_all(out) if one["specification"]["strategy"] == key}
+        {one.specification.seed: one for one in store.read_all(out) if one.specification.strategy == key}
         for key in ("my_paper", "fedavg")
     )
-    assert [one["predictions"] for one in ours.values()] == [one["predictions"] for one in plain.values()]
-    posted = [row["calls"] for one in ours.values() for row in one["gas_functions"] if row["function"] == "post"]
+    assert [one.predictions for one in ours.values()] == [one.predictions for one in plain.values()]
+    posted = [row.calls for one in ours.values() for row in one.gas_functions if row.function == "post"]
     assert posted == [2, 2]
     assert chainward("show", "my_paper").code == 0
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from judged import Made, judged, make
+from sample_records import failed, predicted, specified
 
-from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, verdicts
+from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED
 
 # Four patients of each class at two hospitals; what is predicted decides the AUROC.
 HOSPITALS = ("north",) * 4 + ("south",) * 4
@@ -23,33 +26,17 @@ def record(
     probabilities: Sequence[float] = PERFECT,
     labels: Sequence[int] = LABELS,
     judge: Mapping[str, Any] | None = None,
+    data: str = "fold",
     **specification: Any,
-) -> dict[str, Any]:
+) -> Made:
     """A trial of 1,000 + 2 x 300 gas and two rounds; `judge` is the rule of its strategy's only claim."""
-    settings = {"strategy": strategy, "params": {}, "task": "heart", "track": "common", "faults": {}, "seed": 0}
-    claim = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "plan": "benchmarks/claims.toml"}
-    whole = settings | specification
-    return {
-        "id": f"{strategy}-{whole['seed']}-{whole['params']}",
-        "status": "completed",
-        "specification": whole,
-        "digests": {"data": f"fold {whole['seed']}"},
-        "predictions": {
-            "hospital": list(HOSPITALS),
-            "patient": list(range(8)),
-            "label": list(labels),
-            "probability": list(probabilities),
-        },
-        "facts": {"rounds_used": 2},
-        "setup": {"gas": 1_000},
-        "rounds": [{"gas": 300}, {"gas": 300}],
-        "claims": [] if judge is None else [claim | ({"judge": judge} if judge else {})],
-    }
+    predictions = predicted(probabilities, labels, HOSPITALS)
+    return make(specified(strategy, **specification), predictions, judge, data=data)
 
 
-def verdict(*records: dict[str, Any]) -> dict[str, Any]:
+def verdict(*records: Made) -> dict[str, Any]:
     """The only verdict on these records."""
-    (found,) = verdicts(records)
+    (found,) = judged(records)
     return found
 
 
@@ -107,7 +94,8 @@ def test_statistics(statistic: str, value: float) -> None:
 def test_close_to_needs_a_trial() -> None:
     found = verdict(record(judge=close_to("auroc", 1.0), task="synthetic"))
     assert (found["verdict"], found["found"], found["records"]) == (NOT_TESTABLE, "", [])
-    assert found["why"] == "this report holds no undisturbed trial of ours on heart; see benchmarks/claims.toml"
+    missing = "this report holds no undisturbed trial of ours on heart"
+    assert found["why"] == f"{missing}; `chainward run --claims ours` gathers what is missing"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +110,7 @@ def test_patients_of_one_class_decide_nothing(rule: dict[str, Any]) -> None:
     found = verdict(*trials)
     assert (found["verdict"], found["why"]) == (
         NOT_TESTABLE,
-        "a seed tests patients of one class only; see benchmarks/claims.toml",
+        "a seed tests patients of one class only; `chainward run --claims ours` gathers what is missing",
     )
 
 
@@ -137,8 +125,8 @@ def test_equals(quoted: int, expected: str) -> None:
 
 def test_equals_holds_for_every_trial() -> None:
     rule = equals("rounds_used", 2)
-    other = {**record(judge=rule, seed=1), "facts": {"rounds_used": 5}}
-    found = verdict(record(judge=rule), other)
+    other = record(judge=rule, seed=1)
+    found = verdict(record(judge=rule), other.but(facts=replace(other.record.facts, rounds_used=5)))
     assert (found["verdict"], found["found"]) == (NOT_REPRODUCED, "2, 5 against 2")
 
 
@@ -149,7 +137,7 @@ def test_equals_needs_a_trial() -> None:
 # --- like another strategy -----------------------------------------------------------------------
 
 
-def pair(ours: Sequence[float], theirs: Sequence[float], **differently: Any) -> list[dict[str, Any]]:
+def pair(ours: Sequence[float], theirs: Sequence[float], **differently: Any) -> list[Made]:
     return [record(judge=PAIRED, probabilities=ours), record("theirs", theirs, **differently)]
 
 
@@ -171,8 +159,7 @@ def test_paired_within_looks_at_the_interval_and_not_at_the_estimate_alone() -> 
 def test_paired_within_the_wider_margin_is_partly() -> None:
     wide = {**PAIRED, "partly": 1.0}
     trials = pair(PERFECT, CHANCE)
-    trials[0]["claims"][0]["judge"] = wide
-    assert verdict(*trials)["verdict"] == PARTLY
+    assert verdict(replace(trials[0], judge=wide), trials[1])["verdict"] == PARTLY
 
 
 def test_paired_within_beyond_both_margins() -> None:
@@ -191,9 +178,7 @@ def test_paired_within_needs_the_same_trial_of_both(differently: dict[str, Any])
 
 
 def test_paired_within_needs_the_same_patients() -> None:
-    ours, theirs = pair(PERFECT, PERFECT)
-    theirs["digests"] = {"data": "others"}
-    assert verdict(ours, theirs)["verdict"] == NOT_TESTABLE
+    assert verdict(*pair(PERFECT, PERFECT, data="others"))["verdict"] == NOT_TESTABLE
 
 
 # --- variants are alike --------------------------------------------------------------------------
@@ -240,12 +225,12 @@ def test_a_claim_without_a_rule_names_the_plan_that_decides_it() -> None:
 
 
 def test_failed_trials_decide_nothing() -> None:
-    failed = {**record(judge=equals("rounds_used", 2)), "status": "failed"}
-    assert verdict(failed)["verdict"] == NOT_TESTABLE
+    trial = Made(failed(specified("ours")), equals("rounds_used", 2))
+    assert verdict(trial)["verdict"] == NOT_TESTABLE
 
 
 def test_verdicts_come_by_strategy_whatever_the_order_of_records() -> None:
     rule = equals("rounds_used", 2)
     records = [record("b", judge=rule), record("a", judge=rule), record("b", judge=rule, seed=1), record("c")]
-    assert [found["strategy"] for found in verdicts(records)] == ["a", "b"]
-    assert verdicts(records) == verdicts(records[::-1])
+    assert [found["strategy"] for found in judged(records)] == ["a", "b"]
+    assert judged(records) == judged(records[::-1])

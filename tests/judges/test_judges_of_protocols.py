@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from judged import Made, judged, make
+from sample_records import entry, predicted, specified
 
-from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, verdicts
+from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED
 from chainward.methods.mining import Terms, expected_latency, optimal_rate, races
 from chainward.methods.randomness import stream
+from chainward.results.record import GasRow, HospitalSize
+from chainward.results.rounds import Rounds
 
 SEEDS = range(5)
 NAMES = tuple(f"hospital {number}" for number in range(1, 7))
@@ -23,35 +28,22 @@ def record(
     probabilities: Sequence[float] = PERFECT,
     judge: Mapping[str, Any] | None = None,
     sizes: Sequence[int] = (1, 2, 3, 4, 5, 6),
+    own_models: Mapping[str, Sequence[float]] | None = None,
     **told: Any,
-) -> dict[str, Any]:
+) -> Made:
     """A trial with four test patients; what is no field of a specification is a field of the record."""
     fields = {"params", "attack", "task", "task_params", "track", "rounds", "seed", "faults"}
-    settings = {"task": "synthetic", "task_params": {}, "track": "common", "rounds": 2, "seed": 0}
-    settings |= {"params": {}, "attack": {}, "faults": {}}
-    specification = {**settings, **{name: value for name, value in told.items() if name in fields}}
-    rest = {name: value for name, value in told.items() if name not in fields}
-    claim = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "plan": "benchmarks/claims.toml"}
-    patients = {"hospital": ["a", "a", "b", "b"], "patient": [0, 1, 2, 3], "label": [0, 1, 0, 1]}
-    return {
-        "id": f"{strategy}-{specification}",
-        "status": "completed",
-        "specification": {"strategy": strategy, **specification},
-        "digests": {"data": f"fold {specification['seed']}"},
-        "hospitals": [{"name": name, "train": size} for name, size in zip(NAMES, sizes, strict=True)],
-        "attackers": [],
-        "outcomes": {},
-        "predictions": {**patients, "probability": list(probabilities)},
-        "setup": {"gas": 0},
-        "rounds": [],
-        "gas_functions": [],
-        "claims": [] if judge is None else [claim | {"judge": dict(judge)}],
-        **rest,
-    }
+    specification = specified(
+        strategy, **{"task": "synthetic", **{name: value for name, value in told.items() if name in fields}}
+    )
+    hospitals = tuple(HospitalSize(name, size, 0, 0) for name, size in zip(NAMES, sizes, strict=True))
+    rest = {"hospitals": hospitals, **{name: value for name, value in told.items() if name not in fields}}
+    predictions = predicted(probabilities, (0, 1, 0, 1), ("a", "a", "b", "b"), own_models)
+    return make(specification, predictions, judge, id=f"{strategy}-{specification}", **rest)
 
 
-def verdict(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    (found,) = verdicts(records)
+def verdict(records: Sequence[Made]) -> dict[str, Any]:
+    (found,) = judged(records)
     return found
 
 
@@ -63,7 +55,7 @@ ROBUST |= {"drop": 0.03, "others_drop": 0.10, "partly": 0.5}
 HALF_RIGHT = (0.1, 0.9, 0.8, 0.2)
 
 
-def under_attack(ours: Sequence[float], theirs: Sequence[float]) -> list[dict[str, Any]]:
+def under_attack(ours: Sequence[float], theirs: Sequence[float]) -> list[Made]:
     found = []
     for seed in SEEDS:
         found += [record(judge=ROBUST, seed=seed), record(probabilities=ours, judge=ROBUST, seed=seed, attack=FLIP)]
@@ -94,28 +86,30 @@ def test_robust_to_attack_says_both_drops_and_names_all_trials() -> None:
 @pytest.mark.parametrize("lost", ["attack", "honest", "other"])
 def test_robust_to_attack_needs_all_four_groups(lost: str) -> None:
     keep = {
-        "attack": lambda one: not one["attack"] or one["strategy"] != "ours",
-        "honest": lambda one: one["attack"] or one["strategy"] != "ours",
-        "other": lambda one: one["strategy"] == "ours",
+        "attack": lambda one: not one.attack or one.strategy != "ours",
+        "honest": lambda one: one.attack or one.strategy != "ours",
+        "other": lambda one: one.strategy == "ours",
     }[lost]
-    found = verdict([one for one in under_attack(PERFECT, REVERSED) if keep(one["specification"])])
+    found = verdict([one for one in under_attack(PERFECT, REVERSED) if keep(one.record.specification)])
     assert found["verdict"] == NOT_TESTABLE
     assert found["why"].startswith("0 of 5 seeds of ")
 
 
 def test_an_attack_of_another_strength_is_no_evidence() -> None:
     trials = under_attack(PERFECT, REVERSED)
-    for trial in trials:
-        if trial["specification"]["attack"]:
-            trial["specification"]["attack"] = {**FLIP, "strength": 1.0}
-    assert verdict(trials)["verdict"] == NOT_TESTABLE
+    weaker = [
+        trial.but(specification=replace(about, attack={**FLIP, "strength": 1.0})) if about.attack else trial
+        for trial in trials
+        for about in [trial.record.specification]
+    ]
+    assert verdict(weaker)["verdict"] == NOT_TESTABLE
 
 
 LOWER = {"name": "attackers_score_lower", "task": "synthetic", "quantity": "score", "level": 0.01}
 LOWER |= {"attacks": [{"kind": "inverted", "strength": 1.0}], "shares": [0.2, 0.4]}
 
 
-def scored(malicious: Mapping[float, float]) -> list[dict[str, Any]]:
+def scored(malicious: Mapping[float, float]) -> list[Made]:
     """Honest hospitals score about 0.8; the first share x 5 of them attack and score what is given by share."""
     found = []
     for seed in SEEDS:
@@ -123,7 +117,7 @@ def scored(malicious: Mapping[float, float]) -> list[dict[str, Any]]:
             attackers = NAMES[: round(5 * share)]
             scores = {name: score if name in attackers else 0.8 + 0.01 * seed for name in NAMES}
             attack = {"kind": "inverted", "share": share, "strength": 1.0}
-            more = {"outcomes": {"score": scores}, "attackers": list(attackers)}
+            more = {"outcomes": {"score": scores}, "attackers": attackers}
             found.append(record(judge=LOWER, seed=seed, attack=attack, **more))
     return found
 
@@ -143,8 +137,9 @@ def test_attackers_score_lower(malicious: dict[float, float], expected: str) -> 
 
 
 def test_scores_that_nobody_gave_decide_nothing() -> None:
-    trials = [{**trial, "outcomes": {}} for trial in scored({0.2: 0.1, 0.4: 0.1})]
-    assert verdict(trials)["why"] == "ours decided no score; see benchmarks/claims.toml"
+    trials = [trial.but(outcomes={}) for trial in scored({0.2: 0.1, 0.4: 0.1})]
+    why = verdict(trials)["why"]
+    assert why == "ours decided no score; `chainward run --claims ours` gathers what is missing"
 
 
 HALF = {"kind": "label_flip", "share": 0.25, "strength": 0.5}
@@ -164,7 +159,7 @@ def test_attackers_earn_less(earned: tuple[float, float], expected: str) -> None
             params={"setting": setting},
             attack=HALF,
             task_params=TWENTY,
-            attackers=[NAMES[0]],
+            attackers=(NAMES[0],),
             outcomes={"share": {name: share if name == NAMES[0] else 0.2 for name in NAMES}},
         )
         for seed in SEEDS
@@ -180,7 +175,11 @@ LAW = {"name": "gas_an_agent", "task": "synthetic", "track": "common", "hospital
 LAW |= {"rounds_parameter": "R", "coefficients": [100, 1_000, 500], "r2": 0.99, "within": 0.25}
 
 
-def agents(n: float, r: float, nr: float, noise: float = 0.0) -> list[dict[str, Any]]:
+def spent(function: str, gas: int) -> GasRow:
+    return GasRow("Book", function, "round", 1, gas, float(gas), gas, gas, gas, reverted=0)
+
+
+def agents(n: float, r: float, nr: float, noise: float = 0.0) -> list[Made]:
     found = []
     for count in (3, 5):
         for rounds in (2, 4):
@@ -189,7 +188,7 @@ def agents(n: float, r: float, nr: float, noise: float = 0.0) -> list[dict[str, 
                 * (n * count + r * rounds + nr * count * rounds)
                 * (1 + noise * (-1) ** (count // 2 + rounds // 2))
             )
-            rows = [{"function": "score", "total": gas}, {"function": "constructor", "total": 10**9}]
+            rows = (spent("score", round(gas)), spent("constructor", 10**9))
             setting = {"task_params": {"hospitals": count}, "rounds": rounds, "params": {"R": rounds}}
             found.append(record(judge=LAW, gas_functions=rows, **setting))
     return found
@@ -224,13 +223,17 @@ LINE = {
 }
 
 
+def many(count: int) -> tuple[HospitalSize, ...]:
+    return tuple(HospitalSize(f"hospital {number}", 1, 0, 0) for number in range(count))
+
+
 @pytest.mark.parametrize(
     ("gas", "expected"),
     [((150, 260, 370), REPRODUCED), ((150, 350, 550), PARTLY), ((150, 260, 420), NOT_REPRODUCED)],
 )
 def test_setup_gas_line(gas: Sequence[int], expected: str) -> None:
     trials = [
-        {**record(judge=LINE, setup={"gas": spent}, task_params={"hospitals": count}), "hospitals": [{}] * count}
+        record(judge=LINE, setup=entry(0, spent), task_params={"hospitals": count}, hospitals=many(count))
         for count, spent in enumerate(gas, 1)
     ]
     found = verdict(trials)
@@ -240,15 +243,12 @@ def test_setup_gas_line(gas: Sequence[int], expected: str) -> None:
 def test_setup_gas_line_is_of_trials_with_just_its_parameters() -> None:
     rule = LINE | {"params": {"setting": "b"}}
     trials = [
-        {
-            **record(judge=rule, setup={"gas": gas}, task_params={"hospitals": count}, params=params),
-            "hospitals": [{}] * count,
-        }
+        record(judge=rule, setup=entry(0, gas), task_params={"hospitals": count}, params=params, hospitals=many(count))
         for count in (1, 2, 3)
         for params, gas in (({}, 7), ({"setting": "b"}, 50 + 100 * count))
     ]
     assert verdict(trials)["verdict"] == REPRODUCED
-    others = [trial for trial in trials if not trial["specification"]["params"]]
+    others = [trial for trial in trials if not trial.record.specification.params]
     assert verdict(others)["verdict"] == NOT_TESTABLE
 
 
@@ -262,8 +262,8 @@ LESS = {"name": "less_gas_than", "task": "synthetic", "variant": {"winners": 0},
 def test_less_gas_than(gas: int, ours: Sequence[float], expected: str) -> None:
     trials = []
     for seed in SEEDS:
-        trials.append(record(probabilities=ours, judge=LESS, seed=seed, rounds=2) | {"rounds": [{"gas": gas}]})
-        trials.append(record(judge=LESS, seed=seed, params={"winners": 0}) | {"rounds": [{"gas": 100}]})
+        trials.append(record(probabilities=ours, judge=LESS, seed=seed).but(rounds=Rounds.of([entry(1, gas)])))
+        trials.append(record(judge=LESS, seed=seed, params={"winners": 0}).but(rounds=Rounds.of([entry(1, 100)])))
         trials.append(record("fedavg", seed=seed))
     found = verdict(trials)
     assert found["verdict"] == expected, found["found"]
@@ -287,7 +287,7 @@ def test_dearest_parts(verification: Sequence[float], expected: str) -> None:
     for count, spent in zip((40, 60, 80), verification, strict=True):
         for params, seconds in (({}, 10.0), ({"verification": False}, 10.0 - spent), ({"sharing": False}, 8.0)):
             trial = record(judge=PARTS, task_params={"hospitals": count}, params=params)
-            trials.append(trial | {"rounds": [{"latency_s": {"compute": seconds - 1, "network": 1}}]})
+            trials.append(trial.but(rounds=Rounds.of([entry(1, latency={"compute": seconds - 1, "network": 1})])))
     found = verdict(trials)
     assert found["verdict"] == expected, found["found"]
 
@@ -297,7 +297,7 @@ BEST |= {"factors": [0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0], "near": 0.1
 TERMS = Terms(miners=10, overhead=0.45, exposure=2.8)
 
 
-def sweep(latency: Callable[[float], float]) -> list[dict[str, Any]]:
+def sweep(latency: Callable[[float], float]) -> list[Made]:
     """Trials at each multiple of lambda* = 0.05, with the latencies given."""
     found = []
     for factor in BEST["factors"]:
@@ -350,7 +350,7 @@ def test_best_rate_of_simulated_races(shift: float) -> None:
 def test_best_rate_needs_every_rate_and_seed_and_a_race_without_a_fork() -> None:
     trials = sweep(closed)
     assert verdict(trials[1:])["why"].startswith("4 of 5 seeds of ours on synthetic with ")
-    trials[0]["outcomes"] = {"rate": {"used": 1.0, "optimal": 1.0}}
+    trials[0] = trials[0].but(outcomes={"rate": {"used": 1.0, "optimal": 1.0}})
     assert verdict(trials)["why"].startswith("a trial in which every simulated race forked")
 
 

@@ -14,10 +14,10 @@ from chainward.errors import ChainwardError, UnknownName
 from chainward.ledgers import build
 from chainward.ledgers.consensus import BlockTimes, Periodic, Poisson, block_times
 from chainward.ledgers.evm import EvmLedger, randao
+from chainward.world import Reverted
 from chainward.world.chain import Chain
 from chainward.world.clock import Clock
 from chainward.world.meter import Meter
-from chainward.world.ports import Reverted
 
 
 def ledger(gas_limit: int = 30_000_000, blocks: BlockTimes | None = None) -> EvmLedger:

@@ -20,8 +20,10 @@ from chainward.ledgers import build, evm
 from chainward.ledgers.node import NodeLedger
 from chainward.plans.file import read as read_plan
 from chainward.plans.specification import Specification
-from chainward.results import store
+from chainward.results import check
+from chainward.results.record import Record
 from chainward.strategy import discovery
+from chainward.testing import completed
 from chainward.trials import gas, runner
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepare
@@ -174,7 +176,7 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
     jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
     groups: list[int] = []
 
-    def kill_after_round_1(prepared: Any, checkpoint: Checkpoint) -> dict[str, Any]:
+    def kill_after_round_1(prepared: Any, checkpoint: Checkpoint) -> Any:
         def kill(_: int) -> None:
             groups.append(group(prepared.world.ledger))
             kill_node(prepared.world.ledger)
@@ -183,17 +185,16 @@ def test_a_node_ended_in_mid_run_fails_the_trial_and_not_the_next(
 
     original = run_trial
     monkeypatch.setattr("chainward.trials.run.run_trial", kill_after_round_1)
-    done: list[dict[str, Any]] = []
-    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, document: done.append(document))
-    assert done[0]["status"] == "failed"
-    assert done[0]["error"]["type"] == "ChainwardError"
-    assert "no answer from http://127.0.0.1:" in done[0]["error"]["message"]
+    done: list[Record] = []
+    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, record: done.append(record))
+    assert done[0].status == "failed"
+    assert done[0].error.type == "ChainwardError"
+    assert "no answer from http://127.0.0.1:" in done[0].error.message
     monkeypatch.undo()
     jobs = sweep_of(read_plan(path, {}), tmp_path).jobs
-    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, document: done.append(document))
-    assert done[1]["status"] == "completed"
-    assert done[1]["measured"]["inclusion_s"]["median"] > 0
-    assert store.read(store.path_of(tmp_path, jobs[0].identifier)) is not None
+    runner.run(jobs, tmp_path, InProcess(), "cpu", lambda _, record: done.append(record))
+    assert completed(done[1]).measured.inclusion_s.median > 0
+    assert check.sound(tmp_path, jobs[0].identifier, {}).record == done[1]
     assert groups
     assert all(map(ended, groups))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from chainward import tasks
 from chainward.errors import ChainwardError
 from chainward.folders import CHECKOUT
+from chainward.names import is_plain
 from chainward.plans import file as plans
 from chainward.plans.plan import Plan
-from chainward.trials.runner import sweep
+from chainward.trials.sweep import sweep_of as sweep
 
 SMALL = """\
 strategies = ["local_only", {key = "fedavg", weighted = false}]
@@ -162,6 +164,109 @@ def test_a_mistake_names_the_file_the_field_and_the_fix(text: str, told: str, pa
     with pytest.raises(ChainwardError, match=told) as caught:
         read(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+ABSENT = "faults = {absent = {'hospital 1' = [%s]}}"
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("seeds = 3000000000", "seeds: .*less than or equal to 1000000"),
+        (
+            "seeds = 600000",
+            "2 strategies × 1 tasks × 1 attacks × 600000 seeds are 1,200,000 trials; .* at most 1,000,000",
+        ),
+        ("rounds = 100001", "rounds: .*less than or equal to 100000"),
+        ("rounds = 9223372036854775808", "rounds: a whole number has at most 64 bits"),
+        (f"rounds = {'9' * 5000}", "not valid TOML: .*digits"),
+        ("seeds = 1979-05-27", "seeds: a date has no place in a plan"),
+        (
+            'tasks = [{key = "synthetic", hospitals = 1979-05-27T07:32:00Z}]',
+            "tasks.0.hospitals: a datetime has no place",
+        ),
+        ('tasks = [{key = "synthetic", hospitals = 07:32:00}]', "tasks.0.hospitals: a time has no place"),
+        ('tasks = [{key = "synthetic", hospitals = 100001}]', "'hospitals': .*less than or equal to 100000"),
+        (
+            'tasks = [{key = "synthetic", patients = 10000000}]',
+            "'synthetic': 20 hospitals × 10000000 .* at most 100,000,000",
+        ),
+        ('tasks = [{key = "synthetic", size_skew = 1e300}]', "'size_skew': .*less than or equal to 10"),
+        ('tasks = [{key = "", hospitals = 2}]', "no task ''"),
+        ('tasks = [""]', "no task ''"),
+        ('strategies = [{key = "fedavg", weighted = nan}]', "strategies.0.weighted: must be a finite number"),
+        ('strategies = [{key = "fedavg", "" = 1}]', "strategies.0: a name has 1 to 200 printable characters, not ''"),
+        ('strategies = [{key = "fedavg", "\\u001b[31m" = 1}]', r"printable characters, not '.x1b\[31m'"),
+        ('strategies = ["\\u001b[31m"]', r"strategies.0: text has no control characters; this is '.x1b\[31m'"),
+        ("strategies = ['" + "f" * 1001 + "']", "strategies.0: text has at most 1000 characters, not 1001"),
+        ("strategies = ['" + "f" * 300 + "']", "strategies.0.key: .*at most 200 characters"),
+        ("strategies = [" + "'fedavg'," * 1001 + "]", "strategies: .*at most 1000 items"),
+        ("name = '" + "n" * 101 + "'", "name: .*at most 100 characters"),
+        ("title = '" + "t" * 201 + "'", "title: .*at most 200 characters"),
+        ("title = '" + "t" * 5000 + "'", "title: text has at most 1000 characters"),
+        ('title = "\\u009b31m"', "title: text has no control characters"),
+        (f"title = {DEEP}", "may be 16 deep, not deeper"),
+        (f"parts = {DEEP}", "may be 16 deep, not deeper"),
+        ("parts = " + "[{parts = " * 20 + "[]" + "}]" * 20, "may be 16 deep, not deeper"),
+        ("[" + "deep." * 3000 + "deep]", "may be 16 deep, not deeper"),
+        ("\n".join("[[parts" + ".parts" * depth + "]]" for depth in range(20)), "may be 16 deep, not deeper"),
+        ("faults = {absent = {'" + "h" * 201 + "' = []}}", "faults.absent: a name has 1 to 200"),
+        (ABSENT % "100001", "faults.absent.hospital 1.0: .*less than or equal to 100000"),
+        (ABSENT % ("1," * 10_001), "faults.absent.hospital 1: .*at most 10000 items"),
+        ("faults = {delay = {'hospital 1' = 1e300}}", "faults.delay.hospital 1: .*less than or equal to"),
+        ("speeds = {flops_per_s = 1e300}", "speeds.flops_per_s: .*less than or equal to"),
+        ("ledger = {signers = 1000000000}", "ledger: ledger.signers: at most 10,000"),
+        ("ledger = {period_s = 1e300}", "ledger: ledger.period_s: at most 1,000,000,000"),
+        ("ledger = {gas_limit = -1}", "ledger: ledger.gas_limit: must be a whole number from 1 to"),
+        ("ledger = {gas_limit = 1.5}", "ledger: ledger.gas_limit: must be a whole number from 1 to"),
+        ("# " + "x" * 1_000_000, "a plan has at most 1,000,000 bytes"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_plan_has_limits_and_names_them(text: str, told: str, path: Path) -> None:
+    field = text.split(" ", 1)[0]
+    kept = [line for line in SMALL.splitlines() if not line.startswith(field)]
+    path.write_text("\n".join([*kept, text]), encoding="utf-8")
+    with pytest.raises(ChainwardError, match=told) as caught:
+        read(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert len(message) < len(str(path)) + 400
+    assert is_plain(message)
+
+
+def test_a_hundred_megabytes_are_not_read(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+    with pytest.raises(ChainwardError, match="at most 1,000,000 bytes"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_a_plan_is_a_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(ChainwardError, match=r"cannot be read \(it is no file\)"):
+        read(path)
+
+
+def test_overrides_have_the_same_limits(path: Path) -> None:
+    for overrides in (
+        {"title": "\ud800"},
+        {"seeds": 10**30},
+        {"speeds": {"": "1"}},
+        {"faults": {"delay": {"a\x1b": 1}}},
+    ):
+        with pytest.raises(ChainwardError, match=r"small\.toml: ") as caught:
+            read(path, **overrides)
+        assert is_plain(str(caught.value))
+
+
+def test_parts_together_have_a_limit(path: Path) -> None:
+    path.write_text(SMALL.replace("seeds = 2", "seeds = 300000") + "[[parts]]\n[[parts]]\n", encoding="utf-8")
+    with pytest.raises(ChainwardError, match="2 parts are 1,200,000 trials; a plan has at most 1,000,000"):
+        read(path)
 
 
 def test_a_plan_does_not_change(path: Path) -> None:

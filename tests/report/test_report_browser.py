@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from report_fixtures import records, verdicts
+from report_fixtures import records, results, verdicts
 
 from chainward.report import write_report
 
@@ -39,7 +39,7 @@ def browser():
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    write_report(records(), verdicts(), folder)
+    write_report(results(records()), verdicts(), folder)
     return (folder / "index.html").as_uri()
 
 

@@ -7,19 +7,20 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report_fixtures import HOSTILE, records, verdicts
+from report_fixtures import HOSTILE, provenance, records, results, verdicts
 
 from chainward.report import leaderboard_rows, write_report
 from chainward.report.formats import count, shown, signed, significant, size, usd
 from chainward.report.page.write import as_csv, as_json
+from chainward.results.manifest import manifest_of
 
-MANIFEST = {"root": "ab" * 32, "commit": "abc123", "versions": {"torch": "2.13.0"}, "records": {"x": "y"}}
+MANIFEST = manifest_of({"papers.json": "ab" * 32}, "demo", "chainward run demo.toml", provenance(0))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    write_report(records(), verdicts(), folder, MANIFEST)
+    write_report(results(records()), verdicts(), folder, MANIFEST)
     return folder
 
 
@@ -72,23 +73,23 @@ def test_files(folder):
 def test_same_records_same_bytes(folder, tmp_path):
     shuffled = records()
     random.Random(2).shuffle(shuffled)
-    for path in write_report(shuffled, verdicts(), tmp_path, MANIFEST):
+    for path in write_report(results(shuffled), verdicts(), tmp_path, MANIFEST):
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
 
 
 def test_json_holds_the_rows(folder):
     rows = json.loads((folder / "leaderboard.json").read_text())
-    assert rows == json.loads(json.dumps(leaderboard_rows(records())))
+    assert rows == json.loads(json.dumps(leaderboard_rows(results(records()))))
     whole = json.loads((folder / "report.json").read_text())
     assert whole["tables"]["leaderboard"] == rows
-    assert whole["manifest"]["root"] == MANIFEST["root"]
+    assert whole["manifest"]["merkle_root"] == MANIFEST.merkle_root
     assert whole["assumptions"]["ether_usd"] == 3000
 
 
 def test_csv_holds_the_rows(folder):
     with (folder / "leaderboard.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    rows = leaderboard_rows(records())
+    rows = leaderboard_rows(results(records()))
     assert [line["strategy"] for line in lines] == [row["strategy"] for row in rows]
     assert [line["gas_total"] for line in lines] == [
         "" if row["gas_total"] is None else str(row["gas_total"]) for row in rows
@@ -126,14 +127,21 @@ def test_every_link_leads_somewhere(html):
 
 
 def test_verdict_links_to_its_record(html):
-    assert f'href="#record-{records()[0]["id"]}"' in html
-    assert f'id="record-{records()[0]["id"]}"' in html
+    assert f'href="#record-{records()[0].record.id}"' in html
+    assert f'id="record-{records()[0].record.id}"' in html
 
 
 def test_page_is_complete_without_scripts(html):
     plain = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     text = re.sub(r"\s+", " ", " ".join(Reader(plain).words))
-    for words in ("700,000", "not estimable (24+, 6−)", "LedgerError: ", "Traceback (most recent call last)", "partly"):
+    for words in (
+        "700,000",
+        "not estimable (24+, 6−)",
+        "LedgerError: ",
+        "Traceback (most recent call last)",
+        "partly",
+        "run demo.toml",
+    ):
         assert words in text
     assert '<button type="button" id="theme" aria-pressed="false" hidden>' in plain
 
@@ -147,7 +155,7 @@ def test_every_heading_of_a_figure_is_labelled(html):
 
 
 def test_empty_report(tmp_path):
-    page = next(path for path in write_report([], [], tmp_path) if path.name == "index.html").read_text()
+    page = next(path for path in write_report(results([]), [], tmp_path) if path.name == "index.html").read_text()
     assert "0 strategies on 0 tasks" in page
 
 

@@ -1,26 +1,28 @@
 """Arithmetic of the tables, done by hand."""
 
 import random
+from dataclasses import replace
 
 import pytest
-from report_fixtures import CLAIM, HOSTILE, card, failure, record, records, verdicts
+from report_fixtures import CLAIM, HOSTILE, card, failure, record, records, results, verdicts
 
 from chainward.report import Assumptions, all_tables, leaderboard_rows
 from chainward.report.tables.costs import mean, percentile
-from chainward.report.tables.details import (
-    claim_rows,
-    gas_function_rows,
-    learning_curve_rows,
-    number_rows,
-    provenance_rows,
-)
 from chainward.report.tables.groups import group
 from chainward.report.tables.leaderboard import pareto_front
+from chainward.report.tables.measured import gas_function_rows, learning_curve_rows
+from chainward.report.tables.papers import claim_rows, number_rows
+from chainward.report.tables.provenance import provenance_rows
+from chainward.results.collection import InMemory
+from chainward.results.papers import Paper
+from chainward.results.predictions import decode
 from chainward.results.statistics import auroc_interval
+from chainward.strategy.claims import Claim
+from chainward.world import Audience
 
 
 def row(strategy="bflc", task="heart", track="common"):
-    rows = leaderboard_rows(records())
+    rows = leaderboard_rows(results(records()))
     return next(one for one in rows if (one["strategy"], one["task"], one["track"]) == (strategy, task, track))
 
 
@@ -43,7 +45,7 @@ def test_usd_follows_gas_and_bytes():
 
 
 def test_assumptions_can_be_overridden():
-    rows = leaderboard_rows([record("bflc")], Assumptions(ether_usd=1000, private_gwei=1))
+    rows = leaderboard_rows(results([record("bflc")]), Assumptions(ether_usd=1000, private_gwei=1))
     assert rows[0]["usd_l1_calm"] == pytest.approx(700_000 * 5e-9 * 1000)
     assert rows[0]["usd_private"] == pytest.approx(700_000 * 1e-9 * 1000)
 
@@ -64,24 +66,23 @@ def test_compute_time_is_left_out_when_contended():
     assert row()["compute_measured_s"] == (0.5 + 1.5) / 2
     assert row(HOSTILE)["compute_measured_s"] is None
     mixed = [record("bflc", seed=0), record("bflc", seed=1, contended=True)]
-    assert leaderboard_rows(mixed)[0]["compute_measured_s"] == 0.5
+    assert leaderboard_rows(results(mixed))[0]["compute_measured_s"] == 0.5
 
 
 def test_bytes_and_privacy():
     found = row()
     assert (found["bytes_per_round"], found["bytes_chain_per_round"]) == (1250, 200)
     assert (found["sees_individual_updates"], found["raw_records_shared"]) == ("everyone", 0)
-    seen = [record("bflc", seed=0, sees="nobody"), record("bflc", seed=1, sees="some hospitals")]
-    found = leaderboard_rows(seen)[0]
+    seen = [record("bflc", seed=0, sees=Audience.NOBODY), record("bflc", seed=1, sees=Audience.SOME_HOSPITALS)]
+    found = leaderboard_rows(results(seen))[0]
     assert (found["sees_individual_updates"], found["exceeds_card"]) == ("some hospitals", False)
-    strict = card("bflc", sees_individual_updates="nobody")
-    assert leaderboard_rows([record("bflc", card=strict)])[0]["exceeds_card"] is True
+    strict = Paper(card("bflc", sees_individual_updates=Audience.NOBODY), ())
+    assert leaderboard_rows(results([record("bflc")], bflc=strict))[0]["exceeds_card"] is True
 
 
 def test_accuracy_is_the_statistics_module():
-    from chainward.report.tables.accuracy import predictions
-
-    interval = auroc_interval([predictions(record("bflc", seed=seed, small="south")) for seed in (0, 1)])
+    trials = [record("bflc", seed=seed, small="south") for seed in (0, 1)]
+    interval = auroc_interval([decode(trial.predictions) for trial in trials])
     found = row()
     assert (found["auroc_mean"], found["auroc_low"], found["auroc_high"]) == (
         interval.estimate,
@@ -97,7 +98,7 @@ def test_hospital_that_cannot_be_judged_is_never_the_worst():
     assert (south["auroc"], south["positives"], south["negatives"]) == (None, 24, 6)
     assert south["told"] == "not estimable (24+, 6−)"
     assert found["worst_hospital"] == "north"
-    alone = leaderboard_rows([record("bflc", hospitals=("south",), small="south")])[0]
+    alone = leaderboard_rows(results([record("bflc", hospitals=("south",), small="south")]))[0]
     assert (alone["auroc_worst_hospital"], alone["worst_hospital"]) == (None, None)
 
 
@@ -111,9 +112,14 @@ def test_failures_are_counted_and_leave_no_figure():
 
 
 def test_predictions_that_cannot_be_judged_cost_one_row_only():
-    broken = record("bflc")
-    broken["predictions"]["probability"][0] = float("nan")
-    found = leaderboard_rows([broken, record("other")])
+    class Broken(InMemory):
+        def predictions(self, trial):
+            if trial.specification.strategy == "bflc":
+                raise ValueError("a predicted probability is not finite")
+            return super().predictions(trial)
+
+    whole = results([record("bflc"), record("other")])
+    found = leaderboard_rows(replace(whole, opener=Broken(whole.opener.files)))
     assert [one["auroc_mean"] is None for one in found] == [False, True]
     assert found[1]["accuracy_error"] == "a predicted probability is not finite"
     assert found[1]["gas_total"] == 700_000
@@ -128,24 +134,24 @@ def test_settings_are_never_mixed():
         {"rounds": 3},
         {"code": "x"},
     ]
-    rows = leaderboard_rows([record("bflc", **change) for change in changes])
+    rows = leaderboard_rows(results(record("bflc", **change) for change in changes))
     assert [one["trials"] for one in rows] == [1] * len(changes)
     assert len({(one["setting"], one["label"]) for one in rows}) == len(changes)
 
 
 def test_labels_say_what_differs_and_no_more():
-    groups = group([record("bflc", params={"mu": mu, "same": 1}) for mu in (0, 1)] + [record("local")])
+    groups = group(results([*(record("bflc", params={"mu": mu, "same": 1}) for mu in (0, 1)), record("local")]))
     assert [one.label for one in groups] == ["bflc (mu 0)", "bflc (mu 1)", "local"]
     assert {one.setting for one in groups} == {"common track · evm (consensus poa) · cohort engine · no faults"}
 
 
 def test_common_track_without_faults_comes_first():
-    rows = [one for one in leaderboard_rows(records()) if one["task"] == "synthetic"]
+    rows = [one for one in leaderboard_rows(results(records())) if one["task"] == "synthetic"]
     assert [one["track"] for one in rows] == ["common", "common", "published"]
 
 
 def test_front_and_distance_from_the_best():
-    found = {one["strategy"]: one for one in leaderboard_rows(records()) if one["task"] == "heart"}
+    found = {one["strategy"]: one for one in leaderboard_rows(results(records())) if one["task"] == "heart"}
     assert {name for name, one in found.items() if one["on_front"]} == {"bflc", HOSTILE}
     assert found[HOSTILE]["auroc_minus_best"] == 0
     assert found["bflc"]["auroc_minus_best"] is None  # other seeds than the best
@@ -174,46 +180,49 @@ def test_references_are_not_on_the_front():
 
 
 def test_gas_functions():
-    found = next(one for one in gas_function_rows([record("bflc")]) if one["function"] == "propose")
+    found = next(one for one in gas_function_rows(results([record("bflc")])) if one["function"] == "propose")
     assert (found["calls"], found["min"], found["median"], found["max"]) == (4, 49_900, 50_000, 50_100)
     assert (found["total"], found["total_eip7623"], found["reverted"]) == (200_000, 220_000, 0)
 
 
 def test_learning_curve():
-    points = [one for one in learning_curve_rows(records()) if (one["strategy"], one["task"]) == ("bflc", "heart")]
+    points = [
+        one for one in learning_curve_rows(results(records())) if (one["strategy"], one["task"]) == ("bflc", "heart")
+    ]
     assert [(one["round"], one["trials"]) for one in points] == [(1, 2), (2, 2)]
     assert points[0]["auroc_mean"] == pytest.approx(0.6 + 0.06 + 0.02 + 0.005)
     assert points[0]["auroc_max"] - points[0]["auroc_min"] == pytest.approx(0.01)
 
 
 def test_claims_are_joined_with_verdicts():
-    rows = claim_rows(records(), verdicts())
+    rows = claim_rows(results(records()), verdicts())
     assert [(one["strategy"], one["verdict"]) for one in rows] == [("bflc", "partly")]
-    assert claim_rows(records(), [])[0]["verdict"] == "not judged"
+    assert claim_rows(results(records()), [])[0]["verdict"] == "not judged"
     foreign = {**verdicts()[0], "strategy": "gone"}
-    assert [one["strategy"] for one in claim_rows(records(), [foreign])] == ["bflc", "gone"]
+    assert [one["strategy"] for one in claim_rows(results(records()), [foreign])] == ["bflc", "gone"]
     assert rows[0]["quoted"] == CLAIM["quoted"]
 
 
 def test_numbers_and_provenance():
-    rows = number_rows([record("bflc", params={"merged": 6})])
+    rows = number_rows(results([record("bflc", params={"merged": 6})]))
     assert [(one["kind"], one["name"], one["value"]) for one in rows] == [
         ("parameter", "merged", "6"),
         ("number used", "committee", "2"),
     ]
-    made = provenance_rows(records())
+    made = provenance_rows(results(records()))
     assert [(one["commit"], one["trials"], one["first"]) for one in made] == [("abc123", 9, "2025-01-01T00:00:00Z")]
 
 
 def test_order_of_records_does_not_matter():
     shuffled = records()
     random.Random(1).shuffle(shuffled)
-    assert all_tables(shuffled, verdicts()) == all_tables(records(), verdicts())
+    assert all_tables(results(shuffled), verdicts()) == all_tables(results(records()), verdicts())
 
 
 def test_nothing_at_all():
-    assert set(map(len, all_tables([], []).values())) == {0}
-    assert len(leaderboard_rows([failure("bflc", card=None)])) == 1
+    assert set(map(len, all_tables(results([]), []).values())) == {0}
+    unknown = replace(results([failure("bflc")]), papers={})
+    assert [row["title"] for row in leaderboard_rows(unknown)] == ["bflc"]
 
 
 def test_percentile_and_mean():
@@ -221,7 +230,8 @@ def test_percentile_and_mean():
     assert (percentile([], 95), mean([])) == (None, None)
 
 
-def test_claims_as_the_papers_files_write_them():
-    flat = {"key": "k", "claim": "c", "tier": "T1", "reproduced": "x < 1", "plan": "p"}
-    found = claim_rows([record("bflc", claims=[flat])], [])[0]
+def test_a_claim_need_not_say_what_would_be_partly():
+    claim = Claim(key="k", claim="c", tier="T1", reproduced="x < 1", partly="")
+    told = Paper(card("bflc"), (claim,))
+    found = claim_rows(results([record("bflc")], bflc=told), [])[0]
     assert (found["rule"], found["quoted"]) == ({"reproduced": "x < 1", "partly": ""}, "")

@@ -1,35 +1,43 @@
+"""What is written is whole and sound; what is not is named."""
+
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
+from sample_records import ended, failed, predicted, specified
 
 from chainward.errors import ChainwardError
-from chainward.results import store
-from chainward.trials.checkpoint import replace_file
+from chainward.files import read_file, replace_file
+from chainward.results import check, store
+from chainward.results.document import Unsound, seal, unseal
+from chainward.results.provenance import provenance
+from chainward.results.store import Ended, PredictionFiles
+
+TRIAL = ended()
+NAME = TRIAL.record.id
 
 
-def sample(identifier: str, task: str = "heart", strategy: str = "fedavg", seed: int = 0) -> dict[str, Any]:
-    specification = {"task": task, "strategy": strategy, "seed": seed}
-    return {"schema": store.SCHEMA, "id": identifier, "status": "completed", "specification": specification}
+def record_path(out: Path, trial: Ended = TRIAL) -> Path:
+    return out / store.record_name(trial.record.id)
 
 
-def sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def predictions_path(out: Path, trial: Ended = TRIAL) -> Path:
+    return out / store.predictions_name(trial.record.id)
 
 
 # --- written whole or not at all -----------------------------------------------------------------
 
 
-def test_written_and_read_back(tmp_path: Path) -> None:
-    path = store.write(tmp_path, sample("ab12"))
-    assert path == tmp_path / "records" / "ab12.json"
-    assert store.read(path) == sample("ab12")
-    assert [one.name for one in path.parent.iterdir()] == ["ab12.json"]
+@pytest.mark.parametrize("trial", [TRIAL, failed()], ids=["completed", "failed"])
+def test_written_and_read_back(trial: Ended, tmp_path: Path) -> None:
+    assert store.write(tmp_path, trial) == record_path(tmp_path, trial)
+    assert store.read(tmp_path, trial.record.id) == trial.record
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) == (1 if trial.predictions is None else 2)
 
 
 def test_a_stop_before_the_renaming_leaves_the_old_content(tmp_path: Path, monkeypatch) -> None:
@@ -55,44 +63,34 @@ def test_content_is_on_disk_before_the_name_is(tmp_path: Path, monkeypatch) -> N
     assert path.read_bytes() == b"content"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        "",
-        '{"schema": 1, "id": "ab1',
-        "[]",
-        json.dumps({**sample("ab12"), "schema": store.SCHEMA + 1}),
-        json.dumps(sample("other")),
-    ],
-    ids=["absent", "empty", "torn", "a list", "another schema", "another id"],
-)
-def test_what_is_not_sound_is_no_record(content: str | None, tmp_path: Path) -> None:
-    path = tmp_path / "ab12.json"
-    if content is not None:
-        path.write_text(content, encoding="utf-8")
-    assert store.read(path) is None
+def test_predictions_are_there_before_the_record_that_names_them(tmp_path: Path, monkeypatch) -> None:
+    written = []
+    monkeypatch.setattr(store, "replace_file", lambda path, _: written.append(path))
+    store.write(tmp_path, TRIAL)
+    assert written == [predictions_path(tmp_path), record_path(tmp_path)]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
-def test_what_json_cannot_hold_is_refused_before_anything_is_written(value: object, tmp_path: Path) -> None:
-    with pytest.raises((TypeError, ValueError)):
-        store.write(tmp_path, {**sample("ab12"), "notes": value})
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", None])
+def test_what_no_record_can_hold_is_refused_before_anything_is_written(value: object, tmp_path: Path) -> None:
+    broken = replace(TRIAL.record, outcomes={"paid": {"north": value}})
+    with pytest.raises((ValueError, Unsound)):
+        store.write(tmp_path, replace(TRIAL, record=broken))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_below_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ChainwardError, match=r"cannot be written.*--out"):
-        store.write(tmp_path / "file", sample("ab12"))
+        store.write(tmp_path / "file", TRIAL)
 
 
 def test_records_come_by_task_strategy_and_seed(tmp_path: Path) -> None:
-    settings = [("heart", "fedavg", 10), ("heart", "bflc", 0), ("heart", "fedavg", 9), ("edin", "pooled", 0)]
-    for number, (task, strategy, seed) in enumerate(settings):
-        store.write(tmp_path, sample(f"id{number}", task, strategy, seed))
+    settings = [("fedavg", "heart", 10), ("bflc", "heart", 0), ("fedavg", "heart", 9), ("pooled", "edin", 0)]
+    for setting in settings:
+        store.write(tmp_path, ended(specified(*setting)))
     (tmp_path / "records" / "torn.json").write_text("{", encoding="utf-8")
-    assert [one["id"] for one in store.read_all(tmp_path)] == ["id3", "id1", "id2", "id0"]
+    found = [one.specification for one in store.read_all(tmp_path)]
+    assert [(one.strategy, one.task, one.seed) for one in found] == [settings[i] for i in (3, 1, 2, 0)]
 
 
 def test_no_records_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -100,85 +98,114 @@ def test_no_records_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
         store.read_all(tmp_path)
 
 
-# --- the manifest --------------------------------------------------------------------------------
-
-A, B, C = (sha256(letter) for letter in (b"a", b"b", b"c"))
+# --- the check -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("leaves", "root"),
-    [
-        ([], sha256(b"")),
-        ([A], A),
-        ([A, B], sha256(A + B)),
-        ([A, B, C], sha256(sha256(A + B) + C)),
-        ([A, B, C, A], sha256(sha256(A + B) + sha256(C + A))),
-        ([A, B, C, A, B], sha256(sha256(sha256(A + B) + sha256(C + A)) + B)),
-    ],
-    ids=range(6),
-)
-def test_merkle_root_by_hand(leaves: list[bytes], root: bytes) -> None:
-    assert store.merkle_root([leaf.hex() for leaf in leaves]) == root.hex()
+def huge(path: Path) -> None:
+    with path.open("ab") as file:
+        file.truncate(store.LARGEST_RECORD + 1)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Three records and their manifest."""
-    for name in ("b", "c", "a"):
-        store.write(tmp_path, sample(name))
-    store.write_manifest(tmp_path, ["b", "c", "a"], {"device": "cpu"})
-    return tmp_path
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
-def test_manifest_holds_the_digest_of_each_file_and_their_root(folder: Path) -> None:
-    digests = {name: sha256(store.path_of(folder, name).read_bytes()) for name in ("a", "b", "c")}
-    found = store.read_manifest(folder)
-    assert found["records"] == {name: digest.hex() for name, digest in digests.items()}
-    a, b, c = digests.values()
-    assert found["merkle_root"] == sha256(sha256(a + b) + c).hex()
-    assert found["environment"] == {"device": "cpu"}
-    assert store.verify(folder) == []
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
-def test_a_record_the_manifest_does_not_name_is_no_part_of_it(folder: Path) -> None:
-    store.write(folder, sample("d"))
-    assert store.verify(folder) == []
+def endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
 
 
-def test_verify_finds_a_changed_and_a_missing_record(folder: Path) -> None:
-    store.write(folder, {**sample("a"), "status": "failed"})
-    store.path_of(folder, "c").unlink()
-    assert store.verify(folder) == ["record a was changed", "record c is missing"]
+DAMAGES = {
+    "missing": (Path.unlink, "is missing"),
+    "empty": (lambda path: path.write_bytes(b""), "does not begin with the digest of its content"),
+    "torn": (lambda path: path.write_bytes(path.read_bytes()[:500]), "its content is not that of its digest"),
+    "changed": (lambda path: path.write_bytes(path.read_bytes() + b" "), "its content is not that of its digest"),
+    "changed with its digest": (
+        lambda path: path.write_bytes(seal(unseal(path.read_bytes()).replace(b'"gas":[300', b'"gas":["x"', 1))),
+        "rounds.gas.0: Input should be a valid integer",
+    ),
+    "another's": (
+        lambda path: path.write_bytes(store.to_bytes(ended(specified(seed=7)).record)),
+        "id: is not the name of its file",
+    ),
+    "a folder": (folder, "is no regular file"),
+    "a pipe": (pipe, "is no regular file"),
+    "a device": (endless, "is no regular file"),
+    "huge": (huge, "is larger than"),
+}
 
 
-def rewritten(folder: Path, **changes: Any) -> None:
-    path = folder / store.MANIFEST
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}), encoding="utf-8")
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_record_that_is_not_sound_is_named_with_the_reason(case: str, tmp_path: Path) -> None:
+    damage, words = DAMAGES[case]
+    store.write(tmp_path, TRIAL)
+    damage(record_path(tmp_path))
+    for reading in (lambda: store.read(tmp_path, NAME), lambda: check.sound(tmp_path, NAME, {})):
+        with pytest.raises(Unsound, match=words) as refusal:
+            reading()
+        assert str(refusal.value).startswith(f"record {NAME}")
+        assert "\n" not in str(refusal.value)
 
 
-def test_verify_finds_a_changed_record_whose_digest_was_changed_with_it(folder: Path) -> None:
-    path = store.write(folder, {**sample("a"), "status": "failed"})
-    rewritten(folder, records={**store.read_manifest(folder)["records"], "a": sha256(path.read_bytes()).hex()})
-    assert store.verify(folder) == ["the manifest's Merkle root does not belong to its records"]
+@pytest.mark.parametrize("case", ["missing", "torn", "changed", "a folder", "a pipe", "a device"])
+def test_predictions_that_are_not_the_records_are_named(case: str, tmp_path: Path) -> None:
+    store.write(tmp_path, TRIAL)
+    DAMAGES[case][0](predictions_path(tmp_path))
+    assert store.read(tmp_path, NAME) == TRIAL.record  # which does not look at them
+    with pytest.raises(Unsound, match=f"^predictions file of record {NAME} "):
+        check.sound(tmp_path, NAME, {})
+    with pytest.raises(Unsound, match=f"^predictions file of record {NAME} "):
+        PredictionFiles(tmp_path).predictions(TRIAL.record)
 
 
-def test_verify_finds_a_record_taken_out_of_the_manifest(folder: Path) -> None:
-    names = store.read_manifest(folder)["records"]
-    rewritten(folder, records={name: names[name] for name in ("a", "b")})
-    assert store.verify(folder) == ["the manifest's Merkle root does not belong to its records"]
+def test_a_sound_trial_before_and_after_there_is_a_manifest(tmp_path: Path) -> None:
+    store.write(tmp_path, TRIAL)
+    found = check.sound(tmp_path, NAME, {})
+    assert found.record == TRIAL.record
+    assert set(found.files) == {store.record_name(NAME), store.predictions_name(NAME)}
+    assert check.sound(tmp_path, NAME, found.files) == found
 
 
-@pytest.mark.parametrize("digest", ["no digest", 7, None])
-def test_verify_survives_a_digest_that_is_none(digest: object, folder: Path) -> None:
-    rewritten(folder, records={"a": digest})
-    assert store.verify(folder) == [
-        "record a was changed",
-        "the manifest's Merkle root does not belong to its records",
-    ]
+def test_a_sound_trial_that_is_not_the_manifests_was_changed(tmp_path: Path) -> None:
+    store.write(tmp_path, TRIAL)
+    files = check.sound(tmp_path, NAME, {}).files
+    store.write(tmp_path, replace(TRIAL, record=replace(TRIAL.record, notes=("another",))))
+    assert check.sound(tmp_path, NAME, {})
+    with pytest.raises(Unsound, match=f"^record {NAME} was changed$"):
+        check.sound(tmp_path, NAME, files)
+
+
+def test_trials_are_parted_into_sound_ones_and_complaints(tmp_path: Path) -> None:
+    store.write(tmp_path, TRIAL)
+    found, problems = check.partition(tmp_path, [NAME, "0" * 64], {})
+    assert [one.record for one in found] == [TRIAL.record]
+    assert problems == [f"record {'0' * 64} is missing"]
+
+
+def test_predictions_are_opened_when_somebody_asks(tmp_path: Path) -> None:
+    trial = ended(predictions=predicted((0.25, 0.75), own_models={"north": (0.5, 0.625)}))
+    store.write(tmp_path, trial)
+    opener = PredictionFiles(tmp_path)
+    np.testing.assert_array_equal(opener.predictions(trial.record).probability, [0.25, 0.75])
+    np.testing.assert_array_equal(opener.own_models(trial.record)["north"].probability, [0.5, 0.625])
+
+
+def test_a_file_is_read_up_to_the_size_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_file(path, 5) == b"12345"
+    with pytest.raises(ChainwardError, match="larger than 4 bytes"):
+        read_file(path, 4)
 
 
 def test_provenance_says_what_a_repetition_needs() -> None:
-    found = store.provenance("cpu")
-    assert set(found) == {"created", "versions", "platform", "device", "commit"}
-    assert {"python", "torch", "pyrevm", "numpy"} <= set(found["versions"])
-    assert "/" not in found["platform"]
+    found = provenance("cpu")
+    assert {"python", "torch", "pyrevm", "numpy"} <= set(found.versions)
+    assert "/" not in found.platform
+    assert found.device == "cpu"

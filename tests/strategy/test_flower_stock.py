@@ -16,6 +16,7 @@ from chainward import codec
 from chainward.engines.flower.hospital import places, settings_of
 from chainward.engines.flower.processes import Processes
 from chainward.errors import ChainwardError, UnknownName
+from chainward.results.document import digest
 from chainward.strategy import discovery
 from chainward.testing.resuming import run_with_interruptions
 from chainward.testing.small import completed, run_small, small, without_times
@@ -43,9 +44,10 @@ def test_resumes_to_the_same_result(name: str, tmp_path: Path) -> None:
     record = completed(run_small(f"flwr:{name}", params=PARAMS[name]))
     drawn = random.random()
     random.seed(2)
-    result, _, _ = run_with_interruptions(specification, tmp_path / "checkpoint")
-    assert without_times(result).items() <= without_times(record).items()
-    assert record["facts"]["sees_individual_updates"] == record["card"]["sees_individual_updates"]
+    result, predictions, *_ = run_with_interruptions(specification, tmp_path / "checkpoint")
+    assert codec.fields(without_times(result)).items() <= codec.fields(without_times(record)).items()
+    assert digest(predictions) == record.predictions
+    assert record.facts.sees_individual_updates == discovery.load(f"flwr:{name}").card.sees_individual_updates
     random.seed(1)
     assert drawn == random.random()  # the global stream is as it was
 
@@ -65,7 +67,7 @@ def test_state_is_plain() -> None:
 
 def test_absent_hospital_does_not_stop_it() -> None:
     record = completed(run_small("flwr:FedAvg", "heart", faults={"absent": {"Hungary": [2]}}))
-    assert [entry["missing"] for entry in record["rounds"]] == [[], ["Hungary"], []]
+    assert [entry.missing for entry in record.rounds] == [(), ("Hungary",), ()]
 
 
 def test_fraction_draws_the_same_hospitals_again() -> None:
@@ -77,15 +79,21 @@ def test_fraction_draws_the_same_hospitals_again() -> None:
     ("key", "params", "message"),
     [
         ("flwr:FedAvg", {"min_available_nodes": 9}, "more nodes than there are hospitals"),
-        ("flwr:FedAvg", {"zork": 1}, "no parameter 'zork'"),
-        ("flwr:FedAvg", {"fraction_train": "many"}, "fraction_train"),
         ("flwr:FedXgbBagging", {}, "flwr:FedXgbBagging"),
     ],
 )
 def test_refuses_what_it_cannot_do(key: str, params: dict[str, Any], message: str) -> None:
     record = run_small(key, params=params)
-    assert record["error"]["type"] == "ChainwardError"
-    assert message in record["error"]["message"]
+    assert record.error.type == "ChainwardError"
+    assert message in record.error.message
+
+
+@pytest.mark.parametrize(
+    ("params", "message"), [({"zork": 1}, "no parameter 'zork'"), ({"fraction_train": "many"}, "fraction_train")]
+)
+def test_refuses_a_parameter_before_a_trial_has_a_name(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ChainwardError, match=message):
+        run_small("flwr:FedAvg", params=params)
 
 
 def test_unknown_name_lists_the_known() -> None:

@@ -81,7 +81,7 @@ def test_a_strategy_is_found_by_its_key(folder: Path) -> None:
     assert issubclass(kind, Strategy)
     assert kind.__name__ == "Paper"
     assert discovery.load("alpha_paper") is kind
-    assert discovery.source("alpha_paper") == folder / "alpha_paper.py"
+    assert discovery.source(kind) == folder / "alpha_paper.py"
 
 
 @pytest.mark.parametrize(("typed", "closest"), [("alpha_papr", "alpha_paper"), ("bet_paper", "beta_paper")])
@@ -159,20 +159,23 @@ def test_parameters_fill_the_fields(folder: Path) -> None:
 
 def test_claims_are_read_from_beside_the_file(folder: Path) -> None:
     write(folder, "alpha_paper", "Paper")
-    assert discovery.claims("alpha_paper") == ()
+    kind = discovery.load("alpha_paper")
+    assert discovery.claims(kind) == ()
     claims = folder / "alpha_paper.toml"
-    claims.write_text('[[claim]]\nkey = "one"\n[[claim]]\nkey = "two"\n', encoding="utf-8")
-    assert [claim["key"] for claim in discovery.claims("alpha_paper")] == ["one", "two"]
+    rule = 'claim = "It works."\ntier = "T1"\nreproduced = "if so"\npartly = ""\n'
+    claims.write_text(f'[[claim]]\nkey = "one"\n{rule}[[claim]]\nkey = "two"\n{rule}', encoding="utf-8")
+    assert [claim.key for claim in discovery.claims(kind)] == ["one", "two"]
     claims.write_text("[[claim]\n", encoding="utf-8")
     with pytest.raises(ChainwardError, match=r"alpha_paper.toml: "):
-        discovery.claims("alpha_paper")
+        discovery.claims(kind)
 
 
 def test_own_contracts_lie_beside_the_file(folder: Path) -> None:
     write(folder, "alpha_paper", "Paper")
-    assert discovery.artifact_folders("alpha_paper") == ()
+    kind = discovery.load("alpha_paper")
+    assert discovery.artifact_folders(kind) == ()
     (folder / "artifacts").mkdir()
-    assert discovery.artifact_folders("alpha_paper") == (folder / "artifacts",)
+    assert discovery.artifact_folders(kind) == (folder / "artifacts",)
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:

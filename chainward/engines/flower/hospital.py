@@ -55,7 +55,8 @@ def settings_of(sites: Sites, strategy: Strategy[Any]) -> Settings:
     """Return what the hospitals of a trial must know."""
     hospitals = tuple(sites.training_rows)
     attack = asdict(sites.attack) if sites.attack else None
-    return Settings(strategy.card.key, codec.fields(strategy), asdict(sites.training), sites.seed, hospitals, attack)
+    name = discovery.name_of(type(strategy))
+    return Settings(name, codec.fields(strategy), asdict(sites.training), sites.seed, hospitals, attack)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from chainward import codec
 from chainward.errors import ChainwardError
 from chainward.files import replace_file
+from chainward.names import is_content_id, quoted
 
 
 class DirectoryStore:
@@ -29,8 +30,8 @@ class DirectoryStore:
         Raises:
             ChainwardError: nothing is kept under it, or what is there is something else.
         """
-        if not cid.isalnum() or not self._path(cid).is_file():
-            raise ChainwardError(f"nothing is stored under {cid}")
+        if not is_content_id(cid) or not self._path(cid).is_file():
+            raise ChainwardError(f"nothing is stored under {quoted(cid)}")
         data = self._path(cid).read_bytes()
         if codec.content_id(data) != cid:
             raise ChainwardError(f"what is stored under {cid} is not what was put there")
@@ -38,7 +39,7 @@ class DirectoryStore:
 
     def snapshot(self) -> Mapping[str, bytes]:
         """Return everything by its CIDv1."""
-        return {path.name: path.read_bytes() for path in self._folder.glob("*") if path.suffix != ".part"}
+        return {path.name: path.read_bytes() for path in self._folder.glob("*") if is_content_id(path.name)}
 
     def restore(self, content: Mapping[str, bytes]) -> None:
         """Put back the content of a checkpoint."""

@@ -24,11 +24,11 @@ Build = Callable[[Sites, Strategy[Any]], FlowerEngine]
 class FlowerStrategy(FlowerBase):
     """Runs a whole trial in `start`: a paper's rounds are conversations, not one exchange each.
 
-    `conduct(build, rounds)` runs the trial on the engine that `build` returns, and returns its record; `store` is the
-    folder of the content store that the hospitals see too.
+    `conduct(build, rounds)` runs the trial on the engine that `build` returns, records it and returns the validation
+    AUROC by round; `store` is the folder of the content store that the hospitals see too.
     """
 
-    def __init__(self, conduct: Callable[[Build, int], Mapping[str, Any]], store: Path) -> None:
+    def __init__(self, conduct: Callable[[Build, int], Mapping[int, float | None]], store: Path) -> None:
         self._conduct, self._store = conduct, store
 
     def start(
@@ -48,10 +48,7 @@ class FlowerStrategy(FlowerBase):
             sites.store = DirectoryStore(self._store)
             return FlowerEngine(sites, strategy, exchange, {})
 
-        record = self._conduct(build, num_rounds)
-        if record["error"] is not None:
-            raise ChainwardError(record["error"]["message"])
-        curve = {entry["round"]: entry["validation_auroc"] for entry in (record["setup"], *record["rounds"])}
+        curve = self._conduct(build, num_rounds)
         metrics = {number: MetricRecord({"validation-auroc": auroc}) for number, auroc in curve.items() if auroc}
         return Result(evaluate_metrics_serverapp=metrics)
 

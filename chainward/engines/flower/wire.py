@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from inspect import isroutine
 from types import ModuleType
 from typing import Any
 
 from chainward import codec
 from chainward.errors import ChainwardError
+from chainward.names import is_identifier, quoted
 from chainward.strategy import Strategy
 from chainward.world import Answer, Cost, Held, Kind, Proximal, Published, Query, Update
 from chainward.world import query as built_in
@@ -90,14 +92,16 @@ def _function(where: str | None, strategy: Strategy[Any]) -> Callable[..., Any] 
     """Find a local function among those a hospital may be asked for: the paper's own file and the built-in ones."""
     if where is None:
         return None
-    module, _, name = where.rpartition(":")
-    if not module:
-        found = getattr(strategy, name, None)
+    module, _, name = str(where).rpartition(":")
+    if not is_identifier(name):
+        found = None
+    elif module:
+        found = next((vars(home).get(name) for home in _homes(strategy) if home.__name__ == module), None)
     else:
-        found = next((getattr(home, name, None) for home in _homes(strategy) if home.__name__ == module), None)
-    if not callable(found) or (module and getattr(found, "__module__", None) != module):
-        raise ChainwardError(f"{strategy.card.key} has no local function {where!r}: write it in the paper's file")
-    return found  # type: ignore[no-any-return]
+        found = None if hasattr(Strategy, name) else getattr(strategy, name, None)
+    if not isroutine(found) or (module and getattr(found, "__module__", None) != module):
+        raise ChainwardError(f"{strategy.card.key} has no local function {quoted(where)}: write it in the paper's file")
+    return found
 
 
 def _homes(strategy: Strategy[Any]) -> Iterator[ModuleType]:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from chainward.errors import ChainwardError, UnknownName
 from chainward.methods.randomness import stream
+from chainward.names import quoted
 
 MODELS = {
     "poa": "authority.Authority",
@@ -24,6 +25,10 @@ MODELS = {
     "raft": "raft.Raft",
     "committee": "committee.Committee",
 }
+
+
+MOST = {int: 10_000, float: 1e9}
+"""The largest number of nodes, blocks, ... and of seconds that a plan may set."""
 
 
 class BlockTimes(Protocol):
@@ -116,13 +121,23 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
             raise ChainwardError(f"ledger: consensus {name} has no parameter {key!r}; it has {', '.join(kinds)}")
         if isinstance(value, bool) or not isinstance(value, int | kinds[key]) or not 0 <= value < math.inf:
             what = "whole number" if kinds[key] is int else "number"
-            raise ChainwardError(f"ledger.{key}: must be a {what} of 0 or more, not {value!r}")
+            raise ChainwardError(f"ledger.{key}: must be a {what} of 0 or more, not {quoted(value)}")
+        if value > (most := MOST[kinds[key]]):
+            raise ChainwardError(f"ledger.{key}: at most {most:,.0f}, not {quoted(value)}")
     model: Model = kind(**chosen)
     return model.blocks(seed)
 
 
-def _kind(name: str) -> Any:
+def module(name: str) -> str:
+    """Return the name of the module of the model called `name`.
+
+    Raises:
+        UnknownName: there is no such model.
+    """
     if name not in MODELS:
-        raise UnknownName(f"no consensus model is called {name!r}; there is {', '.join(MODELS)}")
-    module, kind = MODELS[name].split(".")
-    return getattr(import_module(f"{__name__}.{module}"), kind)
+        raise UnknownName(f"no consensus model is called {quoted(name)}; there is {', '.join(MODELS)}")
+    return f"{__name__}.{MODELS[name].partition('.')[0]}"
+
+
+def _kind(name: str) -> Any:
+    return getattr(import_module(module(name)), MODELS[name].partition(".")[2])

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.svg import INK, render
+from chainward.report.charts.svg import INK, clean, config
 from chainward.report.tables.groups import Row
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture and the words for those who do not see it."""
+    """A picture, as Vega-Lite that `draw` draws, and the words for those who do not see it."""
 
     key: str
     title: str
     description: str
-    svg: str
+    specification: Mapping[str, Any]
 
 
-def drawn(chart: Any, key: str, title: str, description: str) -> Chart:
-    """Render an altair chart."""
-    return Chart(key, title, description, render(chart, key, title, description))
+def specified(chart: Any, key: str, title: str, description: str) -> Chart:
+    """An altair chart with its looks and words."""
+    specification = {**chart.to_dict(validate=False), "config": config()}  # its parts were checked as they were made
+    return Chart(key, title, description, clean(specification))
 
 
 def data(rows: Sequence[Row]) -> alt.InlineData:

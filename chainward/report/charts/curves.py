@@ -7,7 +7,7 @@ from statistics import median
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, drawn, pick
+from chainward.report.charts.base import Chart, data, pick, specified
 from chainward.report.charts.svg import ACCENT, INK, SOFT
 from chainward.report.tables.groups import Row
 
@@ -36,7 +36,7 @@ def learning_curves(points: Sequence[Row], key: str) -> Chart | None:
     header = alt.Header(title=None, labelAnchor="start", labelLimit=WIDTH, labelPadding=2)
     facets = layers.facet(facet=alt.Facet("label:N", header=header, title=None), columns=COLUMNS, spacing=14)
     title = f"Validation AUROC by round, {points[0]['task']}"
-    return drawn(facets, key, title, "Mean over seeds, one panel a strategy; the number is the last round’s.")
+    return specified(facets, key, title, "Mean over seeds, one panel a strategy; the number is the last round’s.")
 
 
 def _values(points: Sequence[Row]) -> list[Row]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, drawn, gas_axis, ordered, pick
+from chainward.report.charts.base import Chart, data, gas_axis, ordered, pick, specified
 from chainward.report.charts.svg import ACCENT, SOFT
 from chainward.report.tables.groups import Row
 
@@ -36,4 +36,4 @@ def gas_functions(rows: Sequence[Row], key: str) -> Chart | None:
     ).properties(width=WIDTH, height=alt.Step(15))
     header = alt.Header(title=None, labelOrient="top", labelAnchor="start", labelPadding=2)
     facets = layers.facet(row=alt.Row("label:N", header=header, title=None), spacing=7).resolve_scale(y="independent")
-    return drawn(facets, key, f"Gas a function, {known[0]['task']}", "Least, median and greatest gas of one call.")
+    return specified(facets, key, f"Gas a function, {known[0]['task']}", "Least, median and greatest gas of one call.")

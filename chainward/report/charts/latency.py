@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, drawn, ordered
+from chainward.report.charts.base import Chart, data, ordered, specified
 from chainward.report.charts.svg import PARTS as COLOURS
 from chainward.report.tables.groups import Row
 from chainward.world.clock import PARTS
@@ -34,4 +34,4 @@ def latency_parts(rows: Sequence[Row], key: str) -> Chart | None:
         order=alt.Order("place:Q"),
     )
     description = f"{', '.join(PARTS).capitalize()}, stacked. Fastest: {names[0]}, slowest: {names[-1]}."
-    return drawn(encoded, key, f"Latency in parts, {known[0]['task']}", description)
+    return specified(encoded, key, f"Latency in parts, {known[0]['task']}", description)

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, drawn, gas_axis, pick
+from chainward.report.charts.base import Chart, data, gas_axis, pick, specified
 from chainward.report.charts.labels import Box, place
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.tables.groups import Row
@@ -29,7 +29,9 @@ def pareto(rows: Sequence[Row], key: str) -> Chart | None:
     paid = [row for row in known if row["gas_total"] > 0]
     panels = [_zero_panel(free, y)] if free else []
     panels += [_gas_panel(paid, y, free)] if paid else []
-    return drawn(alt.hconcat(*panels, spacing=6), key, f"Accuracy against total gas, {known[0]['task']}", description)
+    return specified(
+        alt.hconcat(*panels, spacing=6), key, f"Accuracy against total gas, {known[0]['task']}", description
+    )
 
 
 def _zero_panel(rows: Sequence[Row], y: Domain) -> Any:

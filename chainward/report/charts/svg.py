@@ -1,7 +1,8 @@
-"""An altair chart -> an SVG that can stand in any page: themed by CSS, named for screen readers, safe to inline."""
+"""How charts look, and an SVG that can stand in any page: themed by CSS, named for screen readers, safe to inline."""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -51,12 +52,9 @@ def config() -> dict[str, Any]:
     }
 
 
-def render(chart: Any, key: str, title: str, description: str) -> str:
-    """The chart as one `<svg>` element with title and description; `key` keeps its ids apart from other charts'."""
-    import vl_convert
-
-    specification = {**chart.to_dict(), "config": config()}
-    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(_clean(specification)))
+def finished(svg: str, key: str, title: str, description: str) -> str:
+    """What was drawn as one `<svg>` element with title and description; `key` keeps its ids apart from others'."""
+    root = ElementTree.fromstring(svg)
     for element in root.iter():
         _tidy(element, key)
     named = (("title", title), ("desc", description))
@@ -81,10 +79,12 @@ def _tidy(element: ElementTree.Element, key: str) -> None:
             element.set(name, _LONG.sub(lambda found: f"{float(found[0]):.2f}", value))
 
 
-def _clean(value: Any) -> Any:
-    """The specification with every text printable: XML has no place for control characters."""
+def clean(value: Any) -> Any:
+    """A specification that XML and JSON can hold: every text printable, no number that is none."""
     if isinstance(value, dict):
-        return {name: _clean(item) for name, item in value.items()}
+        return {name: clean(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [clean(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return printable(value) if isinstance(value, str) else value

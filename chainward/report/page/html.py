@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from chainward import codec
 from chainward.report.formats import printable, shown
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
 from chainward.report.page.settings import Setting, Table, settings
 from chainward.report.page.summary import glance, totals
-from chainward.report.tables.all import Tables
 from chainward.report.tables.assumptions import Assumptions
+from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
+from chainward.results.manifest import Manifest
 from chainward.world.clock import Speeds
 
+if TYPE_CHECKING:
+    from chainward.report.charts import Drawing
 
-def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None) -> str:
+
+def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
-    views = settings(tables)
+    views = _illustrated(settings(tables))
     script, style = _asset("report.js"), _asset("report.css")
     context = {
         "settings": views,
@@ -39,7 +44,7 @@ def page(tables: Tables, manifest: Mapping[str, Any] | None = None, assumptions:
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
         "assumptions": assumed(assumptions or Assumptions()),
         "speeds": assumed(Speeds()),
-        "manifest": _facts(manifest or {}),
+        "manifest": _facts(manifest) if manifest else [],
         "script": Markup(script),  # ours, from the package
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -60,6 +65,28 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
+def _illustrated(views: tuple[Setting, ...]) -> tuple[Setting, ...]:
+    """The settings with their charts drawn, all at once."""
+    found = [picture.chart for view in views for picture in view.pictures.values()]
+    if not found:
+        return views
+    from chainward.report.charts import draw
+
+    drawings = draw(found)
+
+    def drawn(view: Setting) -> Setting:
+        pictures = {name: replace(one, drawing=drawings[one.chart.key]) for name, one in view.pictures.items()}
+        return replace(view, pictures=pictures)
+
+    return tuple(map(drawn, views))
+
+
+def _svg(drawing: Drawing) -> str:
+    # The only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
+    return Markup(drawing.svg) if drawing.svg else f"this chart could not be drawn ({drawing.why})"
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -68,8 +95,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Charts are the only markup from elsewhere: vl-convert wrote it and ElementTree escaped it.
-    environment.filters |= {"shown": shown, "svg": lambda chart: Markup(chart.svg)}
+    environment.filters |= {"shown": shown, "svg": _svg}
     environment.globals["interval_picture"] = interval_picture
     return environment
 
@@ -93,12 +119,8 @@ def _lists(tables: Tables) -> dict[str, Table]:
     return {name: Table(caption, shape, tuple(tables[name])) for name, (caption, shape) in shapes.items()}
 
 
-def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A manifest's facts in words; its long list of records is the index of trials already."""
-    facts: list[tuple[str, str]] = []
-    for name, value in sorted(manifest.items()):
-        if isinstance(value, Mapping):
-            facts += [(f"{name}: {inner}", words) for inner, words in _facts(value)] if name != "records" else []
-        else:
-            facts.append((name.replace("_", " "), str(value)))
-    return facts
+def _facts(manifest: Manifest) -> list[tuple[str, str]]:
+    """A manifest's facts in words; its long list of files is the index of trials already."""
+    told = {"plan": manifest.plan, "command": manifest.command, "merkle root": manifest.merkle_root}
+    environment = {name: str(value) for name, value in codec.fields(manifest.environment).items() if name != "versions"}
+    return [*told.items(), *environment.items(), *sorted(manifest.environment.versions.items())]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from chainward.report import charts
 from chainward.report.formats import count, size
 from chainward.report.page import columns
 from chainward.report.page.columns import Column, hospital_columns
-from chainward.report.tables.all import Tables
+from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
+
+if TYPE_CHECKING:
+    from chainward.report.charts import Chart, Drawing
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart and the table that holds the same figures."""
+    """A chart, the table that holds the same figures and, once it is drawn, the drawing."""
 
-    chart: charts.Chart
+    chart: Chart
     table: Table
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,15 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) 
     tables["hospitals"] = hospital_table(done, mine["hospitals"])
     leaderboard = Table(rows[0]["setting"], columns.LEADERBOARD, tuple(rows), limits)
     # A chart compares: a lone strategy in a side setting has its figures in the tables.
-    pictures = _pictures(key, done, mine, tables) if main or len(done) > 1 else {}
+    pictures = _pictures(key, done, mine, tables) if done and (main or len(done) > 1) else {}
     return Setting(key, rows[0]["task"], rows[0]["setting"], main, leaderboard, tables, pictures)
 
 
 def _pictures(
     key: str, rows: list[Row], mine: Mapping[str, list[Row]], tables: Mapping[str, Table]
 ) -> dict[str, Picture]:
+    from chainward.report import charts  # and with them altair: only where there is something to draw
+
     drawn = {
         "pareto": (charts.pareto(rows, f"{key}-pareto"), tables["fees"]),
         "curves": (charts.learning_curves(mine["learning_curves"], f"{key}-curves"), tables["curves"]),

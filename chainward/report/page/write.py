@@ -1,4 +1,4 @@
-"""Records -> a folder with the report: the page, every table as CSV, everything as JSON."""
+"""Results -> a folder with the report: the page, every table as CSV, everything as JSON."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ from typing import Any
 
 from chainward.files import replace_files
 from chainward.report.page.html import page
-from chainward.report.tables.all import Tables, all_tables
 from chainward.report.tables.assumptions import Assumptions
-from chainward.report.tables.details import Verdict
-from chainward.report.tables.groups import Record, Row
+from chainward.report.tables.by_name import Tables, all_tables
+from chainward.report.tables.groups import Row
+from chainward.report.tables.papers import Verdict
+from chainward.results.collection import Results
+from chainward.results.manifest import Manifest
 
 SCHEMA = 1
 
 
 def write_report(
-    records: Sequence[Record],
+    results: Results,
     verdicts: Iterable[Verdict],
     folder: Path,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Manifest | None = None,
     assumptions: Assumptions | None = None,
 ) -> tuple[Path, ...]:
-    """Write the report of records into `folder`; see `write_tables`."""
-    return write_tables(all_tables(records, verdicts, assumptions), folder, manifest, assumptions)
+    """Write the report of results into `folder`; see `write_tables`."""
+    return write_tables(all_tables(results, verdicts, assumptions), folder, manifest, assumptions)
 
 
 def write_tables(
-    tables: Tables, folder: Path, manifest: Mapping[str, Any] | None = None, assumptions: Assumptions | None = None
+    tables: Tables, folder: Path, manifest: Manifest | None = None, assumptions: Assumptions | None = None
 ) -> tuple[Path, ...]:
     """Write index.html, report.json, leaderboard.json and one CSV a table into `folder`; return their paths.
 
     Equal arguments give equal bytes. The folder is made where it is missing; other files in it are left alone.
     """
     prices = assumptions or Assumptions()
-    everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": manifest, "tables": tables}
+    told = asdict(manifest) if manifest else None
+    everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": told, "tables": tables}
     texts = {
         "index.html": page(tables, manifest, prices),
         "report.json": as_json(everything),

@@ -1,4 +1,4 @@
-"""Predictions in records -> accuracy columns; the statistics themselves are `trials.statistics`."""
+"""Predictions -> accuracy columns; the statistics themselves are `results.statistics`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
 
-from chainward.judges import predictions
-from chainward.report.tables.groups import Record, Row
+from chainward.report.tables.groups import Row
+from chainward.results.collection import Opener
+from chainward.results.record import Completed
 from chainward.results.statistics import (
     HospitalScore,
     Predictions,
@@ -21,33 +22,33 @@ from chainward.tasks.metrics import MEASURES, measures
 OTHERS = tuple(name for name in MEASURES if name != "auroc")
 
 
-def accuracy(trials: Sequence[Record]) -> Row:
+def accuracy(trials: Sequence[Completed], opener: Opener) -> Row:
     """AUROC with its interval, the other measures as means over seeds, and the hospitals, worst one apart.
 
     All null without a trial. Predictions that cannot be judged (not finite, a patient twice) leave every figure null
-    and say why in `accuracy_error`: one bad record must not cost the report.
+    and say why in `accuracy_error`: one bad trial must not cost the report.
     """
     try:
-        seeds = [predictions(trial) for trial in trials]
-    except (TypeError, ValueError) as error:
+        seeds = [opener.predictions(trial) for trial in trials]
+    except ValueError as error:
         return {**_figures([]), "accuracy_error": str(error)}
     return {**_figures(seeds), "accuracy_error": None}
 
 
-def interval(trials: Sequence[Record]) -> Row:
+def interval(trials: Sequence[Completed], opener: Opener) -> Row:
     """AUROC with its interval alone; null where `accuracy` is."""
     try:
-        found = auroc_interval([predictions(trial) for trial in trials]) if trials else None
-    except (TypeError, ValueError):
+        found = auroc_interval([opener.predictions(trial) for trial in trials]) if trials else None
+    except ValueError:
         found = None
     return _interval("auroc", asdict(found) if found else {}, mean="auroc_mean")
 
 
-def difference(trials: Sequence[Record], best: Sequence[Record]) -> Row:
+def difference(trials: Sequence[Completed], best: Sequence[Completed], opener: Opener) -> Row:
     """AUROC minus that of the best, paired on the same patients; null where seeds or patients differ."""
     try:
-        found = auroc_difference([predictions(one) for one in trials], [predictions(one) for one in best])
-    except (TypeError, ValueError):
+        found = auroc_difference(*([opener.predictions(one) for one in side] for side in (trials, best)))
+    except ValueError:
         found = None
     return _interval("auroc_minus_best", asdict(found) if found else {})
 

@@ -4,50 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
-from typing import Any
 
-from chainward.report.tables.groups import Record, Row
-from chainward.strategy import Audience
+from chainward.report.tables.groups import Row
+from chainward.results.record import Completed
+from chainward.strategy import Card
 from chainward.world.clock import PARTS
 
 PLACES = ("parties", "chain", "store")
 
 
-def latency_figures(trials: Sequence[Record]) -> Row:
+def latency_figures(trials: Sequence[Completed]) -> Row:
     """Modelled seconds: median and 95th percentile over all rounds; totals are set-up and all rounds together."""
-    rounds = [seconds(one["latency_s"]) for trial in trials for one in trial["rounds"]]
+    rounds = [one.latency_s.total for trial in trials for one in trial.rounds]
     parts = {f"latency_{part}_s": mean(_part(trial, part) for trial in trials) for part in PARTS}
-    alone = [trial["measured"] for trial in trials if not trial["measured"]["contended"]]
+    alone = [trial.measured for trial in trials if not trial.measured.contended]
     return {
         "latency_per_round_s": median(rounds) if rounds else None,
         "latency_per_round_p95_s": percentile(rounds, 95),
-        "latency_setup_s": mean(seconds(trial["setup"]["latency_s"]) for trial in trials),
+        "latency_setup_s": mean(trial.setup.latency_s.total for trial in trials),
         "latency_total_s": sum(value for value in parts.values() if value is not None) if trials else None,
         **parts,
-        "compute_measured_s": mean(one["compute_s"] for one in alone),
-        "compute_apportioned": any(one["apportioned"] for one in alone),
+        "compute_measured_s": mean(one.compute_s for one in alone),
+        "compute_apportioned": any(one.apportioned for one in alone),
     }
 
 
-def gas_figures(trials: Sequence[Record]) -> Row:
+def gas_figures(trials: Sequence[Completed]) -> Row:
     """Measured gas; the total is set-up (contract creation and registration) and all rounds together."""
-    totals = [_gas(trial, "gas") for trial in trials]
+    totals = [sum(one.gas for one in trial.entries) for trial in trials]
+    rounds = [sum(one.gas for one in trial.rounds) for trial in trials]
     return {
-        "gas_per_round": mean(_over(sum(_each(trial, "gas")), len(trial["rounds"])) for trial in trials),
+        "gas_per_round": mean(_over(gas, len(trial.rounds)) for gas, trial in zip(rounds, trials, strict=True)),
         "gas_total": mean(totals),
-        "gas_deploy": mean(trial["setup"]["gas"] for trial in trials),
-        "gas_per_hospital": mean(
-            _over(gas, len(trial["hospitals"])) for gas, trial in zip(totals, trials, strict=True)
-        ),
-        "gas_eip7623_total": mean(_gas(trial, "gas_eip7623") for trial in trials),
+        "gas_deploy": mean(trial.setup.gas for trial in trials),
+        "gas_per_hospital": mean(_over(gas, len(trial.hospitals)) for gas, trial in zip(totals, trials, strict=True)),
+        "gas_eip7623_total": mean(sum(one.gas_eip7623 for one in trial.entries) for trial in trials),
     }
 
 
-def bytes_figures(trials: Sequence[Record]) -> Row:
+def bytes_figures(trials: Sequence[Completed]) -> Row:
     """Measured bytes a round, by where they went."""
     places = {
         f"bytes_{place}_per_round": mean(
-            _over(sum(one["bytes"][place] for one in trial["rounds"]), len(trial["rounds"])) for trial in trials
+            _over(sum(getattr(one.bytes, place) for one in trial.rounds), len(trial.rounds)) for trial in trials
         )
         for place in PLACES
     }
@@ -55,16 +54,16 @@ def bytes_figures(trials: Sequence[Record]) -> Row:
     return {"bytes_per_round": total, **places}
 
 
-def privacy_figures(trials: Sequence[Record]) -> Row:
+def privacy_figures(trials: Sequence[Completed], card: Card | None) -> Row:
     """Measured disclosure: the widest audience of any trial, beside what the card promises, and raw records shared."""
-    seen = max((trial["facts"]["sees_individual_updates"] for trial in trials), key=_width, default=None)
-    promised = trials[0]["card"]["sees_individual_updates"] if trials else None
+    seen = max((trial.facts.sees_individual_updates for trial in trials), key=lambda one: one.rank, default=None)
+    promised = card.sees_individual_updates if card and trials else None
     return {
         "sees_individual_updates": seen,
         "card_sees": promised,
-        "exceeds_card": bool(trials) and _width(seen) > _width(promised),
-        "raw_records_shared": mean(trial["facts"]["raw_records_shared"] for trial in trials),
-        "ended_by_itself": any(trial["facts"]["ended_by_itself"] for trial in trials) if trials else None,
+        "exceeds_card": seen is not None and promised is not None and seen.rank > promised.rank,
+        "raw_records_shared": mean(trial.facts.raw_records_shared for trial in trials),
+        "ended_by_itself": any(trial.facts.ended_by_itself for trial in trials) if trials else None,
     }
 
 
@@ -85,33 +84,14 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return ordered[low] + (position - low) * (ordered[high] - ordered[low])
 
 
-def seconds(parts: dict[str, Any]) -> float:
-    """All parts of a latency together."""
-    return float(sum(parts[part] for part in PARTS))
+def on_chain(trial: Completed) -> float:
+    """Bytes one trial put on chain."""
+    return float(sum(one.bytes.chain for one in trial.entries))
 
 
-def _each(trial: Record, kind: str) -> list[float]:
-    return [one[kind] for one in trial["rounds"]]
-
-
-def _gas(trial: Record, kind: str) -> float:
-    return float(trial["setup"][kind] + sum(_each(trial, kind)))
-
-
-def _part(trial: Record, part: str) -> float:
-    return float(trial["setup"]["latency_s"][part] + sum(one["latency_s"][part] for one in trial["rounds"]))
-
-
-def on_chain(trial: Record) -> float:
-    """Bytes one trial put on chain. A set-up that did not count its own counts as none."""
-    setup = trial["setup"].get("bytes", {}).get("chain", 0)
-    return float(setup + sum(one["bytes"]["chain"] for one in trial["rounds"]))
+def _part(trial: Completed, part: str) -> float:
+    return float(getattr(trial.setup.latency_s, part) + sum(getattr(one.latency_s, part) for one in trial.rounds))
 
 
 def _over(total: float, count: int) -> float:
     return total / count if count else 0.0
-
-
-def _width(audience: str | None) -> int:
-    # An audience that nobody knows is shown rather than hidden behind a narrower one.
-    return Audience(audience).rank if audience in set(Audience) else len(Audience)

@@ -1,16 +1,17 @@
-"""Records -> the leaderboard. Pure: the same records give the same rows, whatever their order."""
+"""Results -> the leaderboard. Pure: the same results give the same rows, whatever their order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from chainward.report.tables.accuracy import accuracy, difference
 from chainward.report.tables.assumptions import Assumptions
 from chainward.report.tables.costs import bytes_figures, gas_figures, latency_figures, mean, on_chain, privacy_figures
-from chainward.report.tables.groups import Group, Record, Row, group
+from chainward.report.tables.groups import Group, Row, group
+from chainward.results.collection import Opener, Results
 
 
-def leaderboard_rows(records: Iterable[Record], assumptions: Assumptions | None = None) -> list[Row]:
+def leaderboard_rows(results: Results, assumptions: Assumptions | None = None) -> list[Row]:
     """One row a strategy and setting; a figure is the mean over its completed trials, null where there is none.
 
     Within a setting, the most accurate first, strategies without a completed trial last. `on_front` marks the rows
@@ -18,25 +19,25 @@ def leaderboard_rows(records: Iterable[Record], assumptions: Assumptions | None 
     """
     prices = assumptions or Assumptions()
     settings: dict[tuple[str, str], list[Group]] = {}
-    for one in group(records):
+    for one in group(results):
         settings.setdefault((one.identity["task"], one.setting), []).append(one)
-    return [row for groups in settings.values() for row in _ranked(groups, prices)]
+    return [row for groups in settings.values() for row in _ranked(groups, results.opener, prices)]
 
 
-def _ranked(groups: Sequence[Group], assumptions: Assumptions) -> list[Row]:
+def _ranked(groups: Sequence[Group], opener: Opener, assumptions: Assumptions) -> list[Row]:
     """The rows of one setting, with what can only be said among them: front, distance from the best, order."""
-    rows = [leaderboard_row(one, assumptions) for one in groups]
+    rows = [leaderboard_row(one, opener, assumptions) for one in groups]
     front = pareto_front(rows)
     able = [i for i, row in enumerate(rows) if row["auroc_mean"] is not None and not row["reference"]]
     best = groups[max(able, key=lambda i: rows[i]["auroc_mean"])].completed if able else ()
     rows = [
-        {**row, "on_front": i in front, **difference(groups[i].completed if best else (), best)}
+        {**row, "on_front": i in front, **difference(groups[i].completed if best else (), best, opener)}
         for i, row in enumerate(rows)
     ]
     return sorted(rows, key=lambda row: (row["auroc_mean"] is None, -(row["auroc_mean"] or 0), row["label"]))
 
 
-def leaderboard_row(group: Group, assumptions: Assumptions) -> Row:
+def leaderboard_row(group: Group, opener: Opener, assumptions: Assumptions) -> Row:
     """Every leaderboard figure of one group."""
     done = group.completed
     gas = gas_figures(done)
@@ -44,32 +45,31 @@ def leaderboard_row(group: Group, assumptions: Assumptions) -> Row:
     usd = assumptions.scenarios(gas["gas_total"] or 0.0, chain_bytes or 0.0)
     return {
         **identity(group),
-        **accuracy(done),
+        **accuracy(done, opener),
         **latency_figures(done),
         **gas,
         **(usd if done else dict.fromkeys(usd)),
         **bytes_figures(done),
-        **privacy_figures(done),
+        **privacy_figures(done, group.card),
     }
 
 
 def identity(group: Group) -> Row:
     """Who the row is about and how many trials stand behind it."""
     card, done = group.card, group.completed
-    errors = (trial["error"] or {} for trial in group.records if trial["status"] != "completed")
-    first = next(iter(errors), None)
+    first = next((trial.error for trial in group.failed), None)
     return {
         **group.identity,
-        "title": card.get("title", group.identity["strategy"]),
-        "family": card.get("family", ""),
-        "reference": bool(card.get("reference", False)),
-        "interpretation": bool(card.get("interpretation", False)),
-        "own_learner": bool(card.get("own_learner", False)),
-        "hospitals": max((len(trial["hospitals"] or []) for trial in group.records), default=0),
+        "title": card.title if card else group.identity["strategy"],
+        "family": card.family if card else "",
+        "reference": card is not None and card.reference,
+        "interpretation": card is not None and card.interpretation,
+        "own_learner": card is not None and card.own_learner,
+        "hospitals": max((len(trial.hospitals) for trial in group.records), default=0),
         "trials": len(group.records),
-        "failed": len(group.records) - len(done),
-        "error": None if first is None else f"{first.get('type', 'Error')}: {first.get('message', '')}",
-        "rounds": mean(len(trial["rounds"]) for trial in done),
+        "failed": len(group.failed),
+        "error": None if first is None else f"{first.type}: {first.message}",
+        "rounds": mean(len(trial.rounds) for trial in done),
     }
 
 

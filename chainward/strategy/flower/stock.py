@@ -21,6 +21,7 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from chainward.codec import fields
 from chainward.errors import ChainwardError, UnknownName
+from chainward.names import quoted
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.strategy.flower.grid import WorldGrid
 from chainward.world import HospitalAbsent, World
@@ -154,9 +155,9 @@ def load(key: str) -> type[Stock]:
         ChainwardError: it needs more than plain parameters.
     """
     name = key.removeprefix(PREFIX)
-    found = getattr(flower, name, None)
+    found = getattr(flower, name) if name in _names() else None
     if not inspect.isclass(found) or not issubclass(found, flower.Strategy) or inspect.isabstract(found):
-        raise UnknownName(f"Flower has no strategy {name!r}; it has {', '.join(_names())}")
+        raise UnknownName(f"Flower has no strategy {quoted(name)}; it has {', '.join(_names())}")
     parameters = [*inspect.signature(found, eval_str=True).parameters.values()]
     plain = [one for one in parameters if _is_plain(one.annotation)]
     needed = [one.name for one in parameters if one.default is one.empty and one not in plain]

@@ -34,8 +34,10 @@ from chainward.engines.local.sites import Sites
 from chainward.errors import ChainwardError
 from chainward.folders import CHECKOUT
 from chainward.plans.plan import Plan
+from chainward.results import store
+from chainward.results.record import Record
 from chainward.strategy import Strategy
-from chainward.testing.small import completed, run_small
+from chainward.testing.small import completed, results_of, run_whole, small
 from chainward.trials.prepare import Trial
 from chainward.world import HospitalAbsent
 
@@ -95,24 +97,26 @@ def test_agrees_with_cohort(key: str, deployment: Deployment) -> None:
 
 def test_exported_app_runs_with_flwr_run(deployment: Deployment) -> None:
     """Beside another run on the same SuperNodes, each with memories of its own."""
-    expected = completed(run_small(EXPORTED, "heart"))
-    record = completed(_record(deployment.app / "report" / "records", deployment.federation))
-    mine, theirs = (np.array(one["predictions"]["probability"]) for one in (expected, record))
-    np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-6)
-    assert record["predictions"]["patient"] == expected["predictions"]["patient"]
-    for ours, there in zip((expected["setup"], *expected["rounds"]), (record["setup"], *record["rounds"]), strict=True):
-        assert there["bytes"] == ours["bytes"]
-        assert there["disclosures"] == ours["disclosures"]
-        tolerance = 0 if np.array_equal(mine, theirs) else 1e-3
-        assert there["gas"] == pytest.approx(ours["gas"], rel=tolerance)
-    assert record["measured"]["wire_bytes"] > sum(entry["bytes"]["parties"] for entry in record["rounds"])
+    whole = run_whole(small(EXPORTED, "heart"))
+    expected = completed(whole.record)
+    record = completed(_record(deployment.app / "report", deployment.federation))
+    mine = results_of(whole).opener.predictions(expected)
+    theirs = store.PredictionFiles(deployment.app / "report").predictions(record)
+    np.testing.assert_allclose(theirs.probability, mine.probability, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(theirs.patient, mine.patient)
+    for ours, there in zip(expected.entries, record.entries, strict=True):
+        assert there.bytes == ours.bytes
+        assert there.disclosures == ours.disclosures
+        tolerance = 0 if np.array_equal(mine.probability, theirs.probability) else 1e-3
+        assert there.gas == pytest.approx(ours.gas, rel=tolerance)
+    assert (record.measured.wire_bytes or 0) > sum(entry.bytes.parties for entry in record.rounds)
 
 
-def _record(folder: Path, federation: Federation) -> dict[str, Any]:
+def _record(report: Path, federation: Federation) -> Record:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        if found := list(folder.glob("*.json")):
-            return dict(json.loads(found[0].read_text()))
+        if found := list(report.glob("records/*.json")):
+            return store.read(report, found[0].stem)
         time.sleep(0.2)
     raise AssertionError(federation.processes.tail("superlink"))
 

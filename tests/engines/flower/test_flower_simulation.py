@@ -69,11 +69,9 @@ def test_goes_on_from_a_checkpoint_with_the_hospitals_memories(tmp_path: Path, s
         assert set(place.memory() or {}) == {"weights"}
     second = prepared("local_only", ENGINE, rounds=2, build=simulation)
     assert not any(place.memory() for place in places.values())
-    again = run_trial(second, checkpoint)
-    expected = run_trial(prepared("local_only", "cohort", rounds=2), Checkpoint())
-    np.testing.assert_allclose(
-        again["predictions"]["probability"], expected["predictions"]["probability"], rtol=1e-4, atol=1e-6
-    )
+    _, again = run_trial(second, checkpoint)
+    _, expected = run_trial(prepared("local_only", "cohort", rounds=2), Checkpoint())
+    np.testing.assert_allclose(again.probability, expected.probability, rtol=1e-4, atol=1e-6)
 
 
 def test_what_a_hospital_cannot_do_ends_the_trial_by_its_name(simulation: EngineBuilder) -> None:
@@ -86,4 +84,4 @@ def test_what_a_hospital_cannot_do_ends_the_trial_by_its_name(simulation: Engine
 def test_failed_trial_leaves_nothing() -> None:
     with nothing_left():
         record = run_small("swarm_learning", "heart", engine=ENGINE, rounds=1, params={"min_peers": 5})
-    assert record["status"] == "failed"
+    assert record.status == "failed"

@@ -1,5 +1,8 @@
+"""Swarm Learning's strategy against identities, absences, silent leaders and false hashes."""
+
+from __future__ import annotations
+
 import itertools
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +10,10 @@ import pytest
 from eth_abi import encode
 from eth_utils.crypto import keccak
 
-from chainward import tasks
-from chainward.ledgers.consensus import Periodic
-from chainward.ledgers.evm import EvmLedger, randao
-from chainward.plans.specification import Specification
+from chainward.ledgers.evm import randao
 from chainward.strategy import discovery
-from chainward.trials.prepare import prepare
-from chainward.world import Faults, Held, HospitalAbsent, Kind, Query, Reverted, World
+from chainward.testing import prepared as small_trial
+from chainward.world import Faults, Held, HospitalAbsent, Kind, Query, World
 
 KEY = "swarm_learning"
 SMALL = {"hospitals": 4, "patients": 40, "size_skew": 0.5}
@@ -23,10 +23,7 @@ FIRST, SECOND, THIRD, FOURTH = (f"hospital {number}" for number in range(1, 5))
 def prepared(key=KEY, params=None, faults=None, **task):
     """A trial on small synthetic hospitals of fewer than 100 patients each."""
     settings = {**SMALL, **task}
-    specification = Specification(
-        strategy=key, task="synthetic", seed=0, rounds=3, params=params or {}, task_params=settings, faults=faults or {}
-    )
-    return prepare(specification, tasks.load("synthetic", **settings).dataset(0), "cpu")
+    return small_trial(key, rounds=3, params=params or {}, task_params=settings, faults=faults or {})
 
 
 def run(ready, rounds=3):
@@ -314,235 +311,3 @@ def test_the_model_is_the_last_leaders():
     assert ready.strategy.model(state) == dict.fromkeys(ready.world.hospitals, Held("model", state.leader))
     before_any = replace(state, leader=FIRST)
     assert ready.strategy.model(before_any)[SECOND].owner == FIRST
-
-
-# ----------------------------------------------------------------------------------------- contract
-
-DIGEST = bytes(31) + b"\x01"
-CHECK_IN, DRAW, MERGE = range(3)
-WINDOW, PATIENCE = 20, 4
-
-
-class Swarm:
-    """The contract with nodes a, b, c, at least two peers; each transaction has a block of its own."""
-
-    def __init__(self, peers=2, patience=PATIENCE, window=WINDOW, nodes=("a", "b", "c"), ledger=None):
-        self.ledger = ledger or EvmLedger(Periodic())
-        self.at = 0.0
-        settings = [list(nodes), peers, window, patience]
-        self.address = self.ledger.deploy("SwarmLearning", settings, "a", 0, 0.0).address
-
-    def send(self, function, *arguments, sender):
-        self.wait(1)
-        return self.ledger.send(self.address, function, arguments, sender, 0, self.at)
-
-    def call(self, function, *arguments):
-        return self.ledger.call(self.address, function, arguments, None, self.at)
-
-    def wait(self, blocks):
-        self.at = self.ledger.wait(blocks, self.at)
-
-    def play(self, *steps):
-        """Each step is a function, its arguments and its sender, perhaps "leader" or "follower"; or blocks to wait."""
-        for step in steps:
-            if isinstance(step, int):
-                self.wait(step)
-            else:
-                function, *arguments, sender = step
-                self.send(function, *arguments, sender=self.named(sender))
-        return self
-
-    def named(self, sender):
-        leader = self.call("leader")
-        followers = (node for node in self.call("participants")[0] if node != leader)
-        return {"leader": leader, "follower": next(followers, None)}.get(sender, sender)
-
-
-def ready_in(round_, *nodes):
-    return tuple(("checkIn", round_, DIGEST, node) for node in nodes)
-
-
-ENROLLED = tuple(("enrol", 1, node) for node in "abc")
-TWO_READY = (*ENROLLED, *ready_in(1, "a", "b"))
-READY = (*ENROLLED, *ready_in(1, "a", "b", "c"))
-MERGING = (*READY, ("elect", "a"))
-MERGED = (*MERGING, ("deliver", 1, DIGEST, "cid", "leader"))
-
-
-@pytest.mark.parametrize(
-    ("steps", "reason"),
-    [
-        ([("enrol", 1, "stranger")], "not certified"),
-        ([("enrol", 1, "a"), ("enrol", 1, "a")], "already enrolled"),
-        ([("enrol", 0, "a")], "weight not within 1 to 100"),
-        ([("enrol", 101, "a")], "weight not within 1 to 100"),
-        ([("checkIn", 1, DIGEST, "a")], "not enrolled"),
-        ([*ENROLLED, ("checkIn", 2, DIGEST, "a")], "not the current round"),
-        ([*MERGED, ("checkIn", 1, DIGEST, "a")], "not the current round"),
-        ([*TWO_READY, WINDOW, ("close", "a"), *ready_in(1, "c")], "check-in is closed"),
-        ([*TWO_READY, WINDOW, ("close", "a"), ("elect", "a"), *ready_in(1, "c")], "check-in is closed"),
-        ([*ENROLLED, *ready_in(1, "a", "a")], "already checked in"),
-        ([*READY, ("close", "a")], "check-in is closed"),
-        ([*MERGING, ("close", "a")], "check-in is closed"),
-        ([*ENROLLED, *ready_in(1, "a"), WINDOW, ("close", "a")], "too few peers"),
-        ([*TWO_READY, WINDOW - 12, ("close", "a")], "check-in open"),
-        ([*TWO_READY, ("elect", "a")], "check-in open"),
-        ([*TWO_READY, WINDOW, ("elect", "a")], "check-in open"),
-        ([*TWO_READY, WINDOW, ("close", "a"), ("elect", "c")], "not checked in"),
-        ([*READY, ("elect", "stranger")], "not checked in"),
-        ([*MERGED, ("elect", "a")], "not checked in"),
-        ([*MERGING, ("elect", "b")], "leader already elected"),
-        ([*READY, ("replaceLeader", "a")], "no leader to replace"),
-        ([*MERGED, PATIENCE, ("replaceLeader", "a")], "no leader to replace"),
-        ([*MERGING, PATIENCE - 2, ("replaceLeader", "a")], "the leader still has time"),
-        ([*MERGING, ("deliver", 1, DIGEST, "cid", "follower")], "not the leader"),
-        ([*READY, ("deliver", 1, DIGEST, "cid", "a")], "not the leader"),
-        ([*MERGING, ("deliver", 2, DIGEST, "cid", "leader")], "not the current round"),
-        ([*MERGING, ("deliver", 1, DIGEST, "", "leader")], "no model"),
-    ],
-)
-def test_the_contract_refuses(steps, reason):
-    *allowed, refused = steps
-    swarm = Swarm().play(*allowed)
-    with pytest.raises(Reverted) as refusal:
-        swarm.play(refused)
-    assert refusal.value.reason == reason
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ({"peers": 0}, "minimum of peers out of range"),
-        ({"peers": 4}, "minimum of peers out of range"),
-        ({"patience": 0}, "a leader needs time"),
-        ({"window": 0}, "training needs time"),
-        ({"nodes": ("a", "b", "a")}, "certified twice"),
-    ],
-)
-def test_a_swarm_that_could_never_merge_is_refused(settings, reason):
-    with pytest.raises(Reverted) as refusal:
-        Swarm(**settings)
-    assert refusal.value.reason == reason
-
-
-@pytest.mark.parametrize("steps", [READY[:-1], (*MERGING, PATIENCE)], ids=["check-in", "replacement"])
-def test_the_leader_is_drawn_in_a_later_block_than_the_ready_are_settled(steps):
-    """Else who settles them, being the last to check in or the one to replace, would know the draw beforehand."""
-    swarm = Swarm().play(*steps)
-    settling = ("replaceLeader",) if swarm.call("leader") in "abc" else READY[-1][:-1]
-    swarm.send(*settling, sender="c")
-    (someone, *_) = swarm.call("participants")[0]
-    with pytest.raises(Reverted) as refusal:
-        swarm.ledger.send(swarm.address, "elect", (), someone, 0, swarm.at)
-    assert refusal.value.reason == "drawn in a later block"
-    assert swarm.play(("elect", someone)).call("leader") in "abc"
-
-
-# forward(address target, bytes data): call the target with the data, and revert with its words if it does
-FORWARDER = "60443580606 45f375f5f825f5f6004355af13d5f5f3e601c573d5ffd5b00".replace(" ", "")
-
-
-@pytest.fixture
-def forwarding(tmp_path):
-    """A ledger with a contract that does at the swarm's what it is told to."""
-    abi = [{"type": "function", "name": "forward", "outputs": [], "inputs": [{"type": "address"}, {"type": "bytes"}]}]
-    code = f"60{len(FORWARDER) // 2:02x}8060095f395ff3{FORWARDER}"  # returns what follows
-    (tmp_path / "Forwarder.json").write_text(json.dumps({"contract": "Forwarder", "abi": abi, "bytecode": f"0x{code}"}))
-    return EvmLedger(Periodic(), (tmp_path,))
-
-
-def forwarded(swarm, forwarder, signature, kinds=(), arguments=()):
-    swarm.wait(1)
-    data = keccak(text=signature)[:4] + encode(kinds, arguments)
-    swarm.ledger.send(forwarder, "forward", (swarm.address, data), "attacker", 0, swarm.at)
-
-
-def test_a_contract_cannot_try_draws_until_it_likes_one(forwarding):
-    """It could elect, look who leads and revert, block after block. It may be a node in all else."""
-    forwarder = forwarding.deploy("Forwarder", (), "attacker", 0, 0.0).address
-    swarm = Swarm(nodes=("a", "b", forwarder), ledger=forwarding)
-    swarm.play(("enrol", 1, "a"), ("enrol", 1, "b"), *ready_in(1, "a", "b"))
-    forwarded(swarm, forwarder, "enrol(uint8)", ["uint8"], [1])
-    forwarded(swarm, forwarder, "checkIn(uint64,bytes32)", ["uint64", "bytes32"], [1, DIGEST])
-    assert swarm.call("readyCount") == 3
-    with pytest.raises(Reverted) as refusal:
-        forwarded(swarm, forwarder, "elect()")
-    assert refusal.value.reason == "no contract may draw"
-    assert swarm.play(("elect", "b")).call("leader") in ("a", "b", forwarder)
-
-
-def test_the_last_certified_node_closes_the_check_in():
-    swarm = Swarm().play(*TWO_READY)
-    assert swarm.call("phase") == CHECK_IN
-    assert swarm.play(*ready_in(1, "c")).call("phase") == DRAW
-    assert swarm.play(("elect", "c")).call("phase") == MERGE
-
-
-def test_a_node_that_has_not_enrolled_is_not_shut_out_either():
-    """Else the first to enrol could begin the first round before the others have come."""
-    swarm = Swarm().play(("enrol", 1, "a"), ("enrol", 1, "b"), *ready_in(1, "a", "b"))
-    with pytest.raises(Reverted, match="check-in open"):
-        swarm.play(("close", "a"))
-    swarm.play(("enrol", 1, "c"), *ready_in(1, "c"), ("elect", "a"))
-    assert swarm.call("participants")[0] == ("a", "b", "c")
-
-
-def test_anyone_may_close_the_check_in_when_its_time_is_over():
-    swarm = Swarm().play(*TWO_READY, WINDOW - 11, ("close", "stranger"), ("elect", "b"))
-    assert swarm.call("leader") in ("a", "b")
-
-
-def test_who_is_late_may_still_check_in_until_it_is_closed():
-    assert Swarm().play(*TWO_READY, 10 * WINDOW, *ready_in(1, "c")).call("readyCount") == 3
-
-
-def test_a_round_on_chain():
-    swarm = Swarm().play(*MERGING)
-    leader = swarm.call("leader")
-    assert swarm.call("participants") == (("a", "b", "c"), (1, 1, 1), (DIGEST,) * 3)
-    swarm.play(("deliver", 1, DIGEST, "cid", "leader"))
-    assert swarm.call("latest") == (leader, DIGEST, "cid")
-    assert (swarm.call("round"), swarm.call("readyCount"), swarm.call("phase")) == (2, 0, CHECK_IN)
-    assert swarm.call("deadline") == swarm.ledger.receipts[-1].block + WINDOW
-    assert swarm.call("participants") == ((), (), ())
-    swarm.play(*ready_in(2, "c", "a"), WINDOW, ("close", "c"), ("elect", "c"))
-    assert swarm.call("leader") in ("a", "c")
-    assert swarm.call("participants")[0] == ("c", "a")
-
-
-def test_anyone_may_have_a_silent_leader_replaced():
-    swarm = Swarm().play(*MERGING)
-    silent = swarm.call("leader")
-    swarm.play(PATIENCE - 1, ("replaceLeader", "stranger"))
-    assert sorted([silent, *swarm.call("participants")[0]]) == ["a", "b", "c"]
-    swarm.play(("elect", "follower"))
-    assert swarm.call("leader") in swarm.call("participants")[0]
-    with pytest.raises(Reverted, match="not the leader"):
-        swarm.send("deliver", 1, DIGEST, "late", sender=silent)
-    swarm.play(("deliver", 1, DIGEST, "cid", "leader"))
-    assert swarm.call("latest")[2] == "cid"
-
-
-def test_a_late_leader_may_still_deliver_until_it_is_replaced():
-    assert Swarm().play(*MERGING, 10 * PATIENCE, ("deliver", 1, DIGEST, "cid", "leader")).call("round") == 2
-
-
-def test_too_few_after_a_silent_leader_open_the_check_in_again():
-    swarm = Swarm(peers=3).play(*MERGING)
-    silent = swarm.call("leader")
-    swarm.play(PATIENCE, ("replaceLeader", "d"))
-    assert (swarm.call("readyCount"), swarm.call("phase")) == (2, CHECK_IN)
-    present = swarm.call("participants")[0]
-    with pytest.raises(Reverted, match="check-in open"):
-        swarm.send("elect", sender=present[0])
-    swarm.play(*ready_in(1, silent), ("elect", silent))
-    assert swarm.call("participants")[0] == (*present, silent)
-
-
-def test_every_node_is_leader_sooner_or_later():
-    swarm, leaders = Swarm().play(*MERGED), []
-    for number in range(2, 22):
-        swarm.play(*ready_in(number, "a", "b", "c"), ("elect", "b"))
-        leaders.append(swarm.call("leader"))
-        swarm.play(("deliver", number, DIGEST, "cid", "leader"))
-    assert set(leaders) == {"a", "b", "c"}

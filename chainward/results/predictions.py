@@ -1,0 +1,115 @@
+"""What one trial predicted, in a columnar file of its own: NumPy's npz, compressed, without pickles.
+
+Arrays: `hospitals` [H] names and `hospital` [n] the place in them; `patient`, `label`, `probability` [n] by test
+patient; where hospitals have models of their own, `own_hospitals` [K], `own_index` [K] and `own_rows` [R, n] with the
+R distinct predictions: hospitals that end with one model store it once.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from chainward.results.document import Unsound
+from chainward.results.statistics import Predictions
+
+Numbers: TypeAlias = npt.NDArray[np.float64]
+
+_BROKEN = (ValueError, KeyError, IndexError, OSError, EOFError, MemoryError, zipfile.BadZipFile, NotImplementedError)
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Hospital [n] str, patient [n] int64, label [n] 0 or 1 and probability [n] of every test patient, in their order.
+
+    `own_models`: where every hospital has a model of its own, what each predicts for all test patients [n].
+    """
+
+    hospital: npt.NDArray[np.str_]
+    patient: npt.NDArray[np.int64]
+    label: npt.NDArray[np.uint8]
+    probability: Numbers
+    own_models: Mapping[str, Numbers]
+
+
+def encode(predicted: Predicted) -> bytes:
+    """Return the bytes of the file; equal predictions give equal bytes.
+
+    Raises:
+        ValueError: a probability is not finite, lengths differ, or the name of a hospital ends in a NUL.
+    """
+    names = list(dict.fromkeys(predicted.hospital.tolist()))
+    places = {name: place for place, name in enumerate(names)}
+    _check(predicted, names)
+    rows: dict[bytes, Numbers] = {}
+    for values in predicted.own_models.values():
+        rows.setdefault(values.tobytes(), values)
+    order = {row: place for place, row in enumerate(rows)}
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        hospitals=np.array(names, dtype=np.str_),
+        hospital=np.array([places[name] for name in predicted.hospital.tolist()], dtype=np.uint32),
+        patient=predicted.patient,
+        label=predicted.label,
+        probability=predicted.probability,
+        own_hospitals=np.array(list(predicted.own_models), dtype=np.str_),
+        own_index=np.array([order[values.tobytes()] for values in predicted.own_models.values()], dtype=np.uint32),
+        own_rows=np.array(list(rows.values()), dtype=np.float64).reshape(len(rows), len(predicted.patient)),
+    )
+    return file.getvalue()
+
+
+def decode(data: bytes) -> Predictions:
+    """Return hospital, patient, label and probability; own models stay unread.
+
+    Raises:
+        Unsound: this is no such file.
+        ValueError: the predictions cannot be judged.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            hospital = file["hospitals"][file["hospital"]]
+            patient, label, probability = (file[name] for name in ("patient", "label", "probability"))
+    except _BROKEN as error:
+        raise Unsound(f"predictions cannot be read ({type(error).__name__})") from None
+    return Predictions(hospital, patient, label, probability)
+
+
+def decode_own_models(data: bytes) -> dict[str, Predictions]:
+    """Return what each hospital's own model predicts for all test patients; empty where all have one model.
+
+    Raises:
+        Unsound: this is no such file.
+        ValueError: the predictions cannot be judged.
+    """
+    everybody = decode(data)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            names, index = file["own_hospitals"].tolist(), file["own_index"].tolist()
+            order = np.argsort(file["patient"], kind="stable")
+            rows = file["own_rows"][:, order] if names else file["own_rows"]
+            own = {name: rows[place] for name, place in zip(names, index, strict=True)}
+    except _BROKEN as error:
+        raise Unsound(f"own models' predictions cannot be read ({type(error).__name__})") from None
+    return {
+        name: Predictions(everybody.hospital, everybody.patient, everybody.label, values)
+        for name, values in own.items()
+    }
+
+
+def _check(predicted: Predicted, names: list[str]) -> None:
+    probabilities = (predicted.probability, *predicted.own_models.values())
+    shapes = {predicted.patient.shape, predicted.label.shape, *(column.shape for column in probabilities)}
+    if shapes != {predicted.hospital.shape}:
+        raise ValueError("predictions differ in length")
+    if not all(np.isfinite(values).all() for values in probabilities):
+        raise ValueError("a predicted probability is not finite")
+    if any(name.endswith("\0") for name in (*names, *predicted.own_models)):
+        raise ValueError("the name of a hospital ends in a NUL")

@@ -1,0 +1,92 @@
+"""What a paper claims, and all that decides it: the rule in words, the judge with its thresholds, the trials."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chainward.errors import ChainwardError
+from chainward.strategy import paper
+from chainward.strategy.card import Tier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One claim and its rule, fixed before any run.
+
+    `reproduced` and `partly` say the rule in words (an empty `partly` says that there is no such verdict); the judge of
+    that name decides by it with `arguments`, thresholds among them. `trials` are parts of a plan, all that it needs.
+    """
+
+    key: str
+    claim: str
+    tier: Tier
+    quoted: str = ""
+    reproduced: str
+    partly: str
+    judge: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    trials: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any], where: str) -> Claim:
+        """Return the claim that a table holds, with a table `judge` of its name and arguments.
+
+        Raises:
+            ChainwardError: a field is missing, unknown or of a wrong type; the message is `where` and the field.
+        """
+        told = dict(table)
+        judge = told.pop("judge", {"name": ""})
+        if not isinstance(judge, Mapping) or not isinstance(judge.get("name"), str):
+            raise ChainwardError(f"{where}: judge.name: name a judge, as in [claim.judge]")
+        arguments = {name: value for name, value in judge.items() if name != "name"}
+        return paper.checked(cls, {**told, "judge": judge["name"], "arguments": arguments}, where)
+
+    def document(self) -> dict[str, Any]:
+        """Return the claim as plain data, as its table has it."""
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        arguments = document.pop("arguments")
+        return document | {"judge": {"name": self.judge, **arguments} if self.judge else {"name": ""}}
+
+    @property
+    def rule(self) -> dict[str, str]:
+        """Both sides of the rule in words."""
+        return {"reproduced": self.reproduced, "partly": self.partly}
+
+    @property
+    def rule_digest(self) -> str:
+        """The SHA-256, in hex, of the rule: its words, the judge and its arguments, thresholds among them."""
+        parts = {**self.rule, "judge": self.judge, "arguments": dict(self.arguments)}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read(path: Path) -> tuple[Claim, ...]:
+    """Return the claims in the TOML of a paper, in its order; none where there is no such file.
+
+    Raises:
+        ChainwardError: it is no TOML, or a claim is wrong or named twice; the message names file and field.
+    """
+    if not path.is_file():
+        return ()
+    document = paper.read(path)
+    for name in document:
+        if name not in ("card", "claim"):
+            raise ChainwardError(f"{path.name}: no table {name!r}; it has card and claim")
+    tables = document.get("claim", [])
+    if not isinstance(tables, list):
+        raise ChainwardError(f"{path.name}: claim: write [[claim]], a table for each")
+    claims = tuple(Claim.of(table, f"{path.name}: {_named(table, number)}") for number, table in enumerate(tables))
+    for number, claim in enumerate(claims):
+        if claim.key in {other.key for other in claims[:number]}:
+            raise ChainwardError(f"{path.name}: claim {claim.key!r}: two have this key; give each its own")
+    return claims
+
+
+def _named(table: Any, number: int) -> str:
+    """How a message calls a claim: by its key, where it has one."""
+    key = table.get("key") if isinstance(table, Mapping) else None
+    return f"claim {key!r}" if isinstance(key, str) else f"claim.{number}"

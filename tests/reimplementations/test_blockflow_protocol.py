@@ -1,0 +1,342 @@
+"""BlockFLow's strategy against identities, cheats and absences."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from blockflow_experiment import (
+    ETHER,
+    Stage,
+)
+from papers import module, once, preparing, successive_blocks
+
+from chainward import codec
+from chainward.methods.aggregation import mean, weighted_mean
+from chainward.methods.contribution import ONE, fixed_contributions, fixed_point
+from chainward.strategy import discovery
+from chainward.testing import states, varied
+from chainward.world import Memory, Site, Update
+
+prepared = preparing("blockflow", hospitals=4, rounds=3, patients=60)
+usual = once(prepared)
+
+
+def blockflow(**params: Any) -> Any:
+    return discovery.build("blockflow", params)
+
+
+def even(_: Any, site: Site, models: Any) -> Any:
+    return np.full(len(models), 0.5)
+
+
+def test_equal_scores_are_fedavg_without_weights() -> None:
+    ready = prepared(strategy=varied("blockflow", score=even))
+    for ours, plain in zip(
+        states(ready)[1:], states(prepared(key="fedavg", params={"weighted": False}))[1:], strict=True
+    ):
+        np.testing.assert_allclose(ours.weights, plain.weights, atol=1e-7)
+        assert set(ours.contributions.values()) == {ONE}
+
+
+def test_real_scores_are_not_fedavg() -> None:
+    (*_, ours), (*_, plain) = usual()[1], states(prepared(key="fedavg", params={"weighted": False}))
+    assert np.abs(ours.weights - plain.weights).max() > 1e-4
+
+
+def test_one_hospital_is_local_training_and_gets_its_bond_back() -> None:
+    ready = prepared(hospitals=1, strategy=blockflow(experiment_rounds=3))
+    before = ready.world.chain.balance("hospital 1")
+    (*_, ours), (*_, plain) = states(ready), states(prepared(hospitals=1, key="fedavg"))
+    np.testing.assert_array_equal(ours.weights, plain.weights)
+    assert ours.contributions == {"hospital 1": ONE}
+    assert ready.world.chain.balance("hospital 1") == before
+
+
+def test_merges_by_what_the_contract_computed_from_what_hospitals_scored() -> None:
+    kept: dict[str, Any] = {}
+    kind = discovery.load("blockflow")
+
+    def score(self: Any, site: Site, models: Any) -> Any:
+        kept[site.name] = (kind.score(self, site, models), np.array(models))  # type: ignore[attr-defined]
+        return kept[site.name][0]
+
+    ready = prepared(rounds=1, strategy=varied("blockflow", score=score))
+    after_one = states(ready)[1]
+    shares = fixed_contributions([[fixed_point(own) for own in kept[name][0]] for name in ready.world.hospitals]).shares
+    assert after_one.contributions == dict(zip(ready.world.hospitals, shares, strict=True))
+    models = kept["hospital 1"][1]
+    np.testing.assert_array_equal(after_one.weights, weighted_mean(models, shares))
+    assert not np.array_equal(after_one.weights, mean(models))
+
+
+def test_an_infinite_epsilon_is_no_noise_and_a_small_one_is() -> None:
+    (*_, silent), (*_, infinite), (*_, noisy) = (
+        states(prepared(strategy=blockflow(epsilon=epsilon))) for epsilon in (None, math.inf, 1.0)
+    )
+    np.testing.assert_array_equal(silent.weights, infinite.weights)
+    assert np.abs(silent.weights - noisy.weights).max() > 1e-3
+
+
+def test_noise_is_laplace_of_the_papers_scale_and_disclosed_as_such() -> None:
+    ready = prepared(rounds=1, strategy=blockflow(epsilon=0.5))
+    states(ready)
+    (row,) = (row for row in ready.world.meter.disclosures() if "individual" in row["kind"])
+    assert (row["kind"], row["audience"], row["count"]) == ("noised individual update", "hospitals", 12)
+
+    class Desk:
+        hospitals, name, rng = ("x",), "x", np.random.default_rng(0)
+        published: Any = None
+
+        def publish(self, value: Any, *_: Any, **__: Any) -> str:
+            self.published = value
+            return "cid"
+
+    desk = Desk()
+    blockflow(epsilon=0.5).encrypt(desk, {}, Update(np.zeros(100_000, np.float32), 100, 0.0))
+    scale = 2 / (100 * 1 * 0.5)
+    assert np.abs(desk.published).mean() == pytest.approx(scale, rel=0.02)
+    assert np.quantile(desk.published, 0.9) == pytest.approx(scale * math.log(5), rel=0.03)
+
+
+@pytest.mark.parametrize("how", ["random", "inverted"])
+def test_who_submits_a_random_or_inverted_model_scores_lower(how: str) -> None:
+    kind = discovery.load("blockflow")
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        if site.name == "hospital 1":
+            noise = site.rng.standard_normal(update.weights.shape).astype(np.float32)
+            update = update._replace(weights=noise if how == "random" else -update.weights)
+        return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+
+    *_, last = states(prepared(hospitals=5, rounds=3, strategy=varied("blockflow", encrypt=encrypt)))
+    assert min(last.contributions, key=lambda name: last.contributions[name]) == "hospital 1"
+
+
+def test_who_scores_dishonestly_is_not_refunded() -> None:
+    kind = discovery.load("blockflow")
+
+    def score(self: Any, site: Site, models: Any) -> Any:
+        honest = kind.score(self, site, models)  # type: ignore[attr-defined]
+        return (honest < 0.5) * 1.0 if site.name == "hospital 2" else honest
+
+    *_, last = states(prepared(hospitals=5, rounds=3, strategy=varied("blockflow", score=score)))
+    assert last.contributions["hospital 2"] == min(last.contributions.values()) < ONE / 2
+
+
+def test_a_model_of_no_numbers_is_read_by_nobody_and_eliminated() -> None:
+    kind = discovery.load("blockflow")
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        if site.name == "hospital 1":
+            update = update._replace(weights=np.full_like(update.weights, np.nan))
+        return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+
+    *_, last = states(prepared(rounds=2, strategy=varied("blockflow", encrypt=encrypt)))
+    assert set(last.contributions) == {"hospital 2", "hospital 3", "hospital 4"}
+    assert np.isfinite(last.weights).all()
+
+
+def test_models_are_published_for_the_other_hospitals_only() -> None:
+    ready = prepared(rounds=1)
+    states(ready)
+    published = [codec.decode(data) for data in ready.world.store.snapshot().values()]
+    assert [sorted(item["keys"]) for item in published] == [
+        [other for other in ready.world.hospitals if other != name] for name in ready.world.hospitals
+    ]
+
+
+def test_scores_stay_hidden_until_everybody_has_committed() -> None:
+    """Each salt is fresh, so equal scores have different commitments, and the reveal comes two stages later."""
+    ready = prepared(rounds=1, strategy=varied("blockflow", score=even))
+    *_, last = states(ready)
+    contract = ready.world.at(last.contract)
+    pairs = itertools.product(ready.world.hospitals, repeat=2)
+    assert len({contract.call("pairOf", 1, auditor, model)[0] for auditor, model in pairs}) == 16
+    order = [receipt.function for receipt in ready.world.ledger.receipts]
+    assert max(i for i, name in enumerate(order) if name == "commitScores") < order.index("revealScores")
+
+
+def test_who_is_absent_for_a_round_is_booted_and_forfeits_its_bond() -> None:
+    absent = {"absent": {"hospital 3": [2]}}
+    ready = prepared(rounds=3, strategy=blockflow(experiment_rounds=3), faults=absent)
+    before = {name: ready.world.chain.balance(name) for name in ready.world.hospitals}
+    opened, first, second, third = states(ready)
+    assert "hospital 3" in first.contributions
+    assert "hospital 3" not in second.contributions
+    assert "hospital 3" not in third.contributions
+    gained = {name: ready.world.chain.balance(name) - before[name] for name in ready.world.hospitals}
+    owed = ready.world.at(opened.contract).call("collectable", "hospital 3")
+    assert gained["hospital 3"] == -ETHER
+    assert 0 < owed < ETHER  # its refund of the first round is still there to be collected
+    assert sum(gained.values()) == -owed
+
+
+def test_who_does_not_come_to_the_opening_takes_no_part() -> None:
+    ready = prepared(rounds=1, faults={"absent": {"hospital 1": [0]}})
+    *_, last = states(ready)
+    assert set(last.contributions) == {"hospital 2", "hospital 3", "hospital 4"}
+    assert ready.world.ledger.receipts[0].sender == "hospital 2"  # the first that came deploys
+
+
+def test_a_round_nobody_comes_to_changes_nothing_and_costs_nobody_its_bond() -> None:
+    ready = prepared(rounds=3, faults={"absent": {f"hospital {number}": [1] for number in range(1, 5)}})
+    opened, nobody, *_, last = states(ready)
+    np.testing.assert_array_equal(nobody.weights, opened.weights)
+    assert len(last.contributions) == 4
+
+
+def test_after_rounds_nobody_came_to_the_bonds_come_back_and_a_new_experiment_opens() -> None:
+    ready = prepared(rounds=4, faults={"absent": {f"hospital {number}": [1, 2] for number in range(1, 5)}})
+    before = {name: ready.world.chain.balance(name) for name in ready.world.hospitals}
+    opened, *_, found, last = states(ready)
+    np.testing.assert_array_equal(found.weights, opened.weights)
+    assert ready.world.at(found.contract).call("stage") == Stage.OVER
+    assert opened.contract == found.contract != last.contract
+    assert len(last.contributions) == 4
+    chain = ready.world.at(last.contract)
+    owed = chain.call("pool") + sum(chain.call("collectable", name) for name in before)
+    assert sum(before.values()) - sum(map(ready.world.chain.balance, before)) == owed > 0
+
+
+def test_an_experiment_nobody_came_to_is_opened_later() -> None:
+    ready = prepared(rounds=2, faults={"absent": {f"hospital {number}": [0, 1] for number in range(1, 5)}})
+    opened, first, second = states(ready)
+    assert opened.contract == first.contract == ""
+    np.testing.assert_array_equal(first.weights, opened.weights)
+    assert len(second.contributions) == 4
+
+
+@pytest.mark.parametrize(("hospitals", "unreadable"), [(4, 3), (20, 8)])
+def test_too_many_models_of_no_numbers_end_the_experiment_not_the_trial(hospitals: int, unreadable: int) -> None:
+    kind = discovery.load("blockflow")
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        if site.name in site.hospitals[:unreadable] and not memory:  # in the first round
+            update = update._replace(weights=np.full_like(update.weights, np.nan))
+        return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+
+    ready = prepared(hospitals, rounds=2, strategy=varied("blockflow", encrypt=encrypt))
+    before = {name: ready.world.chain.balance(name) for name in ready.world.hospitals}
+    opened, first = states(replace(ready, specification=replace(ready.specification, rounds=1)))
+    np.testing.assert_array_equal(first.weights, opened.weights)
+    assert first.contributions == {}
+    assert {name: ready.world.chain.balance(name) for name in before} == before
+    ready.world.begin(2)
+    second = ready.strategy.round(first, ready.world)
+    assert second.contract != first.contract
+    assert set(second.contributions) == set(ready.world.hospitals)
+    assert np.abs(second.weights - first.weights).max() > 0
+
+
+@pytest.mark.parametrize("hospitals", [4, 6])
+def test_answers_too_late_from_everybody_end_the_experiment_not_the_trial(hospitals: int) -> None:
+    """In time with a model, too late with what takes longer."""
+    faults = {"delay": {f"hospital {number}": 599.9 for number in range(1, hospitals + 1)}}
+    ready = prepared(hospitals, faults=faults)
+    opened, *_, last = states(ready)
+    np.testing.assert_array_equal(last.weights, opened.weights)
+    assert {receipt.function for receipt in ready.world.ledger.receipts} >= {"submitData", "advance", "collect"}
+    assert all(receipt.succeeded for receipt in ready.world.ledger.receipts)
+
+
+def test_answers_within_the_patience_are_in_time_for_every_stage() -> None:
+    ready = prepared(faults={"delay": {f"hospital {number}": 598.0 for number in range(1, 5)}})
+    (*_, late), (*_, prompt) = states(ready), usual()[1]
+    assert late.contributions == prompt.contributions
+    assert not {"boot", "advance"} & {receipt.function for receipt in ready.world.ledger.receipts}
+
+
+def test_the_merged_model_comes_from_another_if_the_first_asked_does_not_answer() -> None:
+    ready, asked = prepared(rounds=1), []
+    ask = ready.world.ask
+
+    def without_the_first(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
+        if what.name == "merge":
+            asked.append(who)
+            who = () if len(asked) == 1 else who
+        return ask(who, what, *arguments, **others)
+
+    ready.world.ask = without_the_first  # type: ignore[method-assign]
+    (*_, other), (*_, first) = states(ready), states(prepared(rounds=1))
+    assert len(asked) == 2
+    np.testing.assert_array_equal(other.weights, first.weights)
+
+
+def test_what_depends_on_others_comes_in_a_later_block() -> None:
+    ready = prepared(rounds=1)
+    states(ready)
+    blocks = successive_blocks(ready)
+    order = ["constructor", "enrol", "submitData", "markRetrieved", "commitScores", "revealScores"]
+    order += ["commitMedian", "tallyDataset", "closeRound"]
+    assert list(blocks) == order
+    assert len(set().union(*(blocks[function] for function in order[2:]))) == 7
+
+
+def test_after_its_rounds_a_new_experiment_takes_everybody_in_again() -> None:
+    ready = prepared(rounds=3, strategy=blockflow(experiment_rounds=2), faults={"absent": {"hospital 3": [1]}})
+    opened, _, second, third = states(ready)
+    assert opened.contract == second.contract != third.contract
+    assert "hospital 3" in third.contributions
+    assert ready.world.at(second.contract).call("stage") == Stage.OVER
+
+
+def test_one_pair_a_transaction_learns_the_same() -> None:
+    (*_, whole), (*_, single) = (states(prepared(strategy=blockflow(pairs_a_transaction=n))) for n in (None, 1))
+    np.testing.assert_array_equal(whole.weights, single.weights)
+    assert whole.contributions == single.contributions
+
+
+def test_what_anybody_may_do_rotates() -> None:
+    ready = prepared(rounds=4)
+    states(ready)
+    closers = [receipt.sender for receipt in ready.world.ledger.receipts if receipt.function == "closeRound"]
+    assert sorted(closers) == list(ready.world.hospitals)
+
+
+def test_the_record_holds_the_cut_off() -> None:
+    assert blockflow().numbers(20) == {"agents": 20, "cutoff": 13, "experiment_rounds": 30}
+    assert blockflow(majority=True).numbers(20)["cutoff"] == 11
+
+
+def test_the_published_track_is_the_papers() -> None:
+    """Noise, three rounds an experiment, a transaction a pair; bond 1, reserve 0.25, rho 0.5, cut-off 2/3, alpha 1."""
+    strategy = blockflow(**discovery.load("blockflow").card.published["params"])
+    published = (strategy.epsilon, strategy.experiment_rounds, strategy.pairs_a_transaction)
+    assert published == (1.0, 3, 1)
+    assert (strategy.bond, strategy.reserve, strategy.refund_fraction) == (1.0, 0.25, 0.5)
+    assert (strategy.majority, strategy.regularisation) == (False, 1.0)
+    ready = prepared(rounds=3, strategy=strategy)
+    *_, last = states(ready)
+    assert ready.world.at(last.contract).call("stage") == Stage.OVER
+    commits = [receipt for receipt in ready.world.ledger.receipts if receipt.function == "commitScores"]
+    assert len(commits) == 3 * 4 * 4
+
+
+def test_no_epsilon_is_reported() -> None:
+    assert "epsilon" not in blockflow(epsilon=1.0).numbers(20)
+    assert any(line.startswith("No epsilon is claimed") for line in discovery.load("blockflow").card.deviations)
+
+
+def test_the_world_is_not_needed_to_read_the_model() -> None:
+    weights = np.ones(3, np.float32)
+    assert blockflow().model(module("blockflow").State(weights, "", {})) is weights
+
+
+def test_gas_is_linear_in_agents_rounds_and_their_product() -> None:
+    """What agents spend a head, without the deployment: the law's form, not its coefficients."""
+    rows, spent = [], []
+    for hospitals, rounds in itertools.product((2, 3, 5), (1, 2)):
+        strategy = blockflow(experiment_rounds=rounds, pairs_a_transaction=1)
+        ready = prepared(hospitals, rounds, strategy=strategy)
+        states(ready)
+        receipts = [receipt for receipt in ready.world.ledger.receipts if receipt.function != "constructor"]
+        rows.append((hospitals, rounds, hospitals * rounds))
+        spent.append(sum(receipt.gas for receipt in receipts) / hospitals)
+    design, gas = np.array(rows, float), np.array(spent)
+    residuals = gas - design @ np.linalg.lstsq(design, gas, rcond=None)[0]
+    assert 1 - (residuals**2).sum() / ((gas - gas.mean()) ** 2).sum() > 0.99

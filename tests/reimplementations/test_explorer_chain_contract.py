@@ -1,0 +1,216 @@
+"""EXPLORERChain's contract by hand, and all that it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from papers import accepted, solidity
+
+from chainward.testing import ContractConformance, OnChain
+from chainward.world import Reverted
+
+A, B, C, D = (f"hospital {number}" for number in range(1, 5))
+CLEAR, INITIALIZE, TRANSFER, UPDATE, EVALUATE, CONSENSUS = range(6)
+M, N = b"m" * 32, b"n" * 32
+
+
+class Board(OnChain):
+    """The contract of A, B and C, Omega = 3, six blocks to train and two to evaluate; a step: (sender, what, *with)."""
+
+    def __init__(self, sites=(A, B, C), omega=3, training=6, waiting=2):
+        super().__init__()
+        self.deploy("ExplorerChain", (sites, omega, training, waiting), A)
+
+    def do(self, *steps):
+        for sender, function, *arguments in steps:
+            if function == "wait":
+                self.wait(*arguments)
+            else:
+                self.send(sender, function, *arguments)
+        return self
+
+
+def clear(*sites):
+    return [(site, "clear") for site in sites]
+
+
+NEXT = (A, "advance")
+CLEARED = [*clear(A, B, C), NEXT]
+FIRST = [(A, "initialize", 200, M), (B, "initialize", 100, N), (C, "initialize", 300, M)]
+STARTED = [*CLEARED, *FIRST, NEXT]  # B holds N with error 100
+UPDATED = [*STARTED, (B, "update", 1, 100, N)]
+PASSED = [*UPDATED, (A, "evaluate", 1, 400), (C, "evaluate", 1, 500), NEXT]  # C holds N as iteration 2
+WITHOUT_C = [*clear(A, B), (A, "wait", 6), NEXT, *FIRST[:2], NEXT, UPDATED[-1]]
+AGREED = [*UPDATED, (A, "evaluate", 1, 100), (C, "evaluate", 1, 99), NEXT]
+
+
+def refused_after(steps, refused):
+    """How to provoke a refusal after steps of which there is none."""
+
+    def act():
+        board = accepted(lambda: Board().do(*steps))
+        board.do(refused)
+
+    return act
+
+
+def without_iterations():
+    board = accepted(lambda: Board(omega=0).do(*STARTED))
+    assert board.call("phase") == CONSENSUS
+    board.do((A, "rejoin", 200))
+
+
+REFUSALS = {
+    "constructor": [
+        ("no sites", lambda: Board(())),
+        ("site named twice", lambda: Board((A, B, A))),
+    ],
+    "clear": [
+        ("not a site", refused_after([], (D, "clear"))),
+        ("wrong phase", refused_after(CLEARED, (A, "clear"))),
+        ("already posted", refused_after(clear(A), (A, "clear"))),
+    ],
+    "initialize": [
+        ("wrong phase", refused_after([], (A, "initialize", 1, M))),
+        ("error above one", refused_after(CLEARED, (A, "initialize", 1_000_001, M))),
+        ("already posted", refused_after([*CLEARED, FIRST[0]], FIRST[0])),
+        ("not cleared", refused_after([*clear(A), (A, "wait", 6), NEXT], (B, "initialize", 1, M))),
+        ("not cleared", refused_after(CLEARED, (D, "initialize", 1, M))),
+    ],
+    "update": [
+        ("wrong phase", refused_after(CLEARED, (A, "update", 1, 1, M))),
+        ("error above one", refused_after(PASSED, (C, "update", 2, 1_000_001, M))),
+        ("not the holder", refused_after(PASSED, (A, "update", 2, 1, M))),
+        ("wrong iteration", refused_after(PASSED, (C, "update", 1, 1, M))),
+        ("own model stays as it is", refused_after(STARTED, (B, "update", 1, 100, M))),
+        ("own model stays as it is", refused_after(STARTED, (B, "update", 1, 99, N))),
+    ],
+    "evaluate": [
+        ("wrong phase", refused_after(STARTED, (A, "evaluate", 1, 1))),
+        ("error above one", refused_after(UPDATED, (A, "evaluate", 1, 1_000_001))),
+        ("already posted", refused_after([*UPDATED, (A, "evaluate", 1, 1)], (A, "evaluate", 1, 2))),
+        ("not a member", refused_after(UPDATED, (D, "evaluate", 1, 1))),
+        ("not a member", refused_after(WITHOUT_C, (C, "evaluate", 1, 1))),
+        ("the holder made the model", refused_after(UPDATED, (B, "evaluate", 1, 1))),
+        ("wrong iteration", refused_after(UPDATED, (A, "evaluate", 2, 1))),
+    ],
+    "rejoin": [
+        ("not a site", refused_after(AGREED, (D, "rejoin", 200))),
+        ("wrong phase", refused_after(UPDATED, (A, "rejoin", 200))),
+        ("error above one", refused_after(AGREED, (A, "rejoin", 1_000_001))),
+        ("the consensus is good enough", refused_after(AGREED, (C, "rejoin", 99))),
+        ("sites keep their own models", without_iterations),
+    ],
+    "advance": [
+        ("not a site", refused_after([], (D, "advance"))),
+        ("consensus stands", refused_after(AGREED, NEXT)),
+        ("still waiting", refused_after([], NEXT)),
+        ("still waiting", refused_after(clear(A, B), NEXT)),
+        ("still waiting", refused_after([*CLEARED, *FIRST[:2]], NEXT)),
+        ("still waiting", refused_after(STARTED, NEXT)),
+        ("still waiting", refused_after([*UPDATED, (A, "evaluate", 1, 1)], NEXT)),
+        ("still waiting", refused_after([*UPDATED, (A, "evaluate", 1, 1), (A, "wait", 1)], NEXT)),
+        ("still waiting", refused_after([*clear(A, B), (A, "wait", 5)], NEXT)),
+        ("still waiting", refused_after([*CLEARED, *FIRST[:2], (A, "wait", 5)], NEXT)),
+        ("still waiting", refused_after([*STARTED, (A, "wait", 5)], NEXT)),
+        ("still waiting", refused_after([*PASSED, (A, "wait", 5)], NEXT)),
+        ("nobody posted", refused_after([(A, "wait", 6)], NEXT)),
+        ("nobody posted", refused_after([*CLEARED, (A, "wait", 6)], NEXT)),
+    ],
+}
+
+
+class TestRefusals(ContractConformance):
+    source = solidity("ExplorerChain")
+    refusals = REFUSALS
+
+
+def test_the_lowest_first_error_holds_first_and_the_model_stands_on_chain():
+    board = Board().do(*CLEARED, *FIRST)
+    assert board.call("next") == B
+    board.do(NEXT)
+    assert (board.call("holder"), board.call("iteration"), board.call("model"), board.call("errorE6")) == (B, 1, N, 100)
+    assert board.call("ready") is True
+
+
+def test_the_first_named_site_wins_ties_whoever_posts_first():
+    ties = [(C, "initialize", 100, M), (B, "initialize", 100, M), (A, "initialize", 100, N)]
+    board = Board().do(*CLEARED, *ties)
+    assert board.call("next") == A
+    board.do(NEXT, (A, "update", 1, 100, N), (C, "evaluate", 1, 400), (B, "evaluate", 1, 400))
+    assert board.call("next") == B
+
+
+def test_the_largest_error_is_next_if_it_is_strictly_greater():
+    board = Board().do(*PASSED)
+    assert (board.call("holder"), board.call("iteration"), board.call("ready")) == (C, 2, False)
+    board = Board().do(*AGREED)
+    assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, N, 100)
+
+
+def test_an_error_of_an_earlier_iteration_does_not_count_again():
+    board = Board().do(*PASSED, (C, "update", 2, 150, M), (B, "evaluate", 2, 150), (A, "wait", 2), NEXT)
+    assert board.call("phase") == CONSENSUS
+
+
+def test_the_holder_s_own_error_does_not_count_against_it():
+    board = Board().do(*PASSED, (C, "update", 2, 90, M), (A, "evaluate", 2, 90), (B, "evaluate", 2, 90), NEXT)
+    assert board.call("phase") == CONSENSUS
+
+
+def test_the_update_of_iteration_omega_is_the_consensus():
+    board = Board(omega=2).do(*PASSED, (C, "update", 2, 300, M))
+    assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, M, 300)
+
+
+def test_a_phase_stays_open_to_late_posts_until_it_is_closed():
+    board = Board().do(*UPDATED, (A, "evaluate", 1, 1), (A, "wait", 5), (C, "evaluate", 1, 500), NEXT)
+    assert board.call("holder") == C
+
+
+@pytest.mark.parametrize("steps", [clear(A), [*CLEARED, FIRST[0]], STARTED, PASSED], ids=["1", "2", "4", "4 again"])
+def test_nobody_is_shut_out_who_trains_longer_than_the_waiting_time(steps):
+    """Steps 1 and 2 wait for all S, and step 4 for the holder, which retrains: far longer than step 6's 5 s."""
+    board = Board().do(*steps, (A, "wait", 3))  # beyond the waiting time, which is two blocks
+    with pytest.raises(Reverted, match="still waiting"):
+        board.do(NEXT)
+    board.do((A, "wait", 3), NEXT)
+
+
+def test_a_missing_maker_s_first_model_goes_on_and_a_missing_holder_is_passed_over():
+    board = Board().do(*STARTED, (A, "wait", 6), NEXT)
+    assert (board.call("phase"), board.call("model")) == (EVALUATE, N)
+    board = Board().do(*PASSED, (A, "wait", 6), NEXT)
+    assert (board.call("holder"), board.call("iteration")) == (A, 2)
+    board.do((A, "wait", 6), (B, "advance"))
+    assert (board.call("phase"), board.call("model")) == (CONSENSUS, N)
+
+
+def test_who_errs_as_much_on_the_consensus_rejoins_and_learns():
+    board = Board().do(*clear(A, B), (A, "wait", 6), NEXT, *FIRST[:2], NEXT)
+    board.do((B, "update", 1, 100, N), (A, "evaluate", 1, 1), NEXT)
+    assert board.call("members") == (A, B)
+    board.do((C, "rejoin", 100))
+    assert board.call("members") == (A, B, C)
+    assert (board.call("holder"), board.call("iteration"), board.call("ready")) == (C, 1, False)
+    board.do((C, "update", 1, 50, M), (A, "evaluate", 1, 60), (B, "evaluate", 1, 70), NEXT)
+    assert (board.call("holder"), board.call("iteration")) == (B, 2)
+
+
+def test_a_member_with_new_patients_rejoins_and_is_counted_once():
+    board = Board().do(*AGREED, (C, "rejoin", 100))
+    assert (board.call("memberCount"), board.call("holder"), board.call("ready")) == (3, C, False)
+
+
+def test_who_rejoins_and_vanishes_leaves_the_consensus_as_it_was():
+    board = Board(omega=2).do(*PASSED, (C, "update", 2, 90, M), (A, "rejoin", 95), (A, "wait", 6), (B, "advance"))
+    assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, M, 90)
+
+
+def test_every_message_is_posted():
+    board = Board().do(*AGREED)
+    last = board.ledger.receipts[-1].events
+    assert last == (
+        ("Posted", {"flag": CONSENSUS, "from": A, "to": last[0][1]["to"], "iteration": 1, "errorE6": 100, "model": N}),
+    )
+    flags = [event["flag"] for receipt in board.ledger.receipts for _, event in receipt.events]
+    assert flags == [CLEAR] * 3 + [INITIALIZE] * 3 + [TRANSFER, UPDATE, EVALUATE, EVALUATE, CONSENSUS]

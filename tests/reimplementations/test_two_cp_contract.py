@@ -1,0 +1,305 @@
+"""2CP's contracts by hand, all that they refuse, and random callers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from anybody import Anybody
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, rule
+from papers import NOBODY, STRANGER, module, solidity
+
+from chainward.ledgers.consensus import Periodic
+from chainward.ledgers.evm import EvmLedger
+from chainward.testing import ContractConformance, OnChain
+from chainward.testing.contracts import Act, Refusals
+from chainward.world import Reverted
+
+ONE, WINDOW, COMMITTING, REVEALING = 10**18, 10, 0, 1
+ALICE = "alice"
+SALT = b"\x05" * 32
+
+
+def named(text: str) -> bytes:
+    """A digest that can be told apart."""
+    return text.encode().rjust(32, b"\0")
+
+
+@dataclass
+class Protocol(OnChain):
+    """A crowdsource of trainers a, b, ... and alice, or a consortium of them, and whatever a test has them do."""
+
+    trainers: Sequence[str] = "ab"
+    evaluator: str = ALICE
+
+    def __post_init__(self) -> None:
+        arguments = [self.evaluator, list(self.trainers), WINDOW]
+        self.deploy("TwoCP", arguments, "founder")
+
+    def late(self, blocks: int = WINDOW + 1) -> Protocol:
+        return self.wait(blocks)
+
+    def commit(self, trainer: str, digest: bytes, run: int = 0, by: str = "") -> Protocol:
+        """Commit to an update, under the domain of `trainer`, sent by another where named."""
+        sealed = module("two_cp").sealed(self.call("domain", run, trainer), SALT, digest)
+        self.send(by or trainer, "commit", [run], [sealed])
+        return self
+
+    def reveal(self, trainer: str, digest: bytes, run: int = 0) -> Protocol:
+        self.send(trainer, "reveal", [run], [SALT], [digest])
+        return self
+
+    def close(self, run: int = 0) -> Protocol:
+        self.send(STRANGER, "close", [run])
+        return self
+
+    def score(self, evaluator: str, tokens: Mapping[bytes, int], run: int = 0) -> Protocol:
+        self.send(evaluator, "setTokens", run, list(tokens), list(tokens.values()))
+        return self
+
+    def play(self, digests: Mapping[str, bytes], run: int = 0) -> Protocol:
+        """One round in which everybody named takes part, and all others are late."""
+        for act in (self.commit, self.reveal):
+            for trainer, digest in digests.items():
+                act(trainer, digest, run)
+            if act == self.commit and self.call("waiting", COMMITTING)[0]:
+                self.late().close(run)
+        return self
+
+
+def consortium(trainers: str = "abc") -> Protocol:
+    protocol = Protocol(trainers, NOBODY)
+    for trainer in trainers:
+        protocol.send("founder", "addAux", trainer)
+    return protocol
+
+
+A, B, C = named("A"), named("B"), named("C")
+
+
+def test_a_round_by_hand() -> None:
+    protocol = Protocol().play({"a": A, "b": B}).score(ALICE, {A: 3, B: 0})
+    assert protocol.call("updates", 0, 1) == (("a", "b"), (A, B))
+    assert [protocol.call("countTokens", name) for name in ("a", "b", STRANGER)] == [3, 0, 0]
+    assert protocol.call("rounds") == (2,)
+    protocol.play({"a": C}).score(ALICE, {C: ONE})
+    assert protocol.call("countTokens", "a") == ONE + 3
+    assert protocol.call("rounds") == (3,)
+
+
+def test_events_tell_it_all() -> None:
+    protocol = Protocol("a").play({"a": A}).score(ALICE, {A: 5})
+    told = [list(receipt.events) for receipt in protocol.ledger.receipts]
+    assert [[name for name, _ in events] for events in told] == [
+        ["RunOpened"],
+        ["Committed"],
+        ["Revealed", "RoundEnded"],
+        ["TokensSet"],
+    ]
+    assert told[1][0][1] == {"run": 0, "round": 1, "trainer": "a"}
+    assert told[3][0][1] == {"run": 0, "trainer": "a", "digest": A, "amount": 5}
+
+
+def test_a_consortium_counts_tokens_over_all_its_runs() -> None:
+    """Everybody earns from the runs of the others; the main run earns nobody anything."""
+    protocol = consortium()
+    protocol.play({"b": B, "c": C}, 1).score("a", {B: 1, C: 10}, 1)
+    protocol.play({"a": A, "c": C}, 2).score("b", {A: 100, C: 1000}, 2)
+    protocol.play({"a": A, "b": B, "c": C})
+    assert [protocol.call("countTokens", name) for name in "abc"] == [100, 1, 1010]
+    assert [protocol.call("auxiliaryOf", name) for name in "abc"] == [1, 2, 3]
+    assert protocol.call("rounds") == (2, 2, 2, 1)
+
+
+def test_a_round_ends_early_once_all_updates_are_in_and_else_by_deadline() -> None:
+    protocol = Protocol().commit("a", A)
+    assert protocol.call("waiting", COMMITTING) == ((0,), (protocol.ledger.receipts[-1].block + WINDOW,))
+    protocol.late().close()
+    assert protocol.call("waiting", REVEALING)[0] == (0,)
+    assert protocol.reveal("a", A).call("rounds") == (2,)
+    protocol.commit("a", B).commit("b", C)
+    assert protocol.call("waiting", REVEALING)[0] == (0,)
+    assert protocol.reveal("a", B).late().late().close().call("rounds") == (3,)
+    assert protocol.call("updates", 0, 2) == (("a",), (B,))
+
+
+def test_runs_begun_together_have_one_time_to_reveal_whether_complete_or_not() -> None:
+    protocol = consortium("ab").commit("a", A, 0).commit("a", A, 2)
+    protocol.late().close()
+    which, deadlines = protocol.call("waiting", REVEALING)
+    assert which == (0, 2)
+    assert deadlines[1] - deadlines[0] <= 1
+    protocol.reveal("a", A, 0).reveal("a", A, 2)
+    assert protocol.call("rounds") == (2, 1, 2)
+
+
+def test_the_deadlines_block_is_still_in_time() -> None:
+    protocol = Protocol("abc").commit("a", A)
+    (deadline,) = protocol.call("waiting", COMMITTING)[1]
+    protocol.late(deadline - 1 - protocol.ledger.block(protocol.now)).commit("b", B)
+    assert protocol.ledger.receipts[-1].block == deadline
+
+
+def test_a_copied_commitment_cannot_be_opened_and_a_copied_update_earns_nothing() -> None:
+    protocol = Protocol().commit("a", A).commit("a", A, by="b").reveal("a", A)
+    with pytest.raises(Reverted, match="somebody's update"):
+        protocol.reveal("b", A)
+    protocol.late().late().close().score(ALICE, {A: 7})
+    assert [protocol.call("countTokens", name) for name in "ab"] == [7, 0]
+
+
+def revealing() -> Protocol:
+    return Protocol().commit("a", A).commit("b", B)
+
+
+def over() -> Protocol:
+    return revealing().reveal("a", A).reveal("b", B)
+
+
+def opened_twice() -> None:
+    protocol = over().commit("a", C).commit("b", named("D"))
+    protocol.reveal("a", A)
+
+
+PAST = {"commit": ("a", A), "reveal": ("a", SALT, A), "close": (), "setTokens": (ALICE, A, 1)}
+
+
+def past_the_protocol(function: str) -> Act:
+    """Call a run itself."""
+
+    def act() -> None:
+        ledger = EvmLedger(Periodic())
+        address = ledger.deploy("Crowdsource", [ALICE, 2, WINDOW], "maker", 0, 0.0).address
+        ledger.send(address, function, PAST[function], ALICE, 0, 0.0)
+
+    return act
+
+
+def uneven(function: str, *arguments: Any) -> Act:
+    return lambda: Protocol().send("a", function, *arguments)
+
+
+REFUSALS: Refusals = {
+    **{f"Crowdsource.{function}": [("not the protocol", past_the_protocol(function))] for function in PAST},
+    "constructor": [
+        ("trainer listed twice", lambda: Protocol("aba")),
+        ("evaluators do not train", lambda: Protocol("ab", "a")),
+    ],
+    "commit": [
+        ("evaluators do not train", lambda: consortium().commit("a", A, 1)),
+        ("not the phase", lambda: revealing().commit("a", C)),
+        ("too late", lambda: Protocol().commit("a", A).late().commit("b", B)),
+        ("already committed", lambda: Protocol().commit("a", A).commit("a", B)),
+        ("not a trainer", lambda: Protocol().commit(STRANGER, A)),
+        ("lengths differ", uneven("commit", [0], [])),
+    ],
+    "reveal": [
+        ("not the phase", lambda: Protocol().commit("a", A).reveal("a", A)),
+        ("too late", lambda: revealing().late().late().reveal("a", A)),
+        ("nothing committed", lambda: Protocol().commit("a", A).late().close().reveal("b", B)),
+        ("nothing committed", lambda: revealing().reveal(STRANGER, C)),
+        ("already revealed", lambda: revealing().reveal("a", A).reveal("a", C)),
+        ("somebody's update", lambda: revealing().reveal("a", A).reveal("b", A)),
+        ("somebody's update", opened_twice),
+        ("commitment not opened", lambda: revealing().reveal("a", C)),
+        ("commitment not opened", lambda: Protocol().commit("a", A).commit("a", A, by="b").reveal("b", A)),
+        ("lengths differ", uneven("reveal", [0], [], [A])),
+        ("lengths differ", uneven("reveal", [0], [SALT], [])),
+    ],
+    "close": [
+        ("nobody has begun", lambda: Protocol().late().close()),
+        ("nobody has begun", lambda: over().late().close()),
+        ("still open", lambda: Protocol().commit("a", A).close()),
+        ("still open", lambda: revealing().close()),
+    ],
+    "setTokens": [
+        ("not the evaluator", lambda: over().score("a", {A: 1})),
+        ("not the evaluator", lambda: consortium().play({"b": B, "c": C}, 1).score("b", {C: 1}, 1)),
+        ("not the evaluator", lambda: consortium().play({"a": A, "b": B, "c": C}).score("a", {B: 1})),
+        ("nobody's update", lambda: over().score(ALICE, {C: 1})),
+        ("round not over", lambda: revealing().reveal("a", A).score(ALICE, {A: 1})),
+        ("already scored", lambda: over().score(ALICE, {A: 0}).score(ALICE, {A: 1})),
+        ("more than all of a loss", lambda: over().score(ALICE, {A: ONE + 1})),
+        ("lengths differ", lambda: over().send(ALICE, "setTokens", 0, [A], [])),
+    ],
+    "addAux": [
+        ("not the founder", lambda: Protocol("ab", NOBODY).send("a", "addAux", "a")),
+        ("not a consortium", lambda: Protocol().send("founder", "addAux", "a")),
+        ("not a trainer", lambda: Protocol("ab", NOBODY).send("founder", "addAux", STRANGER)),
+        ("already has a run", lambda: consortium().send("founder", "addAux", "a")),
+        ("nobody else would train", lambda: Protocol("a", NOBODY).send("founder", "addAux", "a")),
+    ],
+}
+
+
+class TestRefusals(ContractConformance):
+    source = solidity("TwoCP")
+    refusals = REFUSALS
+
+
+class Earning(Anybody):
+    """Anybody calls anything: tokens are those set by the evaluator of an ended round, once an update, in all runs."""
+
+    steps = 25
+
+    @initialize(several=st.booleans())
+    def begin(self, several: bool) -> None:
+        self.it = consortium() if several else Protocol("abc")
+        self.scorers = [NOBODY, *"abc"] if several else [ALICE]
+        self.secrets: dict[tuple[str, int], bytes] = {}
+        self.due: dict[tuple[int, bytes], tuple[str, int]] = {}
+        self.made = 0
+
+    anybody = st.sampled_from([*"abc", ALICE, STRANGER])
+    run = st.integers(0, 3)
+
+    @rule(sender=st.sampled_from("abc"), run=run, old=st.sampled_from([False, False, True]))
+    def commit(self, sender: str, run: int, old: bool) -> None:
+        run %= len(self.scorers)
+        self.made += not old
+        digest = named(f"{run} {self.made}")  # an old one is another's or one's own
+        if self.accepts(lambda: self.it.commit(sender, digest, run)):
+            self.secrets[sender, run] = digest
+
+    @rule(sender=st.sampled_from("abc"), run=run)
+    def reveal(self, sender: str, run: int) -> None:
+        run %= len(self.scorers)
+        self.accepts(lambda: self.it.reveal(sender, self.secrets.get((sender, run), C), run))
+
+    @rule(run=run, blocks=st.sampled_from([1, WINDOW + 1]))
+    def close(self, run: int, blocks: int) -> None:
+        self.it.late(blocks)
+        self.accepts(lambda: self.it.close(run % len(self.scorers)))
+
+    @rule(sender=anybody, run=run, honest=st.booleans(), amount=st.integers(0, ONE + 1))
+    def score(self, sender: str, run: int, honest: bool, amount: int) -> None:
+        run %= len(self.scorers)
+        sender = self.scorers[run] if honest and self.scorers[run] != NOBODY else sender
+        open_round = self.it.call("rounds")[run]
+        for number in range(1, open_round + 1):
+            for trainer, digest in zip(*self.it.call("updates", run, number), strict=True):
+                right = sender == self.scorers[run] and number < open_round and amount <= ONE
+                expected = right and (run, digest) not in self.due
+                assert self.accepts(lambda d=digest: self.it.score(sender, {d: amount}, run)) == expected
+                if expected:
+                    self.due[run, digest] = (trainer, amount)
+
+    @invariant()
+    def tokens_are_what_was_set(self) -> None:
+        for name in (*"abc", ALICE, STRANGER):
+            owed = sum(amount for trainer, amount in self.due.values() if trainer == name)
+            assert self.it.call("countTokens", name) == owed
+
+    def end(self) -> None:
+        """Nothing can lock a run: two deadlines later every one waits for nobody."""
+        for run in range(len(self.scorers)):
+            for _ in range(2):
+                self.it.late(2 * WINDOW)
+                self.accepts(lambda r=run: self.it.close(r))
+        assert [self.it.call("waiting", phase)[0] for phase in (COMMITTING, REVEALING)] == [(), ()]
+
+
+TestEarning = Earning.TestCase
