@@ -32,8 +32,8 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
     place.prepare()
+    manifest = _manifest(out)
     with Console(stderr=True).status("reading the data and naming the trials"):
-        manifest = _manifest(out)
         sweep = sweep_of(plan, out, manifest)
     for problem in sweep.problems:
         say(f"{problem}; it is run again")
@@ -113,7 +113,7 @@ def _run(plan: Plan, sweep: Sweep, out: Path, place: Place) -> int:
             running.remove(job.specification.label)
             if record.status == "failed":
                 failed += 1
-                message = visible(f"failed: {job.specification.label}: {record.error.message[: 4 * _LOG_WIDTH]}")
+                message = visible(f"failed: {job.specification.label}: {record.error.message}", keep="\n")
                 width = progress.console.width if progress.console.is_terminal else _LOG_WIDTH
                 progress.console.print(one_line(message, width), markup=False, highlight=False, soft_wrap=True)
             progress.update(bar, advance=1, description=_now(running))

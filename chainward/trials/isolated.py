@@ -27,11 +27,11 @@ from chainward import leftovers, offspring
 from chainward.results.store import Ended
 from chainward.trials import worker
 from chainward.trials.attempt import failed
-from chainward.trials.last_words import ended, first_place
+from chainward.trials.last_words import first_place, how_ended
 from chainward.trials.sweep import Job
 from chainward.trials.worker import ONE_THREAD, Surroundings, Work
 
-_HANG_UP_S = 2.0
+_HANG_UP_S, _TELL_S = 2.0, 2.0
 _NEEDED_BY_TRIALS = ("chainward.engines.", "chainward.ledgers.", "chainward.strategy.", "chainward.tasks.")
 _MIB = 2**20
 _TEMPLATE = ONE_THREAD | {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}  # asking CUDA itself would spoil it for forks
@@ -103,21 +103,21 @@ class IsolatedTrial:
 
     def _received(self) -> Ended | None:
         try:
-            received: Ended | str = self.answer.recv()
+            told: Ended | str = self.answer.recv()
         except EOFError:
             return self._lost()
         except Exception as error:  # what arrived is none of our pickles
             return failed(self.job, type(error).__name__, str(error))
-        if isinstance(received, str):
+        if isinstance(told, str):  # `BEGUN`
             self.started = time.monotonic()
             return None
         self._orderly = True
-        return received
+        return told
 
     def _lost(self) -> Ended:
         self.process.join(_HANG_UP_S)
         place = first_place(_read(self._last_words))
-        message = f"the process of {self.job.specification.label} {ended(self.process.exitcode)}{place}"
+        message = f"the process of {self.job.specification.label} {how_ended(self.process.exitcode)}{place}"
         return failed(self.job, "ProcessEnded", message)
 
     def _place_now(self) -> str:
@@ -125,7 +125,7 @@ class IsolatedTrial:
             return ""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, worker.WHERE)
-        return first_place(_read(self._last_words, patience_s=0.2))
+        return first_place(_read(self._last_words, _TELL_S))
 
 
 def prepare() -> None:
@@ -142,7 +142,11 @@ def await_any(running: Sequence[IsolatedTrial], patience_s: float | None) -> Non
 
 
 def _read(pipe: Connection, patience_s: float = 0.0) -> str:
-    return os.read(pipe.fileno(), 1 << 16).decode(errors="replace") if pipe.poll(patience_s) else ""
+    """Return what a pipe holds and, once something comes, what follows at once."""
+    told = b""
+    while pipe.poll(patience_s) and (piece := os.read(pipe.fileno(), 1 << 16)):
+        told, patience_s = told + piece, 0.05
+    return told.decode(errors="replace")
 
 
 def _context() -> Any:

@@ -11,7 +11,7 @@ _FRAME = re.compile(r'File "[^"\n]+", line \d+ in \S+')
 _TEMPLATE_GONE = 255  # what the standard library says where nobody is left to tell
 
 
-def ended(code: int | None) -> str:
+def how_ended(code: int | None) -> str:
     """Return how a process ended that should not have."""
     if code is None:
         return "hung up"

@@ -14,7 +14,7 @@ from chainward.results.store import Ended
 from chainward.trials.attempt import failed
 from chainward.trials.isolated import Limits
 from chainward.trials.sweep import Job
-from chainward.trials.worker import Work, Yielded
+from chainward.trials.worker import Endings, Work
 from chainward.trials.workers import NO_LIMITS, Workers
 
 
@@ -30,7 +30,7 @@ class Cluster:
     def prepare(self) -> None:
         """Do nothing: a cluster is asked when there is something to do."""
 
-    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Yielded:
+    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Endings:
         """Yield each job with its record as it comes; each takes one CPU, in a process of its own at a Ray worker.
 
         Raises:
@@ -45,7 +45,7 @@ class Cluster:
             while running:
                 (ready, *_), _ = ray.wait(list(running), num_returns=1)
                 job = running.pop(ready)
-                yield job, _ended_by(ray, ready, job)
+                yield job, _ended(ray, ready, job)
 
 
 def _alone(job: Job, work: Work, limits: Limits) -> Ended:
@@ -54,7 +54,7 @@ def _alone(job: Job, work: Work, limits: Limits) -> Ended:
     return ended
 
 
-def _ended_by(ray: Any, ready: Any, job: Job) -> Ended:
+def _ended(ray: Any, ready: Any, job: Job) -> Ended:
     """Return a record, a failed one where Ray lost the worker."""
     lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
     try:

@@ -21,8 +21,8 @@ from chainward.trials.sweep import Job
 from chainward.trials.threads import one_thread
 
 Work = Callable[[Job], Ended]
-Yielded = Generator[tuple[Job, Ended]]
-"""Each job with how it ended, as it comes."""
+Endings = Generator[tuple[Job, Ended]]
+"""Each job with its record, as it comes."""
 
 BEGUN = "begun"
 """What a worker sends first."""

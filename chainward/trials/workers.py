@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chainward.errors import Stopped
 from chainward.trials.isolated import IsolatedTrial, Limits, await_any, prepare
 from chainward.trials.sweep import Job
-from chainward.trials.worker import Work, Yielded, guarded
+from chainward.trials.worker import Endings, Work, guarded
 
 NO_LIMITS = Limits()
 _LOOK_EVERY_S = 0.1
@@ -29,7 +29,7 @@ class InProcess:
     def prepare(self) -> None:
         """Do nothing: this process is there."""
 
-    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Yielded:
+    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Endings:
         """Yield each job with its record as it comes."""
         for job in jobs:
             started(job)
@@ -55,7 +55,7 @@ class Workers:
         """Have everything imported while the caller does something else."""
         prepare()
 
-    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Yielded:
+    def results(self, jobs: Sequence[Job], work: Work, started: Callable[[Job], None]) -> Endings:
         """Yield each job with its record as it comes; no process outlives the iteration."""
         waiting, running = deque(jobs), list[IsolatedTrial]()
         try:

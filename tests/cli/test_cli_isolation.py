@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chainward.results import store
+from chainward.results.record import Record
 from chainward.testing import without_times
 
 posix = pytest.mark.skipif(sys.platform != "linux", reason="signals and limits of Linux")
@@ -61,8 +62,8 @@ def run(plan: Path, out: Path, chainward: Callable[..., Any], *options: Any) -> 
     return chainward("run", plan, "--out", out, "--seeds", 1, *options)
 
 
-def by_strategy(out: Path) -> dict[str, dict[str, Any]]:
-    return {one["specification"]["strategy"]: one for one in store.read_all(out)}
+def by_strategy(out: Path) -> dict[str, Record]:
+    return {one.specification.strategy: one for one in store.read_all(out)}
 
 
 @posix
@@ -78,14 +79,14 @@ def test_a_bad_trial_is_one_failed_record(plan, tmp_path, chainward, strategy_pa
     assert set(found) == {*FATAL, "fedavg"}
     for key, (_, kind, part) in FATAL.items():
         if kind is not None:
-            error = found[key]["error"]
-            assert error["type"] == kind, (key, error)
-            assert part in error["message"], (key, error)
+            error = found[key].error
+            assert error.type == kind, (key, error)
+            assert part in error.message, (key, error)
     for key in ("vanishes", "crashes", "hangs", "eats"):
-        assert f"{key} on synthetic, seed 0" in found[key]["error"]["message"]
-    assert "in string_at" in found["crashes"]["error"]["message"]
-    clean = {one["id"]: without_times(one) for one in store.read_all(finished.folder)}
-    assert without_times(found["fedavg"]) == clean[found["fedavg"]["id"]]
+        assert f"{key} on synthetic, seed 0" in found[key].error.message
+    assert "in string_at" in found["crashes"].error.message
+    clean = {one.id: without_times(one) for one in store.read_all(finished.folder)}
+    assert without_times(found["fedavg"]) == clean[found["fedavg"].id]
 
 
 @posix
@@ -100,18 +101,18 @@ def test_a_trial_leaves_nothing_to_the_next(plan, tmp_path, chainward, strategy_
     told = run(plan, out, chainward, *names, "--json")
     assert told.code in (0, 1)
     found = by_strategy(out)
-    fedavg = next(one for one in store.read_all(finished.folder) if one["specification"]["strategy"] == "fedavg")
+    fedavg = next(one for one in store.read_all(finished.folder) if one.specification.strategy == "fedavg")
     for twin in twins:
-        assert found[twin]["status"] == "completed", found[twin]["error"]
+        assert found[twin].status == "completed", found[twin].error
         for part in ("predictions", "setup", "rounds"):
-            assert without_times(found[twin])[part] == without_times(fedavg)[part], twin
+            assert getattr(without_times(found[twin]), part) == getattr(without_times(fedavg), part), twin
     assert not subprocess.run(["pgrep", "-f", "sleep 597"], capture_output=True, check=False).stdout
 
 
 def test_in_process_gives_the_same_records(finished, plan, tmp_path, chainward) -> None:
     other = tmp_path / "other"
     assert chainward("run", plan, "--out", other, "--in-process").code == 0
-    here, there = ({one["id"]: without_times(one) for one in store.read_all(at)} for at in (finished.folder, other))
+    here, there = ({one.id: without_times(one) for one in store.read_all(at)} for at in (finished.folder, other))
     assert here == there
 
 
@@ -120,7 +121,7 @@ def test_in_process_too_a_strategy_cannot_leave(plan, tmp_path, chainward, strat
     out = tmp_path / "bad"
     told = run(plan, out, chainward, "--strategy", "leaves_here", "--strategy", "fedavg", "--in-process")
     assert told.code == 1
-    assert {key: one["status"] for key, one in by_strategy(out).items()} == {
+    assert {key: one.status for key, one in by_strategy(out).items()} == {
         "fedavg": "completed",
         "leaves_here": "failed",
     }
@@ -141,11 +142,11 @@ def test_a_long_message_is_one_line_on_the_terminal_and_bounded_on_record(
     (line,) = (line for line in told.err.splitlines() if line.startswith("failed: babbles"))
     assert len(line) <= 500
     assert line.endswith("…")
-    error = by_strategy(out)["babbles"]["error"]
-    for text in (error["message"], error["traceback"]):
+    error = by_strategy(out)["babbles"].error
+    for text in (error.message, error.traceback):
         assert len(text) <= 20_000
         assert text.rstrip().endswith("end")
-    assert error["message"].startswith("start")
+    assert error.message.startswith("start")
     assert time.monotonic() - started < 60
 
 
@@ -155,11 +156,11 @@ def test_a_failed_record_names_no_folder_of_this_machine(plan, tmp_path, chainwa
     out = tmp_path / "bad"
     run(plan, out, chainward, "--strategy", "tells", "--strategy", "tells_where")
     for found in by_strategy(out).values():
-        text = found["error"]["message"] + found["error"]["traceback"]
+        text = found.error.message + found.error.traceback
         for folder in (Path.cwd(), Path.home(), Path(sys.prefix), tmp_path):
             assert f"{folder}/" not in text, text
-    assert 'File "chainward/trials/run.py"' in by_strategy(out)["tells"]["error"]["traceback"]
-    assert "site-packages/numpy/__init__.py" in by_strategy(out)["tells_where"]["error"]["message"]
+    assert 'File "chainward/trials/run.py"' in by_strategy(out)["tells"].error.traceback
+    assert "site-packages/numpy/__init__.py" in by_strategy(out)["tells_where"].error.message
 
 
 @pytest.mark.parametrize("option", ["--trial-timeout", "--trial-memory"])

@@ -16,7 +16,7 @@ from chainward.results import folder, store
 from chainward.results.document import seal, unseal
 from chainward.results.record import Failed, Failure, Heading
 from chainward.testing import completed, without_times
-from chainward.trials import workers
+from chainward.trials import runner, workers
 
 LEADERBOARD = {
     "task",
@@ -136,8 +136,8 @@ def test_a_run_that_is_stopped_leaves_a_manifest_without_what_it_ran_again(finis
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workers, "IsolatedTrial", stop)
-    assert chainward("run", finished.plan, "--out", finished.folder).code != 0
+    monkeypatch.setattr(runner, "attempt", stop)
+    assert chainward("run", finished.plan, "--out", finished.folder, "--in-process").code == 130
     assert chainward("verify", finished.folder).code == 0
     assert path.stem not in folder.read_manifest(finished.folder).trials
 

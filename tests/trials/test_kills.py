@@ -23,7 +23,7 @@ from left_processes import nothing_left
 
 from chainward.folders import CHECKOUT
 from chainward.leftovers import is_orphaned
-from chainward.results import store
+from chainward.results import folder
 
 pytestmark = [
     pytest.mark.slow,
@@ -132,6 +132,6 @@ def test_a_killed_run_leaves_nothing_and_goes_on(tmp_path: Path) -> None:
         if recorded(out) > TRIALS - 5 or kill in (kill_worker, kill_template) or number == len(kinds) - 1:
             assert start(plan, out).wait(PATIENCE_S) == 0
             assert leaderboard(out) == expected
-            assert not store.verify(out)
+            assert not folder.verify(out, folder.read_manifest(out))
             nothing_half_done(out)
             out = tmp_path / f"killed-{number + 1}"

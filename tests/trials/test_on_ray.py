@@ -14,6 +14,7 @@ from hostile import install
 from chainward.errors import ChainwardError
 from chainward.plans.fields import Named
 from chainward.plans.plan import Plan
+from chainward.results.record import Record
 from chainward.testing import without_times
 from chainward.trials import runner
 from chainward.trials.on_ray import Cluster
@@ -46,8 +47,8 @@ PLAN = Plan.model_validate(
 )
 
 
-def records(out: Path, place: Place) -> dict[str, dict]:
-    found: dict[str, dict] = {}
+def records(out: Path, place: Place) -> dict[str, Record]:
+    found: dict[str, Record] = {}
     jobs = sweep_of(PLAN, out).jobs
     runner.run(jobs, out, place, "cpu", lambda job, record: found.update({job.identifier: without_times(record)}))
     return found
@@ -75,12 +76,12 @@ def test_a_worker_that_dies_costs_its_trial_only(tmp_path: Path, monkeypatch: py
         monkeypatch.syspath_prepend(str(tmp_path / key))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
     plan = PLAN.model_copy(update={"seeds": 1, "strategies": tuple(Named(key=key) for key in (*DEADLY, "fedavg"))})
-    found: dict[str, dict] = {}
+    found: dict[str, Record] = {}
     jobs = sweep_of(plan, tmp_path).jobs
     runner.run(jobs, tmp_path, Cluster(), "cpu", lambda job, record: found.update({job.specification.strategy: record}))
-    assert found["fedavg"]["status"] == "completed"
+    assert found["fedavg"].status == "completed"
     for key, (_, part) in DEADLY.items():
-        assert part in found[key]["error"]["message"]
+        assert part in found[key].error.message
 
 
 def test_a_cluster_that_is_away_is_one_line(tmp_path: Path) -> None:

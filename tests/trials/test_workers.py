@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from chainward.folders import CHECKOUT
-from chainward.trials.last_words import ended, first_place
+from chainward.trials.last_words import first_place, how_ended
 from chainward.trials.words import LONGEST, one_line, presentable
 from chainward.trials.worker import ONE_THREAD
 
@@ -54,7 +54,7 @@ def test_importing_starts_no_thread(engine: str) -> None:
     ],
 )
 def test_how_a_process_ended(code: int | None, words: str) -> None:
-    assert words in ended(code)
+    assert words in how_ended(code)
 
 
 def test_where_a_process_was() -> None:

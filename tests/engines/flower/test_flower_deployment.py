@@ -32,6 +32,7 @@ from chainward.engines.flower.hospital import Place
 from chainward.engines.flower.store import DirectoryStore
 from chainward.engines.local.sites import Sites
 from chainward.errors import ChainwardError
+from chainward.folders import CHECKOUT
 from chainward.plans.plan import Plan
 from chainward.results import store
 from chainward.results.record import Record
@@ -258,7 +259,7 @@ def test_security_is_off_only_when_asked(
 ) -> None:
     plans: list[Plan] = []
     monkeypatch.setattr("chainward.cli.progress.run_with_progress", lambda plan, *_: plans.append(plan))
-    plan = str(Path(__file__).parents[2] / "benchmarks" / "demo.toml")
+    plan = str(CHECKOUT / "benchmarks" / "demo.toml")
     done = CliRunner().invoke(group, ["run", plan, "--engine", ENGINE, "--out", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     asked = [specification.engine_params for specification in plans[0].specifications()]
