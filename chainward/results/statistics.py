@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ REPLICATES = 2000
 LEVEL = 0.95
 FEWEST = 10
 
-Array = NDArray[Any]
+Names = NDArray[np.str_]
+Numbers = NDArray[np.number]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +21,10 @@ class Predictions:
     """What one trial predicted for its test patients: hospital [n] str, patient [n] int64 (unique), label [n] 0 or 1,
     probability [n]. Raises ValueError when lengths differ, a probability is not finite or a patient comes twice."""
 
-    hospital: Array
+    hospital: Names
     patient: NDArray[np.int64]
-    label: Array
-    probability: Array
+    label: Numbers
+    probability: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         """Sorted by patient, so that two strategies' predictions for the same patients line up."""
@@ -137,7 +137,7 @@ def _bootstrap(strategies: Sequence[Sequence[Predictions]], replicates: int, rng
     return averages
 
 
-def _resampled(groups: Array, draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
+def _resampled(groups: NDArray[np.generic], draws: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """How often each of n patients is drawn [draws, n] when every group is resampled to its own size."""
     weights = np.zeros((draws, len(groups)), dtype=np.int32)
     for group in np.unique(groups):
@@ -149,7 +149,12 @@ def _resampled(groups: Array, draws: int, rng: np.random.Generator) -> NDArray[n
 
 
 def _hospital_score(
-    name: str, patient: Array, label: Array, probability: Array, replicates: int, rng_seed: int
+    name: str,
+    patient: NDArray[np.int64],
+    label: Numbers,
+    probability: NDArray[np.float64],
+    replicates: int,
+    rng_seed: int,
 ) -> HospitalScore:
     """Counts distinct patients: with more than five seeds each has several predictions, which are drawn together."""
     patients, rows, of = np.unique(patient, return_index=True, return_inverse=True)
