@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 EXAMPLES = int(os.environ.get("CHAINWARD_HOSTILE", "300"))
-"""How many of all kinds together; 2,000 take a quarter of an hour."""
+"""How many of all kinds together; 2,000 take some five minutes."""
 
 
 def examples(share: float) -> settings:
