@@ -304,7 +304,7 @@ class Biscotti(Strategy[State]):
         if self.noising and not good:
             return None, memory
         own = [from_bytes(row) for row in memory["rows"]]
-        noises = [self._noise(given[name], len(site.hospitals), site.network.parameters) for name in good]
+        noises = [self.noise_rows(given[name], len(site.hospitals), site.network.parameters) for name in good]
         values, blindings = self._scheme(len(site.hospitals)).masked(own, noises, site.network.parameters)
         made = {name: points[name] for name in good}
         return Shown(values, to_bytes(blindings), made, memory.get("proof", b"")), memory
@@ -396,7 +396,7 @@ class Biscotti(Strategy[State]):
         drawn = others_drawn(block["stakes"], site.hospitals.index(name), chance, seats)
         return tuple(site.hospitals[peer] for peer in drawn)
 
-    def _noise(self, seed: bytes, hospitals: int, parameters: int) -> list[Row]:
+    def noise_rows(self, seed: bytes, hospitals: int, parameters: int) -> list[Row]:
         """A noiser's part [P] of the mean noise that a seed stands for, in units, laid out and blinded as an update."""
         rng = stream("noise", seed.hex())
         scale = self._sigma * self.precision / max(1, self._counts(hospitals).noisers)
@@ -444,7 +444,7 @@ def _committed(site: Site, rows: Sequence[Row], bits: int = VALUE_BITS) -> Point
 @lru_cache(maxsize=1_024)
 def _noise_points(strategy: Biscotti, seed: bytes, hospitals: int, parameters: int) -> Points:
     """What commits to the noise of a seed; the noiser and each trainer that drew it compute the same."""
-    return tuple(map(commit, strategy._noise(seed, hospitals, parameters)))
+    return tuple(map(commit, strategy.noise_rows(seed, hospitals, parameters)))
 
 
 def _message(block: Block) -> bytes:

@@ -81,8 +81,8 @@ def build(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     for field, value in params.items():
         if field not in known:
             raise ChainwardError(f"strategy {name}: no parameter {quoted(field)}; it has {', '.join(known) or 'none'}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ChainwardError(f"strategy {name}: {field}: must be a finite number")
+        if isinstance(value, float) and math.isnan(value):  # an endless epsilon is no noise, say; NaN is nothing
+            raise ChainwardError(f"strategy {name}: {field}: must be a number, not NaN")
     try:
         strategy: Strategy[Any] = _adapter(kind).validate_python(dict(params))
     except ValidationError as error:

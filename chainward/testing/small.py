@@ -35,7 +35,7 @@ TASKS: Mapping[str, Mapping[str, Any]] = {
 
 def small(key: str, task: str = "synthetic", **overrides: Any) -> Specification:
     """Return a small trial of the strategy `key`; `overrides` are fields of `Specification` (seed, params, faults…)."""
-    return Specification(**{"strategy": key, "task": task, "seed": 0, **TASKS[task], **overrides})
+    return Specification(**{"strategy": key, "task": task, "seed": 0, **TASKS.get(task, {}), **overrides})
 
 
 def dataset(specification: Specification) -> FederatedDataset:

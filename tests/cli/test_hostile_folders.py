@@ -157,4 +157,4 @@ def test_no_folder_at_all(command: str, kind: str, place: Place, chainward: Any)
     try:
         decent(chainward(*words), lines=10)
     finally:
-        place.out.rmdir() if place.out.is_dir() and not place.out.is_symlink() else place.out.unlink()
+        shutil.rmtree(place.out) if place.out.is_dir() and not place.out.is_symlink() else place.out.unlink()

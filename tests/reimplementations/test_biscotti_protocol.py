@@ -312,7 +312,7 @@ def test_noise_has_the_deviation_that_the_accountant_asks_for() -> None:
     assert epsilon_spent(sigma / strategy.sensitivity, 1, strategy.delta) == pytest.approx(2.0)
     mean, one_known = (epsilon_spent(sigma / less / strategy.sensitivity, 1, strategy.delta) for less in (2**0.5, 2))
     assert (mean, one_known) == (pytest.approx(2.88, abs=0.005), pytest.approx(4.16, abs=0.005))  # as the card says
-    parts = [Scheme(1).values(strategy._noise(seed, 6, 4000), 4000) / strategy.precision for seed in (b"a", b"b")]
+    parts = [Scheme(1).values(strategy.noise_rows(seed, 6, 4000), 4000) / strategy.precision for seed in (b"a", b"b")]
     assert parts[0].std() == pytest.approx(sigma / 2, rel=0.05)  # their sum is the mean of two whole noises
     assert sum(parts).std() == pytest.approx(sigma / 2**0.5, rel=0.05)
     noise = 2 * parts[0]

@@ -59,7 +59,7 @@ def test_content_is_on_disk_before_the_name_is(tmp_path: Path, monkeypatch) -> N
     rename = Path.replace
     monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append(("renamed", to)), rename(self, to))[1])
     replace_file(path, b"content")
-    assert steps == [("synced", False), ("renamed", path)]
+    assert steps == [("synced", False), ("renamed", path), ("synced", True)]  # the last is the folder, for the name
     assert path.read_bytes() == b"content"
 
 
