@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile import install
+from misbehaving import install
 
 from chainward.errors import ChainwardError
 from chainward.plans.fields import Named

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hostile import install
 from left_processes import commands, marked, nothing_left
+from misbehaving import install
 from test_kills import PATIENCE_S, PLAN, await_records, recorded
 
 from chainward.folders import CHECKOUT

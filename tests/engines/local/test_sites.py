@@ -57,7 +57,7 @@ def test_publishing_is_by_content(parties: InProcessEngine) -> None:
     one, other = published(parties, None).value, published(parties, None).value
     assert one == other
     assert one.startswith("bafkrei")  # CIDv1, raw, sha2-256, base32
-    with pytest.raises(ChainwardError, match="nothing is stored under bafynothing"):
+    with pytest.raises(ChainwardError, match="nothing is stored under 'bafynothing'"):
         at(parties, "large", lambda site, _: site.fetch("bafynothing"))
 
 
