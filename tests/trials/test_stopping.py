@@ -27,12 +27,20 @@ pytestmark = [
 HELPER = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)"
 
 
+# Tests may themselves run where signals are ignored (nohup, a job in the background), which processes inherit.
+LISTENING = (
+    "import os, signal, sys\n"
+    "for number in (signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)\n"
+    "os.execv(sys.executable, [sys.executable, '-m', 'chainward', *sys.argv[1:]])"
+)
+
+
 def begin(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[str], Path]:
     plan, out = tmp_path / "plan.toml", tmp_path / "report"
     place = install(tmp_path / "installed", "slow", f"{HELPER}; time.sleep(600)")
     plan.write_text(PLAN.replace('["fedavg", "local_only", "bflc"]', '["fedavg", "slow"]').replace("= 8", "= 1"))
     path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "chainward", "run", str(plan), "--out", str(out), *options]
+    command = [sys.executable, "-c", LISTENING, "run", str(plan), "--out", str(out), *options]
     process = subprocess.Popen(
         command, cwd=CHECKOUT, text=True, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
     )
