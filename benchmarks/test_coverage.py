@@ -16,6 +16,7 @@ DRAWS = 500 if WHOLE else 120
 SIZES = [(4, 230), (20, 200)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hospitals", "patients"), SIZES if WHOLE else SIZES[:1])
 def test_an_interval_holds_the_truth_as_often_as_it_says(hospitals: int, patients: int) -> None:
     """Within three deviations of chance of 93 to 97 %, for every measure and number of seeds."""

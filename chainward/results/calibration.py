@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-Array = NDArray[Any]
+Numbers = NDArray[np.number]
+Floats = NDArray[np.float64]
 
 BINS = 15
 SMALLEST = 1e-6
 """Probabilities are held this far from 0 and 1 where their logit is taken."""
 
 
-def ece_floor(probabilities: Array, bins: int = BINS) -> float:
+def ece_floor(probabilities: Floats, bins: int = BINS) -> float:
     """The calibration error (`metrics.ece`) to expect of these probabilities [n] if every one of them were right.
 
     A bin's gap is then a sum of independent draws with mean 0 and variance sum p (1 - p), nearly normal, whose mean
@@ -27,7 +26,7 @@ def ece_floor(probabilities: Array, bins: int = BINS) -> float:
     return float(np.sqrt(2 / np.pi) * sum(deviations) / len(ordered))
 
 
-def slope(labels: Array, probabilities: Array) -> float | None:
+def slope(labels: Numbers, probabilities: Floats) -> float | None:
     """Slope of the labels' logistic regression on the probabilities' logits: 1 is right, below 1 is overconfident.
 
     Cox 1958, Biometrika 45:562. None where a class is absent, all probabilities are equal, or the classes part.
@@ -39,7 +38,7 @@ def slope(labels: Array, probabilities: Array) -> float | None:
     if scores[positive].min() >= scores[~positive].max() or scores[positive].max() <= scores[~positive].min():
         return None
 
-    def loss(at: Array) -> tuple[float, Array]:
+    def loss(at: Floats) -> tuple[float, Floats]:
         predicted = at[0] + at[1] * scores
         gap = expit(predicted) - labels
         value = np.logaddexp(0, predicted).sum() - labels @ predicted

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,11 +178,3 @@ def compare(means: Sequence[Mean], alpha: float = ALPHA) -> Comparison:
 def best(values: Sequence[float], names: Sequence[str], digits: int = 6) -> int:
     """The position of the highest value; values equal to `digits` decimals are ordered by name, not by rounding."""
     return min(range(len(values)), key=lambda i: (-round(values[i], digits), names[i]))
-
-
-def pooled(seeds: Sequence[Predictions]) -> tuple[Any, ...]:
-    """Hospital, patient, label and probability of all seeds together."""
-    return tuple(
-        np.concatenate([getattr(seed, name) for seed in seeds])
-        for name in ("hospital", "patient", "label", "probability")
-    )

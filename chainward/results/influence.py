@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Array = NDArray[Any]
+Names = NDArray[np.generic]
+Numbers = NDArray[np.number]
 Floats = NDArray[np.float64]
 
 
@@ -27,10 +27,10 @@ class Influence:
     of: Floats
 
 
-Influential = Callable[[Array, Array, Array], Influence | None]
+Influential = Callable[[Names, Numbers, Floats], Influence | None]
 
 
-def auroc(hospitals: Array, labels: Array, probabilities: Array) -> Influence | None:
+def auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """AUROC over all pairs of a positive and a negative; None where a class is absent. `hospitals` do not matter."""
     positive = np.asarray(labels) > 0
     counts = np.where(positive, positive.sum(), (~positive).sum())
@@ -41,7 +41,7 @@ def auroc(hospitals: Array, labels: Array, probabilities: Array) -> Influence | 
     return Influence(value, _unbiased(placed - value, counts) / counts)
 
 
-def within_hospital_auroc(hospitals: Array, labels: Array, probabilities: Array) -> Influence | None:
+def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """AUROC over the pairs of one hospital only, all such pairs alike; None where no hospital has both classes.
 
     A model that knows nothing but each hospital's prevalence reaches 0.5 here, whatever it reaches over all pairs.
@@ -61,7 +61,7 @@ def within_hospital_auroc(hospitals: Array, labels: Array, probabilities: Array)
     return Influence(value, _unbiased((won - value * pairs) / total, counts))
 
 
-def auprc(hospitals: Array, labels: Array, probabilities: Array) -> Influence | None:
+def auprc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """Average precision; None where a class is absent. The influence is the derivative by a patient's weight."""
     positive = np.asarray(labels) > 0
     if not 0 < positive.sum() < len(positive):
@@ -82,12 +82,12 @@ def auprc(hospitals: Array, labels: Array, probabilities: Array) -> Influence | 
     return Influence(value, influence)
 
 
-def brier(hospitals: Array, labels: Array, probabilities: Array) -> Influence | None:
+def brier(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """Mean squared difference of probability and label; None without patients."""
-    return _mean((probabilities - labels) ** 2) if len(labels) else None
+    return _mean((probabilities - labels.astype(np.float64)) ** 2) if len(labels) else None
 
 
-def balanced_accuracy(hospitals: Array, labels: Array, probabilities: Array) -> Influence | None:
+def balanced_accuracy(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """Mean of sensitivity and specificity, positive from 0.5 on; None where a class is absent."""
     positive = np.asarray(labels) > 0
     counts = np.where(positive, positive.sum(), (~positive).sum())
@@ -108,7 +108,7 @@ MEASURES: dict[str, Influential] = {
 }
 
 
-def _placements(positive: NDArray[np.bool_], probabilities: Array) -> Floats:
+def _placements(positive: NDArray[np.bool_], probabilities: Floats) -> Floats:
     """For a positive the share of negatives below it, for a negative that of positives above it; ties count half."""
     overall, own = rankdata(probabilities), np.empty(len(positive))
     for side in (positive, ~positive):
@@ -123,6 +123,6 @@ def _mean(values: Floats) -> Influence:
     return Influence(value, _unbiased(values - value, count) / count)
 
 
-def _unbiased(centred: Floats, counts: Array) -> Floats:
+def _unbiased(centred: Floats, counts: NDArray[np.number]) -> Floats:
     """Widened as a sample's variance is by n / (n - 1); one patient alone of a class says nothing of its spread."""
     return np.asarray(centred * np.sqrt(counts / np.maximum(counts - 1, 1)), dtype=np.float64)
