@@ -77,7 +77,11 @@ def f1(labels: Array, probabilities: Array) -> float:
 
 def brier(labels: Array, probabilities: Array) -> float | None:
     """Mean squared difference of probability and label; None without patients."""
-    return float(np.mean((_numbers(probabilities) - labels) ** 2)) if len(labels) else None
+    if not len(labels):
+        return None
+    called, positive = _numbers(probabilities), np.asarray(labels)
+    # Over both classes and halved, as scikit-learn does: the sum is the same to the bit.
+    return float(np.mean(((1 - positive) - (1 - called)) ** 2 + (positive - called) ** 2) / 2)
 
 
 def ece(labels: Array, probabilities: Array, bins: int = 15) -> float | None:
