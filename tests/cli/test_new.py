@@ -155,7 +155,8 @@ def test_in_a_checkout_it_runs_beside_the_others(
     for module in (artifacts, identity):
         monkeypatch.setattr(module, "ARTIFACTS", artifact.parent)
     out = checkout / "reports"
-    options = ("--out", out, "--strategy", "my_paper", "--strategy", "fedavg", "--json")
+    # In this process, since what is patched here does not reach another.
+    options = ("--out", out, "--strategy", "my_paper", "--strategy", "fedavg", "--json", "--in-process")
     told = chainward("run", plan, *options)
     assert told.code == 0
     ours, plain = (
