@@ -17,6 +17,7 @@ from chainward.results.record import SCHEMA, Completed, Digests, Failed, Failure
 from chainward.results.store import Ended
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.sweep import Job
+from chainward.trials.threads import one_thread
 from chainward.trials.words import presentable
 
 if TYPE_CHECKING:
@@ -32,18 +33,15 @@ def checkpoint(out: Path | None, identifier: str) -> Checkpoint:
 def attempt(
     job: Job, out: Path | None, device: str, *, contended: bool = False, build: EngineBuilder | None = None
 ) -> Ended:
-    """Run one trial; whatever it raises becomes a failed record. One torch thread, so that sums never depend on it.
+    """Run one trial; whatever it raises becomes a failed record. One thread, so that sums never depend on it.
 
     `contended` says that others run beside it; `build` makes the engine, where the caller has one of its own.
     """
-    import torch
-
     from chainward.trials.prepare import prepared
     from chainward.trials.run import run_trial
 
-    torch.set_num_threads(1)
     heading = _heading(job)
-    with ExitStack() as ending:
+    with one_thread(), ExitStack() as ending:
         try:
             resolved = resolve(job.specification)
             dataset = resolved.task.dataset(job.specification.seed)

@@ -18,7 +18,6 @@ from typing import NoReturn
 from chainward.results.store import Ended
 from chainward.trials.attempt import failed
 from chainward.trials.sweep import Job
-from chainward.trials.threads import one_thread
 
 Work = Callable[[Job], Ended]
 Endings = Generator[tuple[Job, Ended]]
@@ -48,8 +47,7 @@ def guarded(job: Job, work: Work, unless: tuple[type[BaseException], ...] = ()) 
     What is among `unless` is raised on.
     """
     try:
-        with one_thread():
-            return work(job)
+        return work(job)
     except unless:
         raise
     except BaseException as error:
