@@ -13,6 +13,8 @@ from chainward.tasks.base import FederatedDataset, Task, Training
 from chainward.tasks.preprocessing import Column, Table, dataset
 
 Vector = NDArray[np.float64]
+Skew = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+Spread = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 INTERCEPT = -0.5
 SIGNAL = 2.0
@@ -44,9 +46,9 @@ class Synthetic(Task):
     hospitals: Annotated[int, Field(ge=1, le=100_000)] = 20
     patients: Annotated[int, Field(ge=1, le=MOST_VALUES)] = 200
     features: Annotated[int, Field(ge=2, le=10_000)] = 10
-    size_skew: Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)] = 0.0
-    label_skew: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
-    covariate_skew: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
+    size_skew: Skew = 0.0
+    label_skew: Spread = 0.0
+    covariate_skew: Spread = 0.0
     population: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from chainward.tasks.metrics import auroc
 from chainward.tasks.synthetic import INTERCEPT, Synthetic
+from chainward.tasks.synthetic_skewed import SyntheticSkewed
 
 
 def everyone(hospital):
@@ -122,3 +123,10 @@ def test_the_note_tells_the_best():
 def test_one_patient_a_hospital_is_still_a_cohort():
     dataset = Synthetic(hospitals=12, patients=1).dataset(0)
     assert sum(len(everyone(hospital)[1]) for hospital in dataset.hospitals) == 12
+
+
+def test_the_skewed_form_is_the_same_task_with_its_dials_up():
+    skewed = SyntheticSkewed()
+    dials = {"size_skew": 0.5, "label_skew": 1.0, "covariate_skew": 1.0}
+    assert skewed.dataset(0).digest == Synthetic(**dials).dataset(0).digest != Synthetic().dataset(0).digest
+    assert spread_of_prevalence(skewed) > 0.2 > spread_of_prevalence(Synthetic(size_skew=0.5, covariate_skew=1.0))
