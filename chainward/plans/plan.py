@@ -21,6 +21,7 @@ from chainward.plans.fields import (
     ShortText,
     SpeedPlan,
     Strict,
+    TrainingPlan,
 )
 from chainward.plans.specification import Specification
 
@@ -42,7 +43,8 @@ class Plan(Strict):
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
-    track: Literal["common", "published"] = "common"
+    track: Literal["common", "tuned", "published"] = "common"
+    training: TrainingPlan = TrainingPlan()
     engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     ledger: LedgerPlan = LedgerPlan()
@@ -121,6 +123,7 @@ class Plan(Strict):
                         seed=seed,
                         rounds=rounds,
                         track=self.track,
+                        training=self.training.model_dump(exclude_none=True),
                         engine=self.engine,
                         engine_params=self.flower.model_dump(exclude_defaults=True),
                         ledger=self.ledger.name,

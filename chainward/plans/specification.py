@@ -19,6 +19,7 @@ class Specification:
     params: Mapping[str, Any] = field(default_factory=dict)
     task_params: Mapping[str, Any] = field(default_factory=dict)
     track: str = "common"
+    training: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)
     attack: Mapping[str, Any] = field(default_factory=dict)
     speeds: Mapping[str, float] = field(default_factory=dict)

@@ -294,7 +294,8 @@ def test_a_trial_is_named_after_all_that_can_change_its_result(path: Path, tmp_p
     base = set(sweep(read(path), tmp_path).identifiers)
     changes: list[dict[str, Any]] = [
         {"rounds": 4},
-        {"track": "published"},
+        {"track": "tuned"},
+        {"training": {"learning_rate": 0.01}},
         {"ledger": {"consensus": "pow"}},
         {"faults": {"absent": {"hospital 1": [2]}}},
         {"speeds": {"bits_per_s": 1e6}},
