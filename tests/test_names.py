@@ -163,7 +163,7 @@ class Installed(Distribution):
 def test_of_two_packages_with_one_key_a_user_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     fedavg, local = (f"{discovery.load(key).__module__}:{discovery.load(key).__name__}" for key in ("fedavg", "bflc"))
     entries = (Installed("One_Pack").entry("fedavg", fedavg), Installed("other").entry("fedavg", local))
-    monkeypatch.setattr(discovery, "entry_points", EntryPoints(entries).select)
+    monkeypatch.setattr(plugins, "entry_points", EntryPoints(entries).select)
     monkeypatch.setattr(discovery, "REIMPLEMENTATIONS", Path("nowhere"))
     discovery.load.cache_clear()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -34,11 +34,25 @@ def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
-    """Print every claim with its verdict and what decided it."""
+    """Print every claim with its verdict, what is to be said of its rule, and what decided it."""
     if verdicts:
         columns = {"strategy": "strategy", "claim": "claim", "tier": "tier", "verdict": "verdict", "basis": "found"}
-        lines = [{**row, "basis": row["found"] or row["why"], "trials": len(row["records"])} for row in verdicts]
+        lines = [
+            {
+                **row,
+                "verdict": "\n".join([row["verdict"], *_of_the_rule(row)]),
+                "basis": row["found"] or row["why"],
+                "trials": len(row["records"]),
+            }
+            for row in verdicts
+        ]
         as_table(lines, {**columns, "trials": "trials"}, title="\nclaims")
+
+
+def _of_the_rule(row: Mapping[str, Any]) -> Iterator[str]:
+    """Whether it is the first of two rules, and what of it could not have failed."""
+    told = {"first rule": row["first_rule"], "identity": row["identity"]}
+    return (f"{mark}: {why}" for mark, why in told.items() if why)
 
 
 def print_attacks(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,125 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise, product
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainward.judges.evidence import SEEDS, Evidence, Finding, decided, mean_auroc, round_gas
+from chainward.judges.evidence import Evidence, Trials, only
+from chainward.judges.figures import mean_auroc, round_gas
+from chainward.judges.finding import NOT_REPRODUCED, PARTLY, Finding, decided
 from chainward.results.record import Completed
+from chainward.strategy import discovery
 
 Numbers = npt.NDArray[np.float64]
 
 TIE_S = 1e-6
 """Modelled seconds that only rounding tells apart."""
 
+LINEAR = (
+    "that gas grows in a line follows from the protocol's loops and could not have failed, so it counts for nothing"
+)
 
-def gas_an_agent(
-    evidence: Evidence,
-    *,
-    task: str,
-    hospitals: Sequence[int],
-    rounds: Sequence[int],
-    coefficients: Sequence[float],
-    r2: float,
-    within: float,
-    rounds_parameter: str,
-    track: str,
-) -> Finding:
+
+def gas_an_agent(evidence: Evidence, *, coefficients: Sequence[float], r2: float, within: float) -> Finding:
     """Judge a law a N + b R + c N R of the gas of one of N agents over R rounds, by least squares through the origin.
 
     Contract creation is left out, since no agent pays it. Reproduced: r2 is reached and each coefficient is `within`
-    of the quoted one. Partly: r2 is reached.
+    of the quoted one. A line with other coefficients is no part of a reproduction: see `LINEAR`.
     """
-    rows, gas, records = [], [], []
-    for count, number in product(hospitals, rounds):
-        sizes, params = {"hospitals": count}, {rounds_parameter: number}
-        trials = evidence.need(task, seeds=1, track=track, task_params=sizes, rounds=number, params=params)
-        rows += [(count, number, count * number)] * len(trials)
-        gas += [_without_creation(trial) / count for trial in trials]
-        records += trials
-    fitted, explained = _least_squares(np.array(rows, dtype=np.float64), np.array(gas))
+    trials = evidence.records
+    sizes = [(len(trial.hospitals), trial.specification.rounds) for trial in trials]
+    rows = np.array([(count, rounds, count * rounds) for count, rounds in sizes], dtype=np.float64)
+    gas = [_without_creation(trial) / count for trial, (count, _) in zip(trials, sizes, strict=True)]
+    fitted, explained = _least_squares(rows, np.array(gas))
     near = bool(np.all(np.abs(fitted / np.array(coefficients) - 1) <= within))
     law = " + ".join(f"{value:,.0f} {name}" for value, name in zip(fitted, ("N", "R", "N R"), strict=True))
-    return decided(explained >= r2 and near, explained >= r2, f"{law}, r² {explained:.4f}", records)
+    return _law(explained >= r2, near, f"{law}, r² {explained:.4f}", trials)
 
 
-def setup_gas_line(
-    evidence: Evidence,
-    *,
-    task: str,
-    hospitals: Sequence[int],
-    slope: float,
-    r2: float,
-    within: float,
-    params: Mapping[str, Any] | None = None,
-) -> Finding:
-    """Judge "set-up gas is linear in hospitals" under just these hyper-parameters.
+def setup_gas_line(evidence: Evidence, *, slope: float, r2: float, within: float) -> Finding:
+    """Judge "set-up gas is linear in hospitals".
 
-    Reproduced: r2 is reached and the slope is `within` of the quoted one. Partly: r2 is reached.
+    Reproduced: r2 is reached and the slope is `within` of the quoted one. A line with another slope is no part of a
+    reproduction: see `LINEAR`.
     """
-    sizes: list[dict[str, Any]] = [{"hospitals": count} for count in hospitals]
-    trials = [trial for size in sizes for trial in evidence.need(task, seeds=1, params=params, task_params=size)]
+    trials = evidence.records
     counts = np.array([len(trial.hospitals) for trial in trials], dtype=np.float64)
     rows = np.column_stack([np.ones_like(counts), counts])
     fitted, explained = _least_squares(rows, np.array([float(trial.setup.gas) for trial in trials]))
     found = f"{fitted[0]:,.0f} + {fitted[1]:,.0f} a hospital, r² {explained:.6f}"
-    near = abs(fitted[1] / slope - 1) <= within
-    return decided(explained >= r2 and near, explained >= r2, found, trials)
+    return _law(explained >= r2, abs(fitted[1] / slope - 1) <= within, found, trials)
 
 
-def less_gas_than(
-    evidence: Evidence,
-    *,
-    task: str,
-    variant: Mapping[str, Any],
-    other: str,
-    within: float,
-    seeds: int = SEEDS,
-) -> Finding:
+def less_gas_than(evidence: Evidence, *, variant: Mapping[str, Any], other: str, within: float) -> Finding:
     """Judge "less gas than the direct way", a variant of the hyper-parameters; set-up apart.
 
     Reproduced: the ratio of total gas is below 1 and mean AUROC is `within` of the other strategy's. Partly: below 1.
     """
-    ours, direct = evidence.need(task, seeds=seeds), evidence.need(task, seeds=seeds, params=variant)
-    theirs = evidence.need(task, other, seeds)
-    ratio = sum(map(round_gas, ours)) / sum(map(round_gas, direct))
-    gap = mean_auroc(evidence, ours) - mean_auroc(evidence, theirs)
-    found = f"{ratio:.3f} of the gas; AUROC {gap:+.4f} against {other}"
-    return decided(ratio < 1 and abs(gap) <= within, ratio < 1, found, [*ours, *direct, *theirs])
+    ours, direct = variants(evidence, variant)
+    theirs = only(evidence.of_strategy(other), other)
+    ratio = sum(map(round_gas, ours.records)) / sum(map(round_gas, direct.records))
+    gap = mean_auroc(evidence, ours).value - mean_auroc(evidence, theirs).value
+    found = f"{ratio:.3f} of the gas; AUROC {gap:+z.4f} against {other}"
+    return decided(ratio < 1 and abs(gap) <= within, ratio < 1, found, evidence.records)
 
 
-def dearest_parts(
-    evidence: Evidence,
-    *,
-    task: str,
-    hospitals: Sequence[int],
-    switches: Sequence[str],
-    partly: int,
-    seeds: int = 1,
-) -> Finding:
+def dearest_parts(evidence: Evidence, *, switches: Sequence[str], partly: int) -> Finding:
     """Judge which parts take the most modelled time: what a round loses when a part is switched off.
 
     `switches` are hyper-parameters in the claimed order, dearest first. Reproduced: the order holds at every size.
     Partly: at `partly` of them. Parts less than TIE_S apart have no order.
     """
-    told, right, records = [], [], []
-    for count in hospitals:
-        setting: dict[str, Any] = {"task_params": {"hospitals": count}}
-        whole = evidence.need(task, seeds=seeds, **setting)
-        without = {name: evidence.need(task, seeds=seeds, params={name: False}, **setting) for name in switches}
-        parts = {name: _latency(whole) - _latency(trials) for name, trials in without.items()}
-        told.append(f"{count} hospitals: {', '.join(f'{name} {round(s, 6):zg} s' for name, s in parts.items())}")
-        right.append(all(dearer - cheaper > TIE_S for dearer, cheaper in pairwise(parts.values())))
-        records += [*whole, *(trial for trials in without.values() for trial in trials)]
-    return decided(all(right), sum(right) >= partly, "; ".join(told), records)
+    words, right = [], []
+    for count in sorted({trials.hospitals for trials in evidence.ours}):
+        sized = [trials for trials in evidence.ours if trials.hospitals == count]
+        lost = {name: _seconds(sized, switches, []) - _seconds(sized, switches, [name]) for name in switches}
+        words.append(f"{count} hospitals: {', '.join(f'{name} {round(s, 6):zg} s' for name, s in lost.items())}")
+        right.append(all(dearer - cheaper > TIE_S for dearer, cheaper in pairwise(lost.values())))
+    return decided(all(right), sum(right) >= partly, "; ".join(words), evidence.records)
 
 
-def _latency(trials: Sequence[Completed]) -> float:
-    """Median modelled seconds of a round."""
-    return float(np.median([entry.latency_s.total for trial in trials for entry in trial.rounds]))
+def variants(evidence: Evidence, params: Mapping[str, Any]) -> tuple[Trials, Trials]:
+    """Return the paper's trials as they are, and those with these hyper-parameters.
+
+    Raises:
+        Unjudgeable: the claim does not ask for just one of each.
+    """
+    wanted = discovery.build(evidence.strategy, params)
+    plain, changed = (
+        only((one for one in evidence.ours if (one.built == wanted) is side), f"{evidence.strategy} {what}")
+        for side, what in ((False, "as it is"), (True, f"with {dict(params)}"))
+    )
+    return plain, changed
+
+
+def _law(line: bool, near: bool, found: str, records: Sequence[Completed]) -> Finding:
+    """The verdict on a line: its form decides nothing, which is said where only the form holds."""
+    finding = decided(line and near, line, found, records)
+    return replace(finding, verdict=NOT_REPRODUCED, identity=LINEAR) if finding.verdict == PARTLY else finding
+
+
+def _seconds(sized: Sequence[Trials], switches: Sequence[str], off: Sequence[str]) -> float:
+    """Median modelled seconds of a round with just these parts switched off."""
+    found = only(
+        (one for one in sized if [name for name in switches if not getattr(one.built, name)] == off),
+        f"trials with {', '.join(off) or 'nothing'} off",
+    )
+    return float(np.median([entry.latency_s.total for trial in found.records for entry in trial.rounds]))
 
 
 def _without_creation(trial: Completed) -> float:

@@ -1,163 +1,160 @@
-"""What a judge looks at and what it says."""
+"""What a judge looks at: just the trials that a claim asks for, and all of them."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby, product
+from typing import Any
 
-import numpy as np
-
+from chainward.errors import ChainwardError
+from chainward.judges.finding import Unjudgeable
+from chainward.plans import claims
+from chainward.plans.resolve import settings
 from chainward.plans.specification import Specification
-from chainward.results.collection import Results
+from chainward.results.collection import Opener, Results
 from chainward.results.record import Completed
-from chainward.results.statistics import Predictions
-from chainward.tasks.metrics import auroc
+from chainward.strategy import discovery
+from chainward.strategy.claims import Claim
 
-REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "partly", "not reproduced", "not testable here"
 
-SEEDS = 5
-"""Five seeds predict every patient once; fewer are no evidence for a difference or for none."""
+class _Missing(Unjudgeable):
+    """A trial that can be run is not among the records."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a judge found: the verdict, the figures behind it in words, and the records that decide it."""
+class Recorded:
+    """The trials of a report that ran to their end, by what exactly they are."""
 
-    verdict: str
-    found: str
-    records: tuple[str, ...] = ()
+    trials: Mapping[str, Completed]
+    opener: Opener
+
+    @classmethod
+    def of(cls, results: Results) -> Recorded:
+        """Return those of all results; of two records of one specification the first in their order."""
+        trials: dict[str, Completed] = {}
+        for record in results.completed:
+            trials.setdefault(_canonical(record.specification), record)
+        return cls(trials, results.opener)
 
 
-class Unjudgeable(Exception):
-    """The records at hand do not decide a claim; the message says what is missing."""
+@dataclass(frozen=True)
+class Trials:
+    """Trials that differ in the seed alone, by seed; `specification` is that of the first.
+
+    `part` says which of the claim's tables of trials asks for them.
+    """
+
+    part: int
+    specification: Specification
+    records: tuple[Completed, ...]
+
+    @property
+    def strategy(self) -> str:
+        """Whose trials they are."""
+        return self.specification.strategy
+
+    @property
+    def hospitals(self) -> int:
+        """How many take part."""
+        return len(self.records[0].hospitals)
+
+    @cached_property
+    def built(self) -> Any:
+        """The strategy as it was run: its hyper-parameters, whether or not the plan gave them."""
+        published = settings(discovery.load(self.strategy), self.specification.track)
+        return discovery.build(self.strategy, {**published.get("params", {}), **self.specification.params})
+
+    @property
+    def setting(self) -> str:
+        """All but strategy, hyper-parameters, attack and seed; equal for trials that may be compared."""
+        return _canonical(replace(self.specification, strategy="", params={}, attack={}, seed=0))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All results of a report, the strategy whose claim is judged, and the settings the claim asks for."""
+    """What decides a claim of a strategy's paper: all the trials it asks for, no others, and what opens predictions."""
 
-    results: Results
     strategy: str
-    settings: frozenset[str] = frozenset()
+    trials: tuple[Trials, ...]
+    opener: Opener
 
-    def of(
-        self,
-        task: str,
-        strategy: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        attack: Mapping[str, Any] | None = None,
-        track: str = "common",
-        **wanted: Any,
-    ) -> list[Completed]:
-        """Return the faultless trials of a strategy with just these parameters under just this attack, by seed.
-
-        `wanted` are further fields of the specification. A report may hold a task in several settings (sizes, rounds,
-        engines, speeds); figures of two are never mixed: these are of the setting that most trials on the task share,
-        among those the claim asks for where the report holds any.
-        """
-        fields = {"task": task, "track": track, **wanted}
-        return [
-            record
-            for record in self._main_setting(fields)
-            if record.specification.strategy == (strategy or self.strategy)
-            and record.specification.params == (params or {})
-            and record.specification.attack == (attack or {})
-        ]
-
-    def need(self, task: str, strategy: str | None = None, seeds: int = SEEDS, **wanted: Any) -> list[Completed]:
-        """Return what `of` does.
+    @classmethod
+    def of(cls, recorded: Recorded, strategy: str, claim: Claim) -> Evidence:
+        """Return the trials that a claim asks for: those whose specification is one of its own, all else is none.
 
         Raises:
-            Unjudgeable: there are fewer than `seeds` of them.
+            Unjudgeable: one is missing, or what the claim names is not here.
         """
-        found = self.of(task, strategy, **wanted)
-        if len(found) < seeds:
-            named = ", ".join(f"{name} {_plain(value)}" for name, value in wanted.items() if value)
-            what = f"{strategy or self.strategy} on {task}" + (f" with {named}" if named else "")
-            raise Unjudgeable(f"{len(found)} of {seeds} seeds of {what}")
+        try:
+            trials = tuple(_trials(part, wanted, recorded.trials) for part, wanted in _asked_for(strategy, claim))
+        except _Missing as missing:
+            raise Unjudgeable(f"{missing}; `chainward run --claims {strategy}` gathers what is missing") from None
+        return cls(strategy, trials, recorded.opener)
+
+    @property
+    def records(self) -> tuple[Completed, ...]:
+        """All of them, each once."""
+        return tuple({record.id: record for trials in self.trials for record in trials.records}.values())
+
+    def of_strategy(self, strategy: str) -> tuple[Trials, ...]:
+        """Return the trials of one strategy.
+
+        Raises:
+            Unjudgeable: the claim asks for none.
+        """
+        found = tuple(trials for trials in self.trials if trials.strategy == strategy)
+        if not found:
+            raise Unjudgeable(f"its rule compares with {strategy}, of which it asks for no trial")
         return found
 
-    def variants(self, task: str, parameter: str) -> list[Completed]:
-        """Return the strategy's trials that set this one hyper-parameter and no other, in the main setting."""
-        return [
-            record
-            for record in self._main_setting({"task": task, "track": "common"})
-            if record.specification.strategy == self.strategy
-            and set(record.specification.params) == {parameter}
-            and not record.specification.attack
+    @property
+    def ours(self) -> tuple[Trials, ...]:
+        """The trials of the paper itself."""
+        return self.of_strategy(self.strategy)
+
+    def beside(self, other: str) -> list[tuple[Trials, Trials]]:
+        """Return the paper's trials and another strategy's, all in the same part, setting and attack.
+
+        Raises:
+            Unjudgeable: the claim asks for no such pair, or two trials of a seed have other patients.
+        """
+        found = [
+            (ours, theirs)
+            for ours, theirs in product(self.ours, self.of_strategy(other))
+            if (ours.part, ours.setting) == (theirs.part, theirs.setting)
+            and ours.specification.attack == theirs.specification.attack
         ]
-
-    def _main_setting(self, fields: Mapping[str, Any]) -> list[Completed]:
-        found = [record for record in self.results.completed if _matches(record, fields)]
-        settings = Counter(setting(record.specification) for record in found)
-        asked = self.settings.intersection(settings) or settings
-        main = max(asked, key=lambda one: (settings[one], one), default="")
-        return sorted((record for record in found if setting(record.specification) == main), key=seed_of)
+        if not found:
+            raise Unjudgeable(f"its rule asks for no trials of {self.strategy} and {other} beside each other")
+        for ours, theirs in found:
+            need_same_patients(ours, theirs)
+        return found
 
 
-def area(found: Predictions) -> float:
-    """Return the AUROC, or none for patients of one class."""
-    value = auroc(found.label, found.probability)
-    return float("nan") if value is None else value
-
-
-def auroc_of(evidence: Evidence, record: Completed) -> float:
-    """Return a trial's AUROC on its test patients, all hospitals together."""
-    return area(evidence.results.opener.predictions(record))
-
-
-def mean_auroc(evidence: Evidence, records: Sequence[Completed]) -> float:
-    """Return the mean over trials.
+def only(found: Iterable[Trials], what: str) -> Trials:
+    """Return the only one of these trials.
 
     Raises:
-        Unjudgeable: a trial tests patients of one class.
+        Unjudgeable: there are none, or several.
     """
-    value = float(np.mean([auroc_of(evidence, record) for record in records]))
-    if np.isnan(value):
-        raise Unjudgeable("a seed tests patients of one class only")
-    return value
+    all_of_them = list(found)
+    if len(all_of_them) != 1:
+        raise Unjudgeable(f"its rule needs {what} in just one setting, and asks for {len(all_of_them) or 'none'}")
+    return all_of_them[0]
 
 
-def _mean_hospital_auroc(evidence: Evidence, record: Completed) -> float:
-    found = evidence.results.opener.predictions(record)
-    names = sorted(set(found.hospital.tolist()))
-    masks = [found.hospital == name for name in names]
-    values = [auroc(found.label[mask], found.probability[mask]) for mask in masks]
-    return float(np.mean([np.nan if value is None else value for value in values]))
-
-
-def round_gas(record: Completed) -> float:
-    """Return the gas of all rounds, set-up apart."""
-    return float(sum(entry.gas for entry in record.rounds))
-
-
-Statistic = Literal["auroc", "mean_hospital_auroc", "rounds_used", "gas_total"]
-STATISTICS: Mapping[Statistic, Callable[[Evidence, Completed], float]] = {
-    "auroc": auroc_of,
-    "mean_hospital_auroc": _mean_hospital_auroc,
-    "rounds_used": lambda _, record: float(record.facts.rounds_used),
-    "gas_total": lambda _, record: float(record.setup.gas) + round_gas(record),
-}
-
-
-def graded(distance: float, reproduced: float, partly: float, found: str, records: Sequence[Completed]) -> Finding:
-    """Return the verdict on a distance that should be small.
+def need_same_patients(first: Trials, second: Trials) -> None:
+    """See that trials of the same seeds had the same patients, split alike.
 
     Raises:
-        Unjudgeable: there is no distance.
+        Unjudgeable: they had not.
     """
-    if np.isnan(distance):
-        raise Unjudgeable("a seed tests patients of one class only")
-    return decided(distance <= reproduced, distance <= partly, found, records)
-
-
-def decided(reproduced: bool, partly: bool, found: str, records: Sequence[Completed]) -> Finding:
-    """Return the verdict from the two parts of a rule."""
-    verdict = REPRODUCED if reproduced else PARTLY if partly else NOT_REPRODUCED
-    return Finding(verdict, found, tuple(record.id for record in records))
+    ours, theirs = ([(seed_of(one), one.digests.data) for one in side.records] for side in (first, second))
+    if ours != theirs:
+        raise Unjudgeable(f"{first.strategy} and {second.strategy} were run on different patients")
 
 
 def seed_of(record: Completed) -> int:
@@ -165,25 +162,43 @@ def seed_of(record: Completed) -> int:
     return record.specification.seed
 
 
-def pairs(ours: Sequence[Completed], theirs: Sequence[Completed]) -> list[tuple[Completed, Completed]]:
-    """Return trials of both on the same patients, by seed and data digest."""
-    other = {(seed_of(record), record.digests.data): record for record in theirs}
-    keys = [(seed_of(record), record.digests.data) for record in ours]
-    return [(record, other[key]) for record, key in zip(ours, keys, strict=True) if key in other]
+def task_of(trials: Trials) -> str:
+    """Return a task with its parameters, in words."""
+    return named(trials.specification.task, trials.specification.task_params)
 
 
-def _matches(record: Completed, fields: Mapping[str, Any]) -> bool:
-    specification = record.specification
-    return not any(specification.faults.values()) and all(
-        getattr(specification, name) == value for name, value in fields.items()
-    )
+def named(key: str, params: Any) -> str:
+    """Return a key with its parameters, in words."""
+    told = ", ".join(f"{name} {value}" for name, value in params.items())
+    return f"{key} ({told})" if told else key
 
 
-def setting(specification: Specification) -> str:
-    """Return in which setting a trial was run: figures of two settings are never mixed."""
-    names = ("task_params", "rounds", "training", "engine", "ledger", "ledger_params", "speeds")
-    return json.dumps([getattr(specification, name) for name in names], sort_keys=True)
+def _asked_for(strategy: str, claim: Claim) -> Iterator[tuple[int, list[Specification]]]:
+    """The trials of each part of a claim, those that differ in the seed alone together."""
+    if missing := claims.lacking(claim):
+        raise Unjudgeable(f"needs the task {' and '.join(missing)}, not here yet")
+    try:
+        plans = claims.plans_of(claim, claims.place(strategy, claim))
+        parts = [list(plan.specifications()) for plan in plans]
+    except (ChainwardError, ValueError) as error:
+        raise Unjudgeable(f"what it asks for is not here: {error}") from None
+    for part, wanted in enumerate(parts):
+        for _, alike in groupby(wanted, key=lambda one: _canonical(replace(one, seed=0))):
+            yield part, list(alike)
 
 
-def _plain(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def _trials(part: int, wanted: Sequence[Specification], recorded: Mapping[str, Completed]) -> Trials:
+    found = [recorded[name] for name in map(_canonical, wanted) if name in recorded]
+    if len(found) < len(wanted):
+        raise _Missing(f"this report holds {len(found)} of {len(wanted)} seeds of {_described(wanted[0])}")
+    return Trials(part, wanted[0], tuple(found))
+
+
+def _described(wanted: Specification) -> str:
+    attack = f", {wanted.attack['kind']} by {wanted.attack['share']:.0%}" if wanted.attack else ""
+    what = f"{named(wanted.strategy, wanted.params)} on {named(wanted.task, wanted.task_params)}"
+    return f"{what}, {wanted.rounds} rounds, track {wanted.track}{attack}"
+
+
+def _canonical(specification: Specification) -> str:
+    return json.dumps(specification.document(), sort_keys=True)

@@ -8,34 +8,45 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from chainward import plugins
 from chainward.errors import ChainwardError
 from chainward.judges.accuracy import (
-    better_than_sites,
+    better_than,
     close_to,
     equals,
+    like,
     paired_within,
     same_predictions,
     spread_within,
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack
 from chainward.judges.costs import dearest_parts, gas_an_agent, less_gas_than, setup_gas_line
-from chainward.judges.evidence import Finding
+from chainward.judges.finding import Finding
 from chainward.judges.rates import best_rate
 from chainward.judges.shares import pays_alike, size_and_score, size_and_share
+from chainward.judges.sites import better_than_floors, better_than_sites
+from chainward.names import quoted
+from chainward.plans.claims import place, plans_of
 from chainward.strategy import Strategy, discovery
 from chainward.strategy.claims import Claim
 from chainward.strategy.paper import mistake
+
+GROUP = "chainward.judges"
+Judge = Callable[..., Finding]
 
 _ALL = (
     attackers_earn_less,
     attackers_score_lower,
     best_rate,
+    better_than,
+    better_than_floors,
     better_than_sites,
     close_to,
     dearest_parts,
     equals,
     gas_an_agent,
     less_gas_than,
+    like,
     paired_within,
     pays_alike,
     robust_to_attack,
@@ -45,27 +56,55 @@ _ALL = (
     size_and_share,
     spread_within,
 )
-JUDGES: Mapping[str, Callable[..., Finding]] = {judge.__name__: judge for judge in _ALL}
+JUDGES: Mapping[str, Judge] = {judge.__name__: judge for judge in _ALL}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all judges, ours, then installed ones (`chainward.judges`)."""
+    return (*JUDGES, *sorted(plugins.keys(GROUP) - set(JUDGES)))
+
+
+def load(name: str) -> Judge:
+    """Return a judge by its name, by `package:name` for one that is installed.
+
+    Raises:
+        ChainwardError: there is none of this name, there are two, or it cannot be imported.
+    """
+    package, _, key = name.rpartition(":")
+    if not package and key in JUDGES:
+        return JUDGES[key]
+    if not (found := plugins.entries(GROUP, key, package)):
+        raise ChainwardError(f"no judge is called {quoted(name)}; there is {', '.join(names())}")
+    judge: Judge = plugins.load(found, "judge")
+    if not callable(judge):
+        raise ChainwardError(f"judge {name!r} is no function of evidence")
+    return judge
 
 
 def checked_claims(kind: type[Strategy[Any]]) -> tuple[Claim, ...]:
-    """Return the claims of a strategy's paper, each with a judge that exists and takes its arguments.
+    """Return the claims of a strategy's paper, each with a judge that takes its arguments and trials in full settings.
 
     Raises:
         ChainwardError: a claim is wrong; the message names file, claim and field.
     """
     claims = discovery.claims(kind)
     for claim in claims:
-        _check(claim, f"{kind.card.key}.toml: claim {claim.key!r}: judge")
+        where = place(kind.card.key, claim)
+        _check(claim, f"{where}: judge")
+        plans_of(claim, where)
     return claims
 
 
 def _check(claim: Claim, where: str) -> None:
     if not claim.judge:
         return
-    if claim.judge not in JUDGES:
-        raise ChainwardError(f"{where}.name: no judge is called {claim.judge!r}; there is {', '.join(JUDGES)}")
-    _, *parameters = inspect.signature(JUDGES[claim.judge], eval_str=True).parameters.values()
+    try:
+        judge = load(claim.judge)
+        _, *parameters = inspect.signature(judge, eval_str=True).parameters.values()
+    except ChainwardError as error:
+        raise ChainwardError(f"{where}.name: {error}") from None
+    except Exception as error:  # a judge of another package may be anything that can be called
+        raise ChainwardError(f"{where}.name: {claim.judge} has no readable signature: {error}") from None
     known = {parameter.name: parameter for parameter in parameters}
     for name, value in claim.arguments.items():
         if name not in known:

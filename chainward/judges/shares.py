@@ -9,64 +9,38 @@ import numpy as np
 from scipy.stats import pearsonr, rankdata, spearmanr
 
 from chainward.judges.attacks import outcome
-from chainward.judges.evidence import SEEDS, Evidence, Finding, Unjudgeable, decided, pairs
+from chainward.judges.costs import variants
+from chainward.judges.evidence import Evidence, need_same_patients
+from chainward.judges.finding import Finding, Unjudgeable, decided
 from chainward.results.record import Completed
 
 
-def size_and_score(
-    evidence: Evidence,
-    *,
-    task: str,
-    quantity: str,
-    task_params: Mapping[str, Any],
-    reproduced: float,
-    partly: float,
-    track: str = "common",
-    seeds: int = SEEDS,
-) -> Finding:
+def size_and_score(evidence: Evidence, *, quantity: str, reproduced: float, partly: float) -> Finding:
     """Judge "more data scores higher": Pearson correlation, over all trials, of log relative size and percentile."""
-    trials = evidence.need(task, seeds=seeds, task_params=task_params, track=track)
+    trials = evidence.records
     sizes = [np.log(values / values.mean()) for values in map(_sizes, trials)]
     percentiles = [rankdata(values) / len(values) for values in (_of_hospitals(quantity, trial) for trial in trials)]
     return _correlated(pearsonr, np.concatenate(sizes), np.concatenate(percentiles), reproduced, partly, trials)
 
 
-def size_and_share(
-    evidence: Evidence,
-    *,
-    task: str,
-    quantity: str,
-    task_params: Mapping[str, Any],
-    reproduced: float,
-    partly: float,
-    seeds: int = SEEDS,
-) -> Finding:
+def size_and_share(evidence: Evidence, *, quantity: str, reproduced: float, partly: float) -> Finding:
     """Judge "larger data, larger share": Spearman correlation of size and outcome over all trials."""
-    trials = evidence.need(task, seeds=seeds, task_params=task_params)
+    trials = evidence.records
     sizes = np.concatenate([_sizes(trial) for trial in trials])
     shares = np.concatenate([_of_hospitals(quantity, trial) for trial in trials])
     return _correlated(spearmanr, sizes, shares, reproduced, partly, trials)
 
 
 def pays_alike(
-    evidence: Evidence,
-    *,
-    task: str,
-    quantity: str,
-    exact: Mapping[str, Any],
-    task_params: Mapping[str, Any],
-    reproduced: float,
-    partly: float,
-    seeds: int = SEEDS,
+    evidence: Evidence, *, quantity: str, exact: Mapping[str, Any], reproduced: float, partly: float
 ) -> Finding:
     """Judge "the sample pays like the exact value": Pearson correlation of outcomes with those of the exact variant."""
-    sampled = evidence.need(task, seeds=seeds, task_params=task_params)
-    reference = evidence.need(task, seeds=seeds, task_params=task_params, params=exact)
-    both = pairs(sampled, reference)
-    if len(both) < seeds:
-        raise Unjudgeable(f"{len(both)} of {seeds} seeds of both ways on the same patients")
-    paid, due = (np.concatenate([_of_hospitals(quantity, pair[side]) for pair in both]) for side in (0, 1))
-    return _correlated(pearsonr, paid, due, reproduced, partly, [record for pair in both for record in pair])
+    sampled, reference = variants(evidence, exact)
+    need_same_patients(sampled, reference)
+    paid, due = (
+        np.concatenate([_of_hospitals(quantity, trial) for trial in side.records]) for side in (sampled, reference)
+    )
+    return _correlated(pearsonr, paid, due, reproduced, partly, evidence.records)
 
 
 def _correlated(

@@ -19,7 +19,12 @@ class Claim:
     """One claim and its rule, fixed before any run.
 
     `reproduced` and `partly` say the rule in words (an empty `partly` says that there is no such verdict); the judge of
-    that name decides by it with `arguments`, thresholds among them. `trials` are parts of a plan, all that it needs.
+    that name decides by it with `arguments`, thresholds among them. `trials` are parts of a plan, all that it needs and
+    each in its full setting: no other record is evidence. `awaits` are tasks of these trials that may not be here yet.
+
+    `first_rule` marks a rule that stays as it was registered beside a second one for the same claim, and says why there
+    is one. `identity` says what cannot fail by construction. `published_code` says how the authors' code does something
+    else than their paper, where that is the verdict.
     """
 
     key: str
@@ -31,6 +36,14 @@ class Claim:
     judge: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     trials: tuple[Mapping[str, Any], ...] = ()
+    awaits: tuple[str, ...] = ()
+    first_rule: str = ""
+    identity: str = ""
+    published_code: str = ""
+
+    def __post_init__(self) -> None:
+        if self.published_code and (self.judge or self.trials):
+            raise ValueError("published_code: is the verdict by itself; leave out judge and trials")
 
     @classmethod
     def of(cls, table: Mapping[str, Any], where: str) -> Claim:
@@ -59,8 +72,9 @@ class Claim:
 
     @property
     def rule_digest(self) -> str:
-        """The SHA-256, in hex, of the rule: its words, the judge and its arguments, thresholds among them."""
-        parts = {**self.rule, "judge": self.judge, "arguments": dict(self.arguments)}
+        """The SHA-256, in hex, of the rule: its words, the judge with its thresholds, and the setting of its trials."""
+        kept = ("reproduced", "partly", "judge", "arguments", "trials", "published_code")
+        parts = {name: value for name, value in asdict(self).items() if name in kept}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,16 +8,14 @@ import importlib.util
 import inspect
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
+from chainward import plugins
 from chainward.errors import ChainwardError, UnknownName
 from chainward.folders import REIMPLEMENTATIONS
 from chainward.names import LONGEST, is_identifier, is_key, is_package, quoted
@@ -32,7 +30,7 @@ FLOWER = "flwr:"
 def keys() -> tuple[str, ...]:
     """Return the keys of all strategies, ours in order of the listing, then installed ones."""
     own = sorted(path.stem for path in REIMPLEMENTATIONS.glob("[!_]*.py"))
-    return (*own, *sorted(entry_points(group=GROUP).names - set(own)))
+    return (*own, *sorted(plugins.keys(GROUP) - set(own)))
 
 
 @cache
@@ -51,8 +49,8 @@ def load(name: str) -> type[Strategy[Any]]:
     path = REIMPLEMENTATIONS / f"{key}.py"
     if not package and path.is_file():
         found: Any = _only_strategy(_import(path), key)
-    elif installed := _installed(key, package):
-        found = _load_installed(installed)
+    elif installed := plugins.entries(GROUP, key, package):
+        found = plugins.load(installed, "strategy")
     else:
         raise _unknown(name)
     return _checked(found, key)
@@ -61,7 +59,7 @@ def load(name: str) -> type[Strategy[Any]]:
 def name_of(kind: type[Strategy[Any]]) -> str:
     """Return the name by which `load` finds a class again: its key, unless another strategy goes by that."""
     key = kind.card.key
-    for name in (key, *(f"{_package(entry)}:{key}" for entry in _installed(key))):
+    for name in (key, *(f"{plugins.package_of(entry)}:{key}" for entry in plugins.entries(GROUP, key))):
         with suppress(ChainwardError):
             if load(name) is kind:
                 return name
@@ -134,31 +132,6 @@ def _load_stock(key: str) -> type[Strategy[Any]]:
     except ImportError:
         raise ChainwardError(f"strategy {key!r} needs Flower: pip install 'chainward[flower]'") from None
     return stock.load(key)
-
-
-def _installed(key: str, package: str = "") -> tuple[EntryPoint, ...]:
-    """Entry points of one key, each value once; those of one package where it is named."""
-    entries = entry_points(group=GROUP, name=key)
-    wanted = canonicalize_name(package)
-    return tuple({entry.value: entry for entry in entries if wanted in ("", _package(entry))}.values())
-
-
-def _package(entry: EntryPoint) -> str:
-    return canonicalize_name(entry.dist.name) if entry.dist is not None else ""
-
-
-def _load_installed(entries: Sequence[EntryPoint]) -> Any:
-    entry, *others = entries
-    if others:
-        names = " or ".join(f"{package}:{entry.name}" for package in map(_package, entries) if package)
-        raise ChainwardError(
-            f"two installed packages have a strategy {entry.name!r}: {entry.value} and {others[0].value}; "
-            f"uninstall one{f', or write {names}' if names else ''}"
-        )
-    try:
-        return entry.load()
-    except Exception as error:
-        raise ChainwardError(f"strategy {entry.name!r} of {entry.value} cannot be imported: {error}") from error
 
 
 def _checked(found: Any, key: str) -> type[Strategy[Any]]:

@@ -1,4 +1,4 @@
-"""Judges decide from records; these records are written by hand so that every verdict can be read off."""
+"""Judges of accuracy; the records are written by hand so that every verdict can be read off."""
 
 from __future__ import annotations
 
@@ -6,59 +6,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
-from judged import Made, judged, make
-from sample_records import failed, predicted, specified
+from judged import (
+    CHANCE,
+    ONE_SWAPPED,
+    PERFECT,
+    REVERSED,
+    SIX,
+    WORDS,
+    asked_for,
+    claim_of,
+    judged,
+    part,
+    results,
+    trial,
+    verdict,
+)
+from sample_records import failed, specified
 
-from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED
+from chainward.judges import NOT_IMPLEMENTED, NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, verdicts
+from chainward.plans.specification import Specification
+from chainward.strategy.claims import Claim
 
-# Four patients of each class at two hospitals; what is predicted decides the AUROC.
-HOSPITALS = ("north",) * 4 + ("south",) * 4
-LABELS = (0, 0, 1, 1, 0, 0, 1, 1)
-PERFECT = (0.1, 0.2, 0.8, 0.9, 0.1, 0.2, 0.8, 0.9)
-CHANCE = (0.5,) * 8
 NORTH_ONLY = (0.1, 0.2, 0.8, 0.9, 0.5, 0.5, 0.5, 0.5)
-ONE_SWAPPED = (0.1, 0.8, 0.2, 0.9, 0.1, 0.8, 0.2, 0.9)
+BOTH = part("bflc", "fedavg")
 
 
-def record(
-    strategy: str = "ours",
-    probabilities: Sequence[float] = PERFECT,
-    labels: Sequence[int] = LABELS,
-    judge: Mapping[str, Any] | None = None,
-    data: str = "fold",
-    **specification: Any,
-) -> Made:
-    """A trial of 1,000 + 2 x 300 gas and two rounds; `judge` is the rule of its strategy's only claim."""
-    predictions = predicted(probabilities, labels, HOSPITALS)
-    return make(specified(strategy, **specification), predictions, judge, data=data)
+def close_to(statistic: str, quoted: float, reproduced: float = 0.01, partly: float = 0.1) -> Claim:
+    rule = {"name": "close_to", "statistic": statistic, "quoted": quoted, "reproduced": reproduced, "partly": partly}
+    return claim_of(rule, part("bflc"))
 
 
-def verdict(*records: Made) -> dict[str, Any]:
-    """The only verdict on these records."""
-    (found,) = judged(records)
-    return found
+def equals(quoted: float, seeds: int = 1) -> Claim:
+    return claim_of({"name": "equals", "statistic": "rounds_used", "quoted": quoted}, part("bflc", seeds=seeds))
 
 
-def close_to(statistic: str, quoted: float, reproduced: float = 0.01, partly: float = 0.1) -> dict[str, Any]:
-    rule = {"name": "close_to", "task": "heart", "statistic": statistic, "quoted": quoted}
-    return rule | {"reproduced": reproduced, "partly": partly}
-
-
-def equals(statistic: str, quoted: float) -> dict[str, Any]:
-    return {"name": "equals", "task": "heart", "statistic": statistic, "quoted": quoted}
-
-
-PAIRED = {"name": "paired_within", "task": "heart", "other": "theirs", "reproduced": 0.01, "partly": 0.3, "seeds": 1}
-SPREAD = {
-    "name": "spread_within",
-    "task": "heart",
-    "parameter": "noise",
-    "values": [0.0, 0.5],
-    "reproduced": 0.1,
-    "partly": 0.3,
-    "seeds": 1,
-}
+def by_strategy(**probabilities: Sequence[float]) -> Any:
+    return lambda one: {"probabilities": probabilities[one.strategy]}
 
 
 # --- a quoted figure -----------------------------------------------------------------------------
@@ -69,16 +54,16 @@ SPREAD = {
     [(0.995, REPRODUCED), (1.005, REPRODUCED), (0.95, PARTLY), (1.09, PARTLY), (0.85, NOT_REPRODUCED)],
 )
 def test_close_to(quoted: float, expected: str) -> None:
-    found = verdict(record(judge=close_to("auroc", quoted)))
+    found = judged("bflc", close_to("auroc", quoted))
     assert (found["verdict"], found["found"]) == (expected, f"1.000000 against {quoted:.6f}")
-    assert found["records"] == ["ours-0-{}"]
+    assert len(found["records"]) == 1
 
 
 def test_close_to_takes_the_mean_over_trials() -> None:
-    rule = close_to("auroc", 0.75)
-    found = verdict(record(judge=rule), record(judge=rule, probabilities=CHANCE, seed=1))
-    assert (found["verdict"], found["found"]) == (REPRODUCED, "0.750000 against 0.750000")
-    assert len(found["records"]) == 2
+    rule = {"name": "close_to", "statistic": "auroc", "quoted": 0.75, "reproduced": 0.01, "partly": 0.1}
+    claim = claim_of(rule, part("bflc", seeds=2))
+    found = judged("bflc", claim, lambda one: {"probabilities": CHANCE if one.seed else PERFECT})
+    assert (found["verdict"], found["found"], len(found["records"])) == (REPRODUCED, "0.750000 against 0.750000", 2)
 
 
 @pytest.mark.parametrize(
@@ -87,98 +72,121 @@ def test_close_to_takes_the_mean_over_trials() -> None:
 )
 def test_statistics(statistic: str, value: float) -> None:
     # All together: 16 pairs; north's 4 are ordered, south's 4 tie, the 8 across are ordered but none is wrong: 14 / 16.
-    found = verdict(record(probabilities=NORTH_ONLY, judge=close_to(statistic, value, 1e-9, 1e-8)))
+    claim = close_to(statistic, value, 1e-9, 1e-8)
+    found = judged("bflc", claim, lambda _: {"probabilities": NORTH_ONLY})
     assert found["verdict"] == REPRODUCED, found["found"]
-
-
-def test_close_to_needs_a_trial() -> None:
-    found = verdict(record(judge=close_to("auroc", 1.0), task="synthetic"))
-    assert (found["verdict"], found["found"], found["records"]) == (NOT_TESTABLE, "", [])
-    missing = "this report holds no undisturbed trial of ours on heart"
-    assert found["why"] == f"{missing}; `chainward run --claims ours` gathers what is missing"
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [close_to("auroc", 1.0), close_to("mean_hospital_auroc", 1.0), PAIRED, SPREAD],
-    ids=lambda rule: rule["name"],
-)
-def test_patients_of_one_class_decide_nothing(rule: dict[str, Any]) -> None:
-    only = {"labels": (1,) * 8, "judge": rule}
-    trials = [record(**only), record("theirs", labels=(1,) * 8)]
-    trials += [record(**only, params={"noise": noise}) for noise in (0.0, 0.5)]
-    found = verdict(*trials)
-    assert (found["verdict"], found["why"]) == (
-        NOT_TESTABLE,
-        "a seed tests patients of one class only; `chainward run --claims ours` gathers what is missing",
-    )
-
-
-# --- a quoted count ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("quoted", "expected"), [(2, REPRODUCED), (3, NOT_REPRODUCED)])
 def test_equals(quoted: int, expected: str) -> None:
-    found = verdict(record(judge=equals("rounds_used", quoted)))
+    found = judged("bflc", equals(quoted))
     assert (found["verdict"], found["found"]) == (expected, f"2 against {quoted}")
 
 
 def test_equals_holds_for_every_trial() -> None:
-    rule = equals("rounds_used", 2)
-    other = record(judge=rule, seed=1)
-    found = verdict(record(judge=rule), other.but(facts=replace(other.record.facts, rounds_used=5)))
+    first, second = (trial(one) for one in asked_for(equals(2, seeds=2)))
+    other = replace(second, record=replace(second.record, facts=replace(second.record.facts, rounds_used=5)))
+    found = verdict("bflc", equals(2, seeds=2), [first, other])
     assert (found["verdict"], found["found"]) == (NOT_REPRODUCED, "2, 5 against 2")
 
 
-def test_equals_needs_a_trial() -> None:
-    assert verdict(record(judge=equals("rounds_used", 2), track="published"))["verdict"] == NOT_TESTABLE
+# --- like another strategy, or better ------------------------------------------------------------
 
 
-# --- like another strategy -----------------------------------------------------------------------
-
-
-def pair(ours: Sequence[float], theirs: Sequence[float], **differently: Any) -> list[Made]:
-    return [record(judge=PAIRED, probabilities=ours), record("theirs", theirs, **differently)]
+def within(*parts: Mapping[str, Any], partly: float = 0.3) -> Claim:
+    return claim_of({"name": "paired_within", "other": "fedavg", "reproduced": 0.01, "partly": partly}, *parts)
 
 
 def test_paired_within_of_equals_is_reproduced() -> None:
-    found = verdict(*pair(PERFECT, PERFECT))
-    assert (found["verdict"], found["found"]) == (REPRODUCED, "ours - theirs: +0.0000 [+0.0000, +0.0000]")
-    assert found["records"] == ["ours-0-{}", "theirs-0-{}"]
+    found = judged("bflc", within(BOTH))
+    assert (found["verdict"], found["found"]) == (
+        REPRODUCED,
+        "bflc - fedavg on heart: +0.0000 [+0.0000, +0.0000]",
+    )
+    assert len(found["records"]) == 2
+
+
+def noisy(one: Specification) -> Mapping[str, Any]:
+    """Predictions of eight patients that are right on the whole, differently for each strategy and seed."""
+    rng = np.random.default_rng([one.seed, one.strategy == "fedavg"])
+    return {"probabilities": (np.array(PERFECT) + 0.3 * rng.standard_normal(8)).tolist()}
 
 
 def test_paired_within_looks_at_the_interval_and_not_at_the_estimate_alone() -> None:
-    # Alike on average over two seeds, but each seed differs: the interval is wide.
-    trials = [record(judge=PAIRED, seed=0), record("theirs", CHANCE, seed=0)]
-    trials += [record(judge=PAIRED, probabilities=CHANCE, seed=1), record("theirs", PERFECT, seed=1)]
-    found = verdict(*trials)
-    assert found["found"].startswith("ours - theirs: +0.0000 [-0.5000, +0.5000]")
-    assert found["verdict"] == NOT_REPRODUCED
+    claim = within(part("bflc", "fedavg", seeds=5), partly=1.0)
+    found = judged("bflc", claim, noisy)
+    estimate, low, high = (float(text.strip(",[]")) for text in found["found"].split(": ")[1].split())
+    wide = replace(claim, arguments={**claim.arguments, "partly": (abs(estimate) + max(-low, high)) / 2})
+    assert found["verdict"] == PARTLY
+    assert judged("bflc", wide, noisy)["verdict"] == NOT_REPRODUCED
 
 
-def test_paired_within_the_wider_margin_is_partly() -> None:
-    wide = {**PAIRED, "partly": 1.0}
-    trials = pair(PERFECT, CHANCE)
-    assert verdict(replace(trials[0], judge=wide), trials[1])["verdict"] == PARTLY
+def test_paired_within_takes_the_widest_of_its_settings() -> None:
+    far = part("bflc", "fedavg", tasks=[SIX])
+    reversed_there = lambda one: {
+        "probabilities": REVERSED if one.task != "heart" and one.strategy == "bflc" else PERFECT
+    }
+    assert judged("bflc", within(BOTH, far), reversed_there)["verdict"] == NOT_REPRODUCED
+    assert judged("bflc", within(BOTH), reversed_there)["verdict"] == REPRODUCED
 
 
-def test_paired_within_beyond_both_margins() -> None:
-    assert verdict(*pair(PERFECT, CHANCE))["verdict"] == NOT_REPRODUCED
+def test_variants_are_compared_within_their_own_part() -> None:
+    def of(exponent: float) -> dict[str, Any]:
+        return part(*({"key": f"explorer_{name}", "exponent": exponent} for name in ("chain", "pooled")))
+
+    rule = {"name": "paired_within", "other": "explorer_pooled", "reproduced": 0.01, "partly": 0.3}
+    by_exponent = lambda one: {"probabilities": CHANCE if one.params.get("exponent") == -0.5 else PERFECT}  # noqa: E731
+    found = judged("explorer_chain", claim_of(rule, of(0.25), of(-0.5)), by_exponent)
+    assert found["verdict"] == REPRODUCED, found["found"]
+    assert len(found["records"]) == 4
+
+
+def test_pairs_need_the_same_patients() -> None:
+    found = judged("bflc", within(BOTH), lambda one: {"data": one.strategy})
+    assert (found["verdict"], found["why"]) == (NOT_TESTABLE, "bflc and fedavg were run on different patients")
 
 
 @pytest.mark.parametrize(
-    "differently",
-    [{"seed": 1}, {"task": "synthetic"}, {"params": {"noise": 1}}, {"faults": {"absent": {"north": []}}}],
-    ids=lambda differently: next(iter(differently)),
+    ("ours", "margin", "expected"),
+    [(PERFECT, 0.01, REPRODUCED), (CHANCE, 0.4, NOT_REPRODUCED), (CHANCE, 0.6, REPRODUCED)],
 )
-def test_paired_within_needs_the_same_trial_of_both(differently: dict[str, Any]) -> None:
-    found = verdict(*pair(PERFECT, PERFECT, **differently))
-    assert found["verdict"] == NOT_TESTABLE
-    assert "ours and theirs" in found["why"]
+def test_like(ours: Sequence[float], margin: float, expected: str) -> None:
+    claim = claim_of({"name": "like", "other": "fedavg", "margin": margin}, BOTH)
+    assert judged("bflc", claim, by_strategy(bflc=ours, fedavg=PERFECT))["verdict"] == expected
 
 
-def test_paired_within_needs_the_same_patients() -> None:
-    assert verdict(*pair(PERFECT, PERFECT, data="others"))["verdict"] == NOT_TESTABLE
+def test_like_is_two_one_sided_tests_whose_reach_is_less_than_that_of_an_interval() -> None:
+    parts = part("bflc", "fedavg", seeds=5)
+    found = judged("bflc", within(parts), noisy)["found"]
+    estimate, _, high = (float(text.strip(",[]")) for text in found.split(": ")[1].split())
+    half = high - estimate
+    for share, expected in ((0.83, NOT_REPRODUCED), (0.85, REPRODUCED)):  # 1.645 / 1.960 = 0.839
+        margin = abs(estimate) + share * half
+        claim = claim_of({"name": "like", "other": "fedavg", "margin": margin}, parts)
+        assert judged("bflc", claim, noisy)["verdict"] == expected
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "margin", "expected"),
+    [
+        (PERFECT, REVERSED, 0.0, REPRODUCED),
+        (PERFECT, REVERSED, 0.99, REPRODUCED),
+        (PERFECT, CHANCE, 0.6, NOT_REPRODUCED),
+        (PERFECT, PERFECT, 0.0, NOT_REPRODUCED),
+        (CHANCE, PERFECT, 0.0, NOT_REPRODUCED),
+    ],
+)
+def test_better_than(ours: Sequence[float], theirs: Sequence[float], margin: float, expected: str) -> None:
+    rule = {"name": "better_than", "other": "fedavg"} | ({"margin": margin} if margin else {})
+    found = judged("bflc", claim_of(rule, BOTH), by_strategy(bflc=ours, fedavg=theirs))
+    assert found["verdict"] == expected, found["found"]
+
+
+@pytest.mark.parametrize(("ours", "expected"), [(PERFECT, REPRODUCED), (ONE_SWAPPED, NOT_REPRODUCED)])
+def test_same_predictions(ours: Sequence[float], expected: str) -> None:
+    claim = claim_of({"name": "same_predictions", "other": "fedavg"}, part("blockfl", "fedavg", seeds=3))
+    figures = lambda one: {"probabilities": ours if (one.strategy, one.seed) == ("blockfl", 1) else PERFECT}  # noqa: E731
+    assert judged("blockfl", claim, figures)["verdict"] == expected
 
 
 # --- variants are alike --------------------------------------------------------------------------
@@ -190,47 +198,117 @@ def test_paired_within_needs_the_same_patients() -> None:
     ids=["alike", "apart", "far apart"],
 )
 def test_spread_within(second: Sequence[float], expected: str) -> None:
-    trials = [
-        record(judge=SPREAD, params={"noise": 0.0}),
-        record(judge=SPREAD, params={"noise": 0.5}, probabilities=second),
-    ]
-    found = verdict(*trials)
+    rule = {"name": "spread_within", "parameter": "merge", "reproduced": 0.1, "partly": 0.4}
+    claim = claim_of(rule, part("swarm_learning", {"key": "swarm_learning", "merge": "geomedian"}))
+    figures = lambda one: {"probabilities": second if one.params else PERFECT}  # noqa: E731
+    found = judged("swarm_learning", claim, figures)
     assert found["verdict"] == expected, found["found"]
-    assert found["found"].startswith("0.0 1.0000, 0.5 ")
+    assert found["found"].startswith("geomedian ")
+    assert found["found"].endswith("mean 1.0000")
 
 
-@pytest.mark.parametrize("other", [{"noise": 0.0}, {}, {"noise": 1.0, "size": 2}])
-def test_spread_within_needs_every_value_by_that_parameter(other: dict[str, Any]) -> None:
-    found = verdict(record(judge=SPREAD, params={"noise": 0.0}), record(judge=SPREAD, params=other, seed=1))
-    assert found["verdict"] == NOT_TESTABLE
-    assert "ours with noise 0.5" in found["why"]
+# --- better than hospitals alone -----------------------------------------------------------------
+
+TASKS = ["heart", SIX]
+SITES = claim_of(
+    {"name": "better_than_sites", "other": "local_only"}, part("swarm_learning", "local_only", tasks=TASKS, seeds=2)
+)
 
 
-def test_too_few_seeds_decide_nothing() -> None:
-    paired = {**PAIRED, "seeds": 2}
-    found = verdict(record(judge=paired), record("theirs"))
-    assert (found["verdict"], found["why"][:12]) == (NOT_TESTABLE, "1 of 2 seeds")
-    spread = {**SPREAD, "seeds": 2}
-    found = verdict(*(record(judge=spread, params={"noise": noise}) for noise in (0.0, 0.5)))
-    assert (found["verdict"], found["why"][:18]) == (NOT_TESTABLE, "fewer than 2 seeds")
+def alone(own: Mapping[str, Sequence[float]], task: str = "synthetic") -> Any:
+    """Ours is right; alone hospitals have `own` models on one task, and are wrong on the others."""
+
+    def figures(one: Specification) -> Mapping[str, Any]:
+        if one.strategy == "swarm_learning":
+            return {}
+        models = own if one.task == task else dict.fromkeys(own, REVERSED)
+        return {"own_models": {name: list(values) for name, values in models.items()}}
+
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({"north": CHANCE, "south": REVERSED}, REPRODUCED),
+        ({"north": PERFECT, "south": REVERSED}, PARTLY),
+        ({"north": PERFECT, "south": PERFECT}, NOT_REPRODUCED),
+        ({}, NOT_TESTABLE),
+    ],
+)
+def test_better_than_sites(own: Mapping[str, Sequence[float]], expected: str) -> None:
+    found = judged("swarm_learning", SITES, alone(own))
+    assert found["verdict"] == expected, found["found"]
+
+
+@pytest.mark.parametrize(
+    ("north", "partly", "expected"),
+    [(CHANCE, 1, REPRODUCED), (ONE_SWAPPED, 1, PARTLY), (ONE_SWAPPED, 2, NOT_REPRODUCED)],
+)
+def test_better_than_floors(north: Sequence[float], partly: int, expected: str) -> None:
+    """The best hospital under either floor counts, on each of two tasks; the second floor has the best on one."""
+    rule = {"name": "better_than_floors", "floors": ["local_only", "fedavg"], "partly": partly}
+    floors = part("local_only", "fedavg", tasks=TASKS, track="tuned")
+    claim = claim_of(rule, part("swarm_learning", tasks=TASKS), floors)
+
+    def figures(one: Specification) -> Mapping[str, Any]:
+        best = north if one.strategy == "fedavg" else REVERSED
+        return alone({"north": best, "south": REVERSED})(one)
+
+    found = judged("swarm_learning", claim, figures)
+    assert found["verdict"] == expected, found["found"]
+    assert found["found"].endswith("over north (fedavg), the best alone")
+
+
+def test_of_equals_the_best_alone_is_the_first_by_name() -> None:
+    own = {"south": CHANCE, "north": CHANCE}
+    found = judged("swarm_learning", SITES, alone(own))
+    assert found["found"].count("over north (local_only), the best alone") == 2
 
 
 # --- all claims ----------------------------------------------------------------------------------
 
 
-def test_a_claim_without_a_rule_names_the_plan_that_decides_it() -> None:
-    found = verdict(record(judge={}))
-    assert found["verdict"] == NOT_TESTABLE
-    assert found["why"] == "nothing here gathers what its rule needs"
+@pytest.mark.parametrize(
+    "claim",
+    [close_to("auroc", 1.0), close_to("mean_hospital_auroc", 1.0), within(BOTH)],
+    ids=lambda claim: claim.arguments.get("statistic", claim.judge),
+)
+def test_patients_of_one_class_decide_nothing(claim: Claim) -> None:
+    found = judged("bflc", claim, lambda _: {"labels": (1,) * 8})
+    assert (found["verdict"], found["why"]) == (NOT_TESTABLE, "a seed tests patients of one class only")
+
+
+def test_a_rule_without_trials_of_the_strategy_it_compares_with_decides_nothing() -> None:
+    found = judged("bflc", within(part("bflc")))
+    assert found["why"] == "its rule compares with fedavg, of which it asks for no trial"
+
+
+def test_a_claim_without_a_judge_is_not_testable() -> None:
+    found = verdict("bflc", Claim.of(WORDS, "here"), [trial(specified("bflc"))])
+    assert (found["verdict"], found["why"]) == (NOT_TESTABLE, "nothing here gathers what its rule needs")
 
 
 def test_failed_trials_decide_nothing() -> None:
-    trial = Made(failed(specified("ours")), equals("rounds_used", 2))
-    assert verdict(trial)["verdict"] == NOT_TESTABLE
+    assert verdict("bflc", equals(2), [failed(specified("bflc"))])["verdict"] == NOT_TESTABLE
+
+
+def test_where_the_published_code_does_something_else_that_is_the_verdict() -> None:
+    claim = Claim.of({**WORDS, "published_code": "It never reads the scores: server.py, line 12."}, "here")
+    found = verdict("bflc", claim, [trial(specified("bflc"))])
+    assert (found["verdict"], found["why"]) == (NOT_IMPLEMENTED, "It never reads the scores: server.py, line 12.")
+    assert NOT_IMPLEMENTED == "the published code does not implement the paper"
+
+
+def test_what_is_said_of_a_rule_stands_beside_its_verdict() -> None:
+    words = {"first_rule": "it tests something else", "identity": "cannot fail"}
+    found = judged("bflc", claim_of({"name": "equals", "statistic": "rounds_used", "quoted": 2}, part("bflc"), **words))
+    assert {name: found[name] for name in words} == words
 
 
 def test_verdicts_come_by_strategy_whatever_the_order_of_records() -> None:
-    rule = equals("rounds_used", 2)
-    records = [record("b", judge=rule), record("a", judge=rule), record("b", judge=rule, seed=1), record("c")]
-    assert [found["strategy"] for found in judged(records)] == ["a", "b"]
-    assert judged(records) == judged(records[::-1])
+    claims = {"bflc": [equals(2, seeds=2)], "fedavg": [within(BOTH)]}
+    trials = [trial(specified(name, seed=seed)) for name in ("fedavg", "bflc", "pooled") for seed in (0, 1)]
+    found = verdicts(results(trials, **claims))
+    assert [one["strategy"] for one in found] == ["bflc", "fedavg"]
+    assert verdicts(results(trials[::-1], **claims)) == found

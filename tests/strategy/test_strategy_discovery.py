@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chainward import plugins
 from chainward.errors import ChainwardError, UnknownName
 from chainward.folders import REIMPLEMENTATIONS
 from chainward.strategy import Strategy, discovery
@@ -51,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = set(sys.modules)
     discovery.load.cache_clear()
     monkeypatch.setattr(discovery, "REIMPLEMENTATIONS", tmp_path)
-    monkeypatch.setattr(discovery, "entry_points", EntryPoints().select)
+    monkeypatch.setattr(plugins, "entry_points", EntryPoints().select)
     yield tmp_path
     discovery.load.cache_clear()
     for name in set(sys.modules) - before:
@@ -183,7 +184,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
 
 
 def installed_at(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> None:
-    monkeypatch.setattr(discovery, "entry_points", EntryPoints(entries).select)
+    monkeypatch.setattr(plugins, "entry_points", EntryPoints(entries).select)
 
 
 def test_installed_strategies_come_after_ours(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

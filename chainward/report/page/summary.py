@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 from chainward.report.formats import fixed, integer, significant
 from chainward.report.tables.groups import Row
 
-VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here")
+VERDICTS = (
+    "reproduced",
+    "partly",
+    "not reproduced",
+    "the published code does not implement the paper",
+    "not testable here",
+)
 WITHIN = 0.02
 """How much AUROC a reader may give up for gas or latency: the margin of the claims' rules."""
 

@@ -34,7 +34,8 @@ def claim_rows(results: Results, verdicts: Iterable[Verdict]) -> list[Row]:
 
 def _told(claim: Claim) -> Row:
     told = {"key": claim.key, "claim": claim.claim, "tier": claim.tier, "quoted": claim.quoted}
-    return {**told, "rule": claim.rule, "rule_digest": claim.rule_digest}
+    rule = {"rule": claim.rule, "rule_digest": claim.rule_digest}
+    return {**told, **rule, "first_rule": claim.first_rule, "identity": claim.identity}
 
 
 def number_rows(results: Results) -> list[Row]:
