@@ -204,6 +204,15 @@ def test_records_shared_again_after_a_resumption_count_once(folder: Path, tmp_pa
     checked.test_resumes_to_the_same_result(tmp_path / "checkpoint")
 
 
+TRIALS = """
+[[claim.trials]]
+tasks = ["heart"]
+strategies = ["fedavg"]
+attacks = ["none"]
+rounds = 1
+track = "common"
+seeds = 1
+"""
 CLAIM = {"key": "k", "claim": "c", "tier": "T1", "reproduced": "r", "partly": "p"}
 
 
@@ -223,10 +232,10 @@ def test_incomplete_claim_is_caught(folder: Path, missing: str) -> None:
 @pytest.mark.parametrize(
     ("judge", "complaint"),
     [
-        ('name = "nobody"', "no judge is called 'nobody'"),
-        ('name = "equals"\ntask = "heart"', "equals needs 'statistic'"),
-        ('name = "equals"\ntask = "a"\nstatistic = "auroc"\nquote = 1', "equals takes no 'quote'"),
-        ('name = "equals"\ntask = "heart"\nstatistic = "auroc"\nquoted = 1', "a judge needs trials"),
+        (f'name = "nobody"{TRIALS}', "no judge is called 'nobody'"),
+        (f'name = "equals"{TRIALS}', "equals needs 'statistic'"),
+        ('name = "equals"\nstatistic = "auroc"\nquote = 1' + TRIALS, "equals takes no 'quote'"),
+        ('name = "equals"\nstatistic = "auroc"\nquoted = 1', "a judge needs trials"),
     ],
 )
 def test_judge_that_cannot_judge_is_caught(folder: Path, judge: str, complaint: str) -> None:

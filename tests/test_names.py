@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainward import engines, ledgers, names, tasks
+from chainward import engines, ledgers, names, plugins, tasks
 from chainward.engines.flower.hospital import places
 from chainward.engines.flower.store import DirectoryStore
 from chainward.engines.flower.wire import Question

@@ -44,6 +44,8 @@ class Claim:
     def __post_init__(self) -> None:
         if self.published_code and (self.judge or self.trials):
             raise ValueError("published_code: is the verdict by itself; leave out judge and trials")
+        if self.judge and not self.trials:
+            raise ValueError(f"trials: a judge needs trials; say which {self.judge} looks at")
 
     @classmethod
     def of(cls, table: Mapping[str, Any], where: str) -> Claim:

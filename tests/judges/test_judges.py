@@ -123,9 +123,10 @@ def test_paired_within_looks_at_the_interval_and_not_at_the_estimate_alone() -> 
 
 def test_paired_within_takes_the_widest_of_its_settings() -> None:
     far = part("bflc", "fedavg", tasks=[SIX])
-    reversed_there = lambda one: {
-        "probabilities": REVERSED if one.task != "heart" and one.strategy == "bflc" else PERFECT
-    }
+
+    def reversed_there(one: Specification) -> Mapping[str, Any]:
+        return {"probabilities": REVERSED if one.task != "heart" and one.strategy == "bflc" else PERFECT}
+
     assert judged("bflc", within(BOTH, far), reversed_there)["verdict"] == NOT_REPRODUCED
     assert judged("bflc", within(BOTH), reversed_there)["verdict"] == REPRODUCED
 
@@ -135,8 +136,10 @@ def test_variants_are_compared_within_their_own_part() -> None:
         return part(*({"key": f"explorer_{name}", "exponent": exponent} for name in ("chain", "pooled")))
 
     rule = {"name": "paired_within", "other": "explorer_pooled", "reproduced": 0.01, "partly": 0.3}
-    by_exponent = lambda one: {"probabilities": CHANCE if one.params.get("exponent") == -0.5 else PERFECT}  # noqa: E731
-    found = judged("explorer_chain", claim_of(rule, of(0.25), of(-0.5)), by_exponent)
+    claim = claim_of(rule, of(0.25), of(-0.5))
+    found = judged(
+        "explorer_chain", claim, lambda one: {"probabilities": {-0.5: CHANCE}.get(one.params["exponent"], PERFECT)}
+    )
     assert found["verdict"] == REPRODUCED, found["found"]
     assert len(found["records"]) == 4
 
@@ -185,8 +188,9 @@ def test_better_than(ours: Sequence[float], theirs: Sequence[float], margin: flo
 @pytest.mark.parametrize(("ours", "expected"), [(PERFECT, REPRODUCED), (ONE_SWAPPED, NOT_REPRODUCED)])
 def test_same_predictions(ours: Sequence[float], expected: str) -> None:
     claim = claim_of({"name": "same_predictions", "other": "fedavg"}, part("blockfl", "fedavg", seeds=3))
-    figures = lambda one: {"probabilities": ours if (one.strategy, one.seed) == ("blockfl", 1) else PERFECT}  # noqa: E731
-    assert judged("blockfl", claim, figures)["verdict"] == expected
+    chosen = {("blockfl", 1): ours}
+    found = judged("blockfl", claim, lambda one: {"probabilities": chosen.get((one.strategy, one.seed), PERFECT)})
+    assert found["verdict"] == expected
 
 
 # --- variants are alike --------------------------------------------------------------------------
@@ -200,8 +204,7 @@ def test_same_predictions(ours: Sequence[float], expected: str) -> None:
 def test_spread_within(second: Sequence[float], expected: str) -> None:
     rule = {"name": "spread_within", "parameter": "merge", "reproduced": 0.1, "partly": 0.4}
     claim = claim_of(rule, part("swarm_learning", {"key": "swarm_learning", "merge": "geomedian"}))
-    figures = lambda one: {"probabilities": second if one.params else PERFECT}  # noqa: E731
-    found = judged("swarm_learning", claim, figures)
+    found = judged("swarm_learning", claim, lambda one: {"probabilities": second if one.params else PERFECT})
     assert found["verdict"] == expected, found["found"]
     assert found["found"].startswith("geomedian ")
     assert found["found"].endswith("mean 1.0000")

@@ -97,7 +97,7 @@ def test_how_many_hospitals_and_patients_is_part_of_a_setting(tmp_path: Path, ki
 
 def test_a_claim_that_the_published_code_decides_has_no_judge(tmp_path: Path, kind: Any) -> None:
     write(tmp_path, 'partly = ""', 'partly = ""\npublished_code = "It is empty."')
-    with pytest.raises(ChainwardError, match="^fedavg.toml: claim 'one': .*published_code: is the verdict by itself"):
+    with pytest.raises(ChainwardError, match=r"^fedavg.toml: claim 'one': .*published_code: is the verdict by itself"):
         checked_claims(kind)
 
 

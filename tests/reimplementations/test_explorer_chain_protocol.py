@@ -384,6 +384,6 @@ def test_claims_name_their_judges():
     from chainward.judges import JUDGES, STATISTICS
 
     claims = discovery.claims(discovery.load(KEY))
-    assert [claim.quoted for claim in claims] == ["0.963955", "0.935185", "2", "2", ""]
+    assert [claim.quoted for claim in claims] == ["0.963955", "0.935185", "2", "2", "", ""]
     assert {claim.judge for claim in claims} <= set(JUDGES)
     assert {claim.arguments["statistic"] for claim in claims[:4]} <= set(STATISTICS)

@@ -41,6 +41,7 @@ def test_a_claim_is_its_table(tmp_path: Path) -> None:
     assert claim.rule == {"reproduced": "at least 0.9", "partly": "at least 0.7"}
     assert (claim.judge, claim.arguments) == ("close_to", {"task": "heart", "quoted": 0.9})
     assert claim.trials == ({"tasks": ["heart"], "strategies": ["fedavg"]},)
+    assert (claim.awaits, claim.first_rule, claim.identity, claim.published_code) == ((), "", "", "")
     assert Claim.of(claim.document(), "here") == claim
 
 
@@ -49,25 +50,32 @@ def test_a_paper_without_a_toml_or_without_claims_has_none(tmp_path: Path) -> No
     assert claims(tmp_path, "[card]\n") == ()
 
 
-def test_the_digest_of_a_rule_is_that_of_its_words_judge_and_thresholds(tmp_path: Path) -> None:
+def test_what_is_said_of_a_rule_is_read_with_it(tmp_path: Path) -> None:
+    words = 'first_rule = "it tests something else"\nidentity = "cannot fail"\nawaits = ["stroke"]\n'
+    (claim,) = claims(tmp_path, TEXT.replace('quoted = "0.9"\n', words))
+    assert (claim.first_rule, claim.identity, claim.awaits) == ("it tests something else", "cannot fail", ("stroke",))
+
+
+def test_the_digest_of_a_rule_is_that_of_its_words_judge_thresholds_and_setting(tmp_path: Path) -> None:
     def digest(old: str = "", new: str = "") -> str:
         assert old in TEXT
         return claims(tmp_path, TEXT.replace(old, new))[0].rule_digest
 
-    kept = [digest('"It works."', '"It does."'), digest('"T1"', '"T2"'), digest('["fedavg"]', '["bflc"]')]
+    kept = [digest('"It works."', '"It does."'), digest('"T1"', '"T2"'), digest("tier", 'identity = "x"\ntier')]
     assert set(kept) == {digest()}
     changes = [
         ("at least 0.9", "above 0.9"),
         ("at least 0.7", ""),
         ("close_to", "equals"),
         ("quoted = 0.9", "quoted = 0.8"),
+        ('["fedavg"]', '["bflc"]'),
     ]
-    assert len({digest(), *(digest(*change) for change in changes)}) == 5
+    assert len({digest(), *(digest(*change) for change in changes)}) == 6
 
 
 def test_the_digest_of_a_registered_rule_stays(tmp_path: Path) -> None:
     (claim,) = claims(tmp_path, TEXT)
-    assert claim.rule_digest == "33057ea2a6770f3120153ee3ab6642d3b70b50bbbde49227fdec94e672e8c8cc"
+    assert claim.rule_digest == "5d40f01d8de4ae5a9189d834a50542def3e545dd50fb7c1a45bcf15fda469b41"
 
 
 @pytest.mark.parametrize(
