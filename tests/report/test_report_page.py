@@ -70,6 +70,19 @@ def test_files(folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "leaderboard.json", "report.json"])
 
 
+def test_a_verdict_stands_with_its_sign_and_what_is_to_be_said_of_its_rule(tmp_path):
+    told = {"first_rule": "it tests something else", "identity": "cannot fail"}
+    for verdict, sign in (("the published code does not implement the paper", "≠"), ("reproduced", "✓")):
+        write_report(results(records()), [{**verdicts()[0], **told, "verdict": verdict}], tmp_path, MANIFEST)
+        words = " ".join(Reader((tmp_path / "index.html").read_text(encoding="utf-8")).words)
+        assert f"{sign} {verdict}" in words
+        assert "first rule: it tests something else" in words
+        assert "identity: cannot fail" in words
+        with (tmp_path / "claims.csv").open(encoding="utf-8", newline="") as file:
+            (row,) = csv.DictReader(file)
+        assert {name: row[name] for name in told} == told
+
+
 def test_same_records_same_bytes(folder, tmp_path):
     shuffled = records()
     random.Random(2).shuffle(shuffled)
