@@ -42,6 +42,7 @@ class Plan(Strict):
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
+    split: Literal["by-patient", "leave-one-hospital-out"] = "by-patient"
     track: Literal["common", "published"] = "common"
     engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -120,6 +121,7 @@ class Plan(Strict):
                         task_params=task.params,
                         seed=seed,
                         rounds=rounds,
+                        split=self.split,
                         track=self.track,
                         engine=self.engine,
                         engine_params=self.flower.model_dump(exclude_defaults=True),
