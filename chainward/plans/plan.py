@@ -43,6 +43,7 @@ class Plan(Strict):
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
+    split: Literal["by-patient", "leave-one-hospital-out"] = "by-patient"
     track: Literal["common", "tuned", "published"] = "common"
     training: TrainingPlan = TrainingPlan()
     engine: ShortText = "cohort"
@@ -122,6 +123,7 @@ class Plan(Strict):
                         task_params=task.params,
                         seed=seed,
                         rounds=rounds,
+                        split=self.split,
                         track=self.track,
                         training=self.training.model_dump(exclude_none=True),
                         engine=self.engine,

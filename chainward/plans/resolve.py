@@ -43,6 +43,8 @@ def resolve(specification: Specification) -> Resolved:
     published = settings(kind, specification.track)
     params = {**published.get("params", {}), **specification.params}
     task = tasks.load(specification.task, **specification.task_params)
+    if refused := task.refuses(specification.split):
+        raise ChainwardError(f"task {specification.task}: {refused}")
     return Resolved(
         specification=specification,
         strategy=discovery.build(specification.strategy, params),
