@@ -18,9 +18,9 @@ class Specification:
     task: str
     seed: int
     rounds: int
-    split: str = BY_PATIENT
     params: Mapping[str, Any] = field(default_factory=dict)
     task_params: Mapping[str, Any] = field(default_factory=dict)
+    split: str = BY_PATIENT
     track: str = "common"
     training: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)

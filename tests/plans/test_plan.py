@@ -295,7 +295,7 @@ def test_a_trial_is_named_after_all_that_can_change_its_result(path: Path, tmp_p
     changes: list[dict[str, Any]] = [
         {"rounds": 4},
         {"track": "tuned"},
-        {"training": {"learning_rate": 0.01}},
+        {"training": {"learning_rate": 0.01, "hidden": 16}},
         {"ledger": {"consensus": "pow"}},
         {"faults": {"absent": {"hospital 1": [2]}}},
         {"speeds": {"bits_per_s": 1e6}},
