@@ -124,7 +124,7 @@ def _check(plan: Plan) -> None:
         discovery.build(strategy.key, strategy.params)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
-        missing = task.requires() or task.refuses(plan.split)
+        missing = task.refuses(plan.split) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
         faulty = {*plan.faults.absent, *plan.faults.delay}
