@@ -126,7 +126,7 @@ def _check(plan: Plan) -> None:
         published(discovery.load(strategy.key), plan.track)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
-        missing = task.requires() or task.refuses(plan.split)
+        missing = task.refuses(plan.split) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
         faulty = {*plan.faults.absent, *plan.faults.delay}
