@@ -102,6 +102,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
+@click.option("--split", help="by-patient or leave-one-hospital-out: who is tested.")
 @click.option("--track", help="common, tuned or published.")
 @click.option("--training", multiple=True, metavar="NAME=VALUE", help="How all train, e.g. learning_rate=0.1.")
 @click.option("--engine", help="Where local work runs; see `chainward list engines`.")

@@ -22,6 +22,9 @@ ENOUGH = 10
 
 PATIENCE = 10
 
+IMPORTED_LATE = ("sklearn.ensemble",)
+"""A second that whoever only lists strategies need not wait."""
+
 
 def none(log_odds: float = 0.0) -> Trees:
     """Return no trees: everybody has these log-odds."""

@@ -16,7 +16,7 @@ from chainward.names import quoted
 from chainward.plans import claims, values
 from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
-from chainward.plans.resolve import settings
+from chainward.plans.resolve import published
 from chainward.strategy import discovery
 
 LARGEST_BYTES = 1_000_000
@@ -123,15 +123,15 @@ def _check(plan: Plan) -> None:
     _check_device(plan.device)
     for strategy in plan.strategies:
         discovery.build(strategy.key, strategy.params)
-        settings(discovery.load(strategy.key), plan.track)
+        published(discovery.load(strategy.key), plan.track)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
-        missing = task.requires()
+        missing = task.refuses(plan.split) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
         faulty = {*plan.faults.absent, *plan.faults.delay}
         if faulty:
-            names = [hospital.name for hospital in task.dataset(0).hospitals]
+            names = [hospital.name for hospital in task.dataset(0, plan.split).everyone]
             unknown = sorted(faulty - set(names))
             if unknown:
                 raise ChainwardError(f"faults: {entry.key} has no hospital {quoted(unknown[0])}; it has {_some(names)}")

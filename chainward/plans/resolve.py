@@ -40,15 +40,17 @@ def resolve(specification: Specification) -> Resolved:
         ChainwardError: a name or a parameter does not exist, or a value is wrong; the message names it.
     """
     kind = discovery.load(specification.strategy)
-    published = settings(kind, specification.track)
-    params = {**published.get("params", {}), **specification.params}
+    beside = published(kind, specification.track)
+    params = {**beside.get("params", {}), **specification.params}
     task = tasks.load(specification.task, **specification.task_params)
+    if refused := task.refuses(specification.split):
+        raise ChainwardError(f"task {specification.task}: {refused}")
     return Resolved(
         specification=specification,
         strategy=discovery.build(specification.strategy, params),
         contracts=discovery.artifact_folders(kind),
         task=task,
-        training=_trained(task.training, specification, published.get("training", {})),
+        training=_trained(task.training, specification, beside.get("training", {})),
         attack=Attack(**specification.attack) if specification.attack else None,
         faults=_faults(specification.faults),
         speeds=Speeds(**specification.speeds),
@@ -57,8 +59,8 @@ def resolve(specification: Specification) -> Resolved:
     )
 
 
-def settings(kind: type[Strategy[Any]], track: str) -> Mapping[str, Any]:
-    """Return the `params` and the `training` that a track puts over the common ones: only "published" has any.
+def published(kind: type[Strategy[Any]], track: str) -> Mapping[str, Any]:
+    """Return what the paper's own settings change, `params` and `training`: nothing but on the track "published".
 
     Raises:
         ChainwardError: the track is "tuned", and this is no reference that trains the task's network.
@@ -72,15 +74,15 @@ def settings(kind: type[Strategy[Any]], track: str) -> Mapping[str, Any]:
     return card.published if track == "published" else {}
 
 
-def _trained(common: Training, specification: Specification, published: Mapping[str, Any]) -> Training:
+def _trained(common: Training, specification: Specification, beside: Mapping[str, Any]) -> Training:
     """How everyone trains: the task's own way, with what the paper's settings change and then the plan."""
     known = [field.name for field in fields(Training)]
-    given = ((f"{specification.strategy}: card.published.training", published), ("training", specification.training))
+    given = ((f"{specification.strategy}: card.published.training", beside), ("training", specification.training))
     for where, changes in given:
         for name in changes:
             if name not in known:
                 raise ChainwardError(f"{where}: no field {name!r}; it has {', '.join(known)}")
-    return replace(common, **{**published, **specification.training})
+    return replace(common, **{**beside, **specification.training})
 
 
 def _faults(document: Mapping[str, Any]) -> Faults:

@@ -46,7 +46,7 @@ def attempt(
     with one_thread():
         try:
             resolved = resolve(job.specification)
-            dataset = resolved.task.dataset(job.specification.seed)
+            dataset = resolved.task.dataset(job.specification.seed, job.specification.split)
             heading = _with_dataset(heading, dataset, str(device_for(device)))
             make = partial(prepared, dataset=dataset, device=device, build=build)
             run = _tuned if job.specification.track == "tuned" else _as_given

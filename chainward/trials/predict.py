@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainward import codec
+from chainward.errors import ChainwardError
 from chainward.results.predictions import Predicted
 from chainward.strategy import Model
 from chainward.tasks.base import Patients
@@ -33,7 +35,7 @@ def probabilities(trial: Trial, model: Model, parts: Mapping[str, Patients]) -> 
     """Return the probability of each row [n] of each hospital's part, under the one model or the hospital's own."""
     predict, network = trial.strategy.predict, trial.network
     if each_has_its_own(trial, model):
-        return {name: predict(model[name], rows.features, network) for name, rows in parts.items()}
+        return {name: predict(_own(trial, model, name), rows.features, network) for name, rows in parts.items()}
     joined = np.concatenate([rows.features for rows in parts.values()])
     cuts = np.cumsum([len(rows) for rows in parts.values()])[:-1]
     return dict(zip(parts, np.split(predict(model, joined, network), cuts), strict=True))
@@ -52,8 +54,12 @@ def validation_auroc(trial: Trial, model: Model) -> float | None:
 
 
 def predicted(trial: Trial, model: Model) -> Predicted:
-    """Return what is predicted for every test patient, hospital by hospital."""
-    parts = {hospital.name: hospital.test for hospital in trial.dataset.hospitals}
+    """Return what is predicted for every test patient, hospital by hospital, those outside last.
+
+    Raises:
+        ChainwardError: a hospital outside has test patients and no model predicts them.
+    """
+    parts = {hospital.name: hospital.test for hospital in trial.dataset.everyone}
     return Predicted(
         hospital=np.repeat(np.array(list(parts), dtype=np.str_), [len(rows) for rows in parts.values()]),
         patient=np.concatenate([rows.patients for rows in parts.values()]).astype(np.int64),
@@ -68,7 +74,17 @@ def _own_models(trial: Trial, model: Model, parts: Mapping[str, Patients]) -> di
     if not each_has_its_own(trial, model):
         return {}
     everybody = np.concatenate([rows.features for rows in parts.values()])
-    return {name: trial.strategy.predict(model[name], everybody, trial.network) for name in parts}
+    return {name: trial.strategy.predict(model[name], everybody, trial.network) for name in trial.world.hospitals}
+
+
+def _own(trial: Trial, models: Mapping[str, Any], hospital: str) -> Any:
+    """The hospital's own model; for one that took no part, the model of all others where they ended with one."""
+    if hospital in models:
+        return models[hospital]
+    if len({codec.encode(model) for model in models.values()}) > 1:
+        strategy = trial.specification.strategy
+        raise ChainwardError(f"{strategy} has no model for {hospital}, which took no part in training")
+    return next(iter(models.values()))
 
 
 def _brought(trial: Trial, hospital: str, model: Any) -> Any:
