@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -44,7 +45,7 @@ from chainward.errors import ChainwardError
 assert "median" in discovery.keys() and "broken" in discovery.keys() and "fedavg" in discovery.keys()
 assert discovery.build("median", {"quorum": 3}).quorum == 3
 assert discovery.load("fedavg").card.key == "fedavg"
-assert [claim.key for claim in discovery.claims(discovery.load("median"))] == ["like-the-mean"]
+assert [claim.key for claim in discovery.claims(discovery.load("median"))] == ["like-the-mean", "books-every-round"]
 try:
     discovery.load("broken")
 except ChainwardError as error:
@@ -112,6 +113,10 @@ def test_runs_beside_ours_and_is_in_the_report(site: Path, tmp_path: Path) -> No
     assert median["gas_total"] > 0
     assert median["sees_individual_updates"] == "coordinator"
     assert "RoundBook" in (tmp_path / "report" / "gas_functions.csv").read_text(encoding="utf-8")
+    with (tmp_path / "report" / "claims.csv").open(encoding="utf-8", newline="") as file:
+        claims = {row["key"]: row for row in csv.DictReader(file)}
+    assert claims["books-every-round"]["verdict"] == "reproduced", claims["books-every-round"]
+    assert claims["like-the-mean"]["verdict"] == "not testable here"
     assert "Byzantine-Robust Distributed Learning" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 
 

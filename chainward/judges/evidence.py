@@ -9,10 +9,11 @@ from functools import cached_property
 from itertools import groupby, product
 from typing import Any
 
+from chainward import tasks
 from chainward.errors import ChainwardError
 from chainward.judges.finding import Unjudgeable
 from chainward.plans import claims
-from chainward.plans.resolve import settings
+from chainward.plans.resolve import published
 from chainward.plans.specification import Specification
 from chainward.results.collection import Opener, Results
 from chainward.results.record import Completed
@@ -64,8 +65,8 @@ class Trials:
     @cached_property
     def built(self) -> Any:
         """The strategy as it was run: its hyper-parameters, whether or not the plan gave them."""
-        published = settings(discovery.load(self.strategy), self.specification.track)
-        return discovery.build(self.strategy, {**published.get("params", {}), **self.specification.params})
+        beside = published(discovery.load(self.strategy), self.specification.track).get("params", {})
+        return discovery.build(self.strategy, {**beside, **self.specification.params})
 
     @property
     def setting(self) -> str:
@@ -163,8 +164,8 @@ def seed_of(record: Completed) -> int:
 
 
 def task_of(trials: Trials) -> str:
-    """Return a task with its parameters, in words."""
-    return named(trials.specification.task, trials.specification.task_params)
+    """Return a task with its sizes and parameters, in words."""
+    return _task(trials.specification)
 
 
 def named(key: str, params: Any) -> str:
@@ -196,8 +197,14 @@ def _trials(part: int, wanted: Sequence[Specification], recorded: Mapping[str, C
 
 def _described(wanted: Specification) -> str:
     attack = f", {wanted.attack['kind']} by {wanted.attack['share']:.0%}" if wanted.attack else ""
-    what = f"{named(wanted.strategy, wanted.params)} on {named(wanted.task, wanted.task_params)}"
+    what = f"{named(wanted.strategy, wanted.params)} on {_task(wanted)}"
     return f"{what}, {wanted.rounds} rounds, track {wanted.track}{attack}"
+
+
+def _task(wanted: Specification) -> str:
+    task = tasks.load(wanted.task, **wanted.task_params)
+    sizes = {size: getattr(task, size) for size in claims.SIZES if hasattr(task, size)}
+    return named(wanted.task, {**sizes, **wanted.task_params})
 
 
 def _canonical(specification: Specification) -> str:

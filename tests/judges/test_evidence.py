@@ -56,6 +56,7 @@ OTHERS: dict[str, st.SearchStrategy[Any]] = {
     "faults": st.sampled_from([{"absent": {"hospital 1": [1]}}, {"delay": {"hospital 2": 5.0}}]),
     "speeds": st.just({"jitter": 0.5}),
     "params": st.just({"committee_size": 2}),
+    "split": st.just("leave-one-hospital-out"),
     "training": st.just({"learning_rate": 0.5}),
 }
 
