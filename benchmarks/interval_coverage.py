@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from chainward.results.inference import Mean, difference, mean_over_seeds
 from chainward.results.influence import Influential, auroc, within_hospital_auroc
-from chainward.results.statistics import Predictions
+from chainward.results.predictions import Predictions
 from chainward.tasks.partition import split
 
 SEEDS = (5, 10, 25)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from chainward.methods.ranks import mean_ranks
 
 Names = NDArray[np.generic]
 Numbers = NDArray[np.number]
@@ -32,13 +33,7 @@ Influential = Callable[[Names, Numbers, Floats], Influence | None]
 
 def auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """AUROC over all pairs of a positive and a negative; None where a class is absent. `hospitals` do not matter."""
-    positive = np.asarray(labels) > 0
-    counts = np.where(positive, positive.sum(), (~positive).sum())
-    if not 0 < positive.sum() < len(positive):
-        return None
-    placed = _placements(positive, probabilities)
-    value = float(placed[positive].mean())
-    return Influence(value, _unbiased(placed - value, counts) / counts)
+    return _concordance(np.zeros(len(labels), dtype=np.int64), labels, probabilities)
 
 
 def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
@@ -46,19 +41,7 @@ def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floa
 
     A model that knows nothing but each hospital's prevalence reaches 0.5 here, whatever it reaches over all pairs.
     """
-    positive = np.asarray(labels) > 0
-    won, pairs = np.zeros(len(positive)), np.zeros(len(positive))
-    for hospital in np.unique(hospitals):
-        mine = np.flatnonzero(hospitals == hospital)
-        rivals = np.where(positive[mine], (~positive[mine]).sum(), positive[mine].sum())
-        if 0 < positive[mine].sum() < len(mine):
-            won[mine], pairs[mine] = rivals * _placements(positive[mine], probabilities[mine]), rivals
-    total = pairs[positive].sum()
-    if not total:
-        return None
-    value = float(won[positive].sum() / total)
-    counts = np.where(positive, (pairs[positive] > 0).sum(), (pairs[~positive] > 0).sum())
-    return Influence(value, _unbiased((won - value * pairs) / total, counts))
+    return _concordance(np.unique(hospitals, return_inverse=True)[1], labels, probabilities)
 
 
 def auprc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
@@ -108,13 +91,33 @@ MEASURES: dict[str, Influential] = {
 }
 
 
-def _placements(positive: NDArray[np.bool_], probabilities: Floats) -> Floats:
-    """For a positive the share of negatives below it, for a negative that of positives above it; ties count half."""
-    overall, own = rankdata(probabilities), np.empty(len(positive))
+def _concordance(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> Influence | None:
+    """The share of won pairs among those of a positive and a negative of one group; None where there is no pair."""
+    positive = np.asarray(labels) > 0
+    won, rivals = _won(groups, positive, probabilities)
+    pairs = rivals[positive].sum()
+    if not pairs:
+        return None
+    value = float(won[positive].sum() / pairs)
+    met = rivals > 0
+    counts = np.where(positive, (met & positive).sum(), (met & ~positive).sum())
+    return Influence(value, _unbiased((won - value * rivals) / pairs, counts))
+
+
+def _won(groups: NDArray[np.int64], positive: NDArray[np.bool_], probabilities: Floats) -> tuple[Floats, Floats]:
+    """How many of its rivals, who are those of the other class in its group, each patient is placed right against.
+
+    A tie counts half. The rank among all less the rank in one's own class is the number of rivals below.
+    """
+    values, of = np.unique(probabilities, return_inverse=True)
+    key = groups * len(values) + of
+    below, rivals = np.empty(len(key)), np.empty(len(key))
+    ranks = mean_ranks(key)
     for side in (positive, ~positive):
-        own[side] = rankdata(probabilities[side])
-    below: Floats = (overall - own) / np.where(positive, (~positive).sum(), positive.sum())
-    return np.asarray(np.where(positive, below, 1 - below), dtype=np.float64)
+        before = np.concatenate([[0], np.bincount(groups[~side], minlength=groups.max(initial=0) + 1).cumsum()])
+        below[side] = ranks[side] - mean_ranks(key[side]) - before[groups[side]]
+        rivals[side] = np.diff(before)[groups[side]]
+    return np.where(positive, below, rivals - below), rivals
 
 
 def _mean(values: Floats) -> Influence:

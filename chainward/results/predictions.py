@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from chainward.results.document import Unsound
-from chainward.results.statistics import Predictions
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 
@@ -36,6 +35,30 @@ class Predicted:
     label: npt.NDArray[np.uint8]
     probability: Numbers
     own_models: Mapping[str, Numbers]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What one trial predicted for its test patients: hospital [n] str, patient [n] int64 (unique), label [n] 0 or 1,
+    probability [n]. Raises ValueError when lengths differ, a probability is not finite or a patient comes twice."""
+
+    hospital: npt.NDArray[np.str_]
+    patient: npt.NDArray[np.int64]
+    label: npt.NDArray[np.number]
+    probability: Numbers
+
+    def __post_init__(self) -> None:
+        """Sorted by patient, so that two strategies' predictions for the same patients line up."""
+        columns = [np.asarray(column) for column in (self.hospital, self.patient, self.label, self.probability)]
+        if len({column.shape for column in columns}) != 1:
+            raise ValueError("hospital, patient, label and probability differ in length")
+        order = np.argsort(columns[1], kind="stable")
+        for name, column in zip(("hospital", "patient", "label", "probability"), columns, strict=True):
+            object.__setattr__(self, name, column[order])
+        if not np.isfinite(self.probability).all():
+            raise ValueError("a predicted probability is not finite")
+        if len(np.unique(self.patient)) != len(self.patient):
+            raise ValueError("a patient is predicted twice in one trial")
 
 
 def encode(predicted: Predicted) -> bytes:

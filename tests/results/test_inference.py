@@ -17,7 +17,7 @@ from chainward.results.inference import (
     unpaired,
 )
 from chainward.results.influence import MEASURES, auroc
-from chainward.results.statistics import Predictions
+from chainward.results.predictions import Predictions
 from chainward.tasks.metrics import auroc as area
 
 PATIENTS = 300
