@@ -12,8 +12,8 @@ import numpy as np
 
 from chainward.plans.specification import Specification
 from chainward.results.collection import Results
-from chainward.results.record import Completed
 from chainward.results.predictions import Predictions
+from chainward.results.record import Completed
 from chainward.tasks.metrics import auroc
 
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE = "reproduced", "partly", "not reproduced", "not testable here"

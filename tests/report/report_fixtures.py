@@ -95,6 +95,7 @@ def record(strategy: str, task: str = "heart", seed: int = 0, **changes: Any) ->
             spends_gas=deploy > 0,
             ended_by_itself=False,
             rounds_used=rounds,
+            spoiled=changes.get("spoiled", 0),
         ),
         numbers=changes.get("numbers", {"committee": 2}),
         outcomes=changes.get("outcomes", {}),

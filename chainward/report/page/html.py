@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
@@ -17,10 +18,10 @@ from chainward.report.formats import printable, shown
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
 from chainward.report.page.settings import Setting, Table, settings
-from chainward.report.page.summary import glance, totals
-from chainward.report.tables.assumptions import Assumptions
+from chainward.report.page.summary import glance, resolution, totals
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
+from chainward.report.tables.scenarios import Assumptions
 from chainward.results.manifest import Manifest
 from chainward.world.clock import Speeds
 
@@ -96,7 +97,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"shown": shown, "svg": _svg}
-    environment.globals["interval_picture"] = interval_picture
+    environment.globals |= {"interval_picture": interval_picture, "resolution": resolution}
     return environment
 
 
@@ -104,8 +105,8 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath("static", name).read_text(encoding="utf-8").strip()
 
 
-def _main(views: tuple[Setting, ...]) -> list[tuple[Row, ...]]:
-    return [view.leaderboard.rows for view in views if view.main]
+def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
+    return [(view.leaderboard.rows, view.told) for view in views if view.main]
 
 
 def _lists(tables: Tables) -> dict[str, Table]:

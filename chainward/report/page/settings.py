@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -38,11 +39,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that may be compared with each other: one task, one track, one ledger, the same faults."""
+    """Everything that may be compared with each other: one task, one track, one ledger, the same faults.
+
+    `scenario` is its chain with the price of gas in words, `told` what its rows can be told apart by.
+    """
 
     key: str
     task: str
     words: str
+    scenario: str
+    told: Row
     main: bool
     leaderboard: Table
     tables: Mapping[str, Table]
@@ -53,14 +59,22 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
     """The settings in leaderboard order; the first of each task is its main one."""
     found = []
     tasks: set[str] = set()
-    for number, ((task, words), rows) in enumerate(groupby(tables["leaderboard"], key=_setting), 1):
-        mine = {name: [row for row in tables[name] if _setting(row) == (task, words)] for name in _SHARED}
-        found.append(_view(f"setting-{number}", list(rows), mine, main=task not in tasks))
-        tasks.add(task)
+    shared = {name: _by_setting(tables[name]) for name in _SHARED}
+    for number, (setting, rows) in enumerate(groupby(tables["leaderboard"], key=_setting), 1):
+        mine = {name: rows_of.get(setting, []) for name, rows_of in shared.items()}
+        found.append(_view(f"setting-{number}", list(rows), mine, main=setting[0] not in tasks))
+        tasks.add(setting[0])
     return tuple(found)
 
 
-_SHARED = ("learning_curves", "gas_functions", "hospitals", "disclosures")
+_SHARED = ("learning_curves", "gas_functions", "hospitals", "disclosures", "resolution")
+
+
+def _by_setting(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[_setting(row)].append(row)
+    return found
 
 
 def _setting(row: Row) -> tuple[str, str]:
@@ -84,7 +98,9 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) 
     leaderboard = Table(rows[0]["setting"], columns.LEADERBOARD, tuple(rows), limits)
     # A chart compares: a lone strategy in a side setting has its figures in the tables.
     pictures = _pictures(key, done, mine, tables) if done and (main or len(done) > 1) else {}
-    return Setting(key, rows[0]["task"], rows[0]["setting"], main, leaderboard, tables, pictures)
+    words, scenario = rows[0]["setting"], rows[0]["scenario"]
+    (resolution,) = mine["resolution"]
+    return Setting(key, rows[0]["task"], words, scenario, resolution, main, leaderboard, tables, pictures)
 
 
 def _pictures(

@@ -89,6 +89,11 @@ def on_chain(trial: Completed) -> float:
     return float(sum(one.bytes.chain for one in trial.entries))
 
 
+def transactions(trial: Completed) -> float:
+    """How many transactions one trial sent, those that create contracts among them."""
+    return float(trial.rounds.transactions[-1] if len(trial.rounds) else trial.setup.transactions)
+
+
 def _part(trial: Completed, part: str) -> float:
     return float(getattr(trial.setup.latency_s, part) + sum(getattr(one.latency_s, part) for one in trial.rounds))
 

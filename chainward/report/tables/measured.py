@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, TypeVar
 
 from chainward.report.tables.costs import mean
-from chainward.report.tables.groups import Group, Row, group
-from chainward.results.collection import Results
+from chainward.report.tables.groups import Group, Row
 from chainward.results.record import Completed
 
 T = TypeVar("T")
 
 
-def gas_function_rows(results: Results) -> list[Row]:
+def gas_function_rows(groups: Sequence[Group]) -> list[Row]:
     """Gas a contract function: extremes over all trials, the median of the trials' medians, means of the totals."""
     rows = []
-    for one in group(results):
+    for one in groups:
         trials = len(one.completed)
         kinds = _by(one, lambda trial: trial.gas_functions, lambda row: (row.contract, row.function, row.phase))
         for (contract, function, phase), found in kinds:
@@ -35,10 +34,10 @@ def gas_function_rows(results: Results) -> list[Row]:
 _TOTALS = ("calls", "total", "total_eip7623", "reverted")
 
 
-def learning_curve_rows(results: Results) -> list[Row]:
+def learning_curve_rows(groups: Sequence[Group]) -> list[Row]:
     """Validation AUROC a round: mean, least and greatest over the seeds that reached it."""
     rows = []
-    for one in group(results):
+    for one in groups:
         for number, found in _by(one, lambda trial: trial.rounds, lambda entry: entry.round):
             known = [each.validation_auroc for each in found if each.validation_auroc is not None]
             if known:
@@ -47,10 +46,10 @@ def learning_curve_rows(results: Results) -> list[Row]:
     return rows
 
 
-def disclosure_rows(results: Results) -> list[Row]:
+def disclosure_rows(groups: Sequence[Group]) -> list[Row]:
     """What was opened by whom: count and bytes a trial, means over the completed trials."""
     rows = []
-    for one in group(results):
+    for one in groups:
         trials = len(one.completed)
         for (kind, audience), found in _by(one, lambda trial: trial.disclosures, lambda row: (row.kind, row.audience)):
             figures = {"count": sum(each.count for each in found), "bytes": sum(each.bytes for each in found)}
@@ -65,10 +64,10 @@ def hospital_rows(leaderboard: Iterable[Row]) -> list[Row]:
     return [{**{name: row[name] for name in names}, **one} for row in leaderboard for one in row["auroc_hospitals"]]
 
 
-def outcome_rows(results: Results) -> list[Row]:
+def outcome_rows(groups: Sequence[Group]) -> list[Row]:
     """What a protocol decided about each party or part in the end (pay, scores, forks), mean over completed trials."""
     rows = []
-    for one in group(results):
+    for one in groups:
         found: dict[tuple[str, str], list[float]] = {}
         for trial in one.completed:
             for quantity, values in trial.outcomes.items():
