@@ -196,13 +196,13 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
 class Comparison:
     """All pairs of one table: `better[i, j]` says that i is better than j beyond what chance explains.
 
-    `adjusted[i, j]` is the p of their difference after Holm's correction over all pairs. `told_apart` is the smallest
-    difference that would be told apart between a typical pair of this table.
+    `adjusted[i, j]` is the p of their difference after Holm's correction over all pairs. `told_apart` are the smallest
+    differences that would be told apart between the pairs of this table: the least, the median and the largest of them.
     """
 
     adjusted: Floats
     better: NDArray[np.bool_]
-    told_apart: float
+    told_apart: tuple[float, float, float]
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -239,7 +239,8 @@ def compare(means: Sequence[Mean], alpha: float = ALPHA) -> Comparison:
     better = (adjusted < alpha) & (estimates > 0)
     known = errors[above][errors[above] > NOTHING]
     reach = quantile(1 - alpha / 2 / max(1, len(above[0])), freedom)
-    return Comparison(adjusted, better, reach * float(np.median(known)) if len(known) else 0.0)
+    least, median, most = np.quantile(reach * known, (0, 0.5, 1)).tolist() if len(known) else (0.0, 0.0, 0.0)
+    return Comparison(adjusted, better, (least, median, most))
 
 
 def _p(estimates: Floats, errors: Floats, freedom: float) -> Floats:

@@ -40,7 +40,7 @@ class Predicted:
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """What one trial predicted for its test patients: hospital [n] str, patient [n] int64 (unique), label [n] 0 or 1,
-    probability [n]. Raises ValueError when lengths differ, a probability is not finite or a patient comes twice."""
+    probability [n]. Raises ValueError when lengths differ, a probability is none or a patient comes twice."""
 
     hospital: npt.NDArray[np.str_]
     patient: npt.NDArray[np.int64]
@@ -57,6 +57,8 @@ class Predictions:
             object.__setattr__(self, name, column[order])
         if not np.isfinite(self.probability).all():
             raise ValueError("a predicted probability is not finite")
+        if len(self.probability) and not 0 <= self.probability.min() <= self.probability.max() <= 1:
+            raise ValueError("a predicted probability is not between 0 and 1")
         if len(np.unique(self.patient)) != len(self.patient):
             raise ValueError("a patient is predicted twice in one trial")
 
@@ -134,5 +136,7 @@ def _check(predicted: Predicted, names: list[str]) -> None:
         raise ValueError("predictions differ in length")
     if not all(np.isfinite(values).all() for values in probabilities):
         raise ValueError("a predicted probability is not finite")
+    if not all(((values >= 0) & (values <= 1)).all() for values in probabilities):
+        raise ValueError("a predicted probability is not between 0 and 1")
     if any(name.endswith("\0") for name in (*names, *predicted.own_models)):
         raise ValueError("the name of a hospital ends in a NUL")

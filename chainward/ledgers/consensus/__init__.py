@@ -113,8 +113,9 @@ def described(name: str, params: Mapping[str, Any]) -> str:
         'poa, period_s 2, signers 4, silent 0'
     """
     own = {field.name: field.default for field in dataclasses.fields(_kind(name))}
-    told = {key: f"{value:,}" if isinstance(value, int) else value for key, value in {**own, **params}.items()}
-    return ", ".join([name, *(f"{key} {value}" for key, value in told.items())])
+    told = {**own, **params}
+    numbers = {key: f"{value:,.10g}" if isinstance(value, int | float) else value for key, value in told.items()}
+    return ", ".join([name, *(f"{key} {value}" for key, value in numbers.items())])
 
 
 def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -> BlockTimes:

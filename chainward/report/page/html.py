@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from chainward import codec
-from chainward.report.formats import printable, shown
+from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
 from chainward.report.page.settings import Setting, Table, settings
@@ -96,7 +96,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "svg": _svg}
+    environment.filters |= {"shown": shown, "sortable": sortable, "svg": _svg}
     environment.globals |= {"interval_picture": interval_picture, "resolution": resolution}
     return environment
 

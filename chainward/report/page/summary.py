@@ -37,8 +37,8 @@ def resolution(told: Row) -> str:
     if not told["pairs"]:
         return ""
     apart = f"{told['pairs_told_apart']} of {told['pairs']} pairs of rows are told apart"
-    smallest = told["smallest_difference"]
-    reach = f"; differences of AUROC below about {smallest:.3f} are not" if smallest else ""
+    least, median, most = (fixed(told[f"needed_{name}"]) for name in ("least", "median", "most"))
+    reach = f"; that takes a difference of AUROC of {least} to {most}, by the pair, {median} in the median"
     left = f"; {told['not_compared']} rows take no part" if told["not_compared"] else ""
     return f"{apart}{reach}{left}. {_decision(told)}".strip()
 

@@ -99,7 +99,7 @@ class Ranking:
             "not_compared": len(self.everybody) - len(self.places),
             "pairs": self.comparison.pairs,
             "pairs_told_apart": told,
-            "smallest_difference": self.comparison.told_apart if self.comparison.pairs else None,
+            **dict(zip(("needed_least", "needed_median", "needed_most"), self.comparison.told_apart, strict=True)),
             "best": None if self.best is None else self.everybody[self.best].label,
             "tied_with_best": tied,
             "decisive": len(tied) == 1,
