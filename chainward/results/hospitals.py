@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainward.results.inference import FEWEST, Interval, clustered
-from chainward.results.influence import auroc
+from chainward.results.influence import Influence, auroc_by_group
 from chainward.results.predictions import Predictions
 
 
@@ -37,7 +37,8 @@ def by_hospital(seeds: Sequence[Predictions]) -> tuple[HospitalScore, ...]:
     """
     whole = pooled(seeds)
     names, of = np.unique(whole.hospital, return_inverse=True)
-    return tuple(_score(str(name), whole.of(of == place)) for place, name in enumerate(names))
+    found = auroc_by_group(of, whole.label, whole.probability)
+    return tuple(_score(str(name), whole, of == place, found[place]) for place, name in enumerate(names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +49,6 @@ class Pooled:
     patient: npt.NDArray[np.int64]
     label: npt.NDArray[np.number]
     probability: npt.NDArray[np.float64]
-
-    def of(self, rows: npt.NDArray[np.bool_]) -> Pooled:
-        """Only some rows."""
-        return Pooled(self.hospital[rows], self.patient[rows], self.label[rows], self.probability[rows])
 
 
 def pooled(seeds: Sequence[Predictions]) -> Pooled:
@@ -66,15 +63,15 @@ def pooled(seeds: Sequence[Predictions]) -> Pooled:
     return Pooled(*(np.concatenate([getattr(seed, name) for seed in seeds]) for name in names))
 
 
-def _score(name: str, rows: Pooled) -> HospitalScore:
+def _score(name: str, whole: Pooled, mine: npt.NDArray[np.bool_], found: Influence | None) -> HospitalScore:
     """Counts distinct patients: with more than five seeds each has several predictions."""
-    _, first = np.unique(rows.patient, return_index=True)
-    positives = int((rows.label[first] > 0).sum())
+    _, first = np.unique(whole.patient[mine], return_index=True)
+    positives = int((whole.label[mine][first] > 0).sum())
     negatives = len(first) - positives
-    found = auroc(rows.hospital, rows.label, rows.probability) if min(positives, negatives) >= FEWEST else None
-    if found is None:
+    if found is None or min(positives, negatives) < FEWEST:
         return HospitalScore(name, positives, negatives, None)
-    return HospitalScore(name, positives, negatives, clustered([found], rows.patient, rows.label).interval)
+    own = Influence(found.value, found.of[mine])
+    return HospitalScore(name, positives, negatives, clustered([own], whole.patient[mine], whole.label[mine]).interval)
 
 
 def worst(scores: Sequence[HospitalScore], digits: int = 6) -> HospitalScore | None:

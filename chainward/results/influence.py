@@ -91,10 +91,22 @@ MEASURES: dict[str, Influential] = {
 }
 
 
+def auroc_by_group(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> list[Influence | None]:
+    """AUROC in each of the groups [n] 0, 1, … alone; None where it lacks a class. Influences are on all n patients."""
+    positive = np.asarray(labels) > 0
+    won, rivals = _won(groups, positive, probabilities)
+    members = [groups == group for group in range(groups.max(initial=-1) + 1)]
+    return [_share(np.where(mine, won, 0.0), np.where(mine, rivals, 0.0), positive) for mine in members]
+
+
 def _concordance(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> Influence | None:
     """The share of won pairs among those of a positive and a negative of one group; None where there is no pair."""
     positive = np.asarray(labels) > 0
-    won, rivals = _won(groups, positive, probabilities)
+    return _share(*_won(groups, positive, probabilities), positive)
+
+
+def _share(won: Floats, rivals: Floats, positive: NDArray[np.bool_]) -> Influence | None:
+    """The share of won pairs, given how many rivals each patient has and is placed right against."""
     pairs = rivals[positive].sum()
     if not pairs:
         return None

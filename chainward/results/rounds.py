@@ -93,6 +93,11 @@ class LatencyColumns:
     consensus: Times
     aggregation: Times
 
+    def totals(self) -> list[float]:
+        """All parts of each round together."""
+        parts = (self.compute, self.network, self.waiting, self.consensus, self.aggregation)
+        return [sum(round_parts) for round_parts in zip(*parts, strict=True)]
+
 
 @dataclass(frozen=True, slots=True)
 class TrafficColumns:

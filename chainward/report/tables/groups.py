@@ -53,7 +53,7 @@ class Group:
         """What its trials share; the seed is that of the first."""
         return self.records[0].specification
 
-    @property
+    @cached_property
     def identity(self) -> Row:
         """The columns that name this group in every table."""
         specification = self.specification

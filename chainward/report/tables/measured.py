@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, TypeVar
@@ -38,11 +39,14 @@ def learning_curve_rows(groups: Sequence[Group]) -> list[Row]:
     """Validation AUROC a round: mean, least and greatest over the seeds that reached it."""
     rows = []
     for one in groups:
-        for number, found in _by(one, lambda trial: trial.rounds, lambda entry: entry.round):
-            known = [each.validation_auroc for each in found if each.validation_auroc is not None]
-            if known:
-                spread = {"auroc_mean": mean(known), "auroc_min": min(known), "auroc_max": max(known)}
-                rows.append({**one.identity, "round": number, "trials": len(known), **spread})
+        known: dict[int, list[float]] = defaultdict(list)
+        for trial in one.completed:
+            for number, value in zip(trial.rounds.round, trial.rounds.validation_auroc, strict=True):
+                if value is not None:
+                    known[number].append(value)
+        for number, values in sorted(known.items()):
+            spread = {"auroc_mean": mean(values), "auroc_min": min(values), "auroc_max": max(values)}
+            rows.append({**one.identity, "round": number, "trials": len(values), **spread})
     return rows
 
 
