@@ -9,12 +9,16 @@ from chainward.report.page import columns
 from chainward.report.page.settings import Table
 from chainward.report.tables.groups import Row
 
+TABLES = 40
+"""How many of them a page holds."""
+
 
 def attack_tables(rows: Sequence[Row]) -> list[Table]:
     """One table a setting and attack, rows in the order of the ranks that ties share."""
-    return [
-        Table(f"{task}: {attack}; {setting}", columns.ATTACKS, tuple(members))
+    found = [
+        Table.of(f"{task}: {attack}; {setting}", columns.ATTACKS, list(members), "attacks")
         for (task, setting, attack), members in groupby(
             rows, key=lambda row: (row["task"], row["setting"], row["attack"])
         )
     ]
+    return found[:TABLES]

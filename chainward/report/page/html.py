@@ -17,7 +17,7 @@ from chainward import codec
 from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
-from chainward.report.page.settings import Setting, Table, settings
+from chainward.report.page.settings import ROWS, Setting, Table, settings
 from chainward.report.page.summary import glance, resolution, totals
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from chainward.report.charts import Drawing
 
 
+RECORDS = 500
+"""How many trials the index of a page holds."""
+
+
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
     views = _illustrated(settings(tables))
@@ -37,10 +41,13 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "settings": views,
         "tasks": list(dict.fromkeys(view.task for view in views)),
         "totals": totals(tables["leaderboard"], tables["claims"]),
-        "glance": Table("At a glance", columns.GLANCE, tuple(glance(_main(views)))),
+        "glance": Table.of("At a glance", columns.GLANCE, glance(_main(views)), "leaderboard"),
+        "others_left_out": len(tables["resolution"]) - len(views),
+        "main_rows": [row for view in views if view.main for row in view.leaderboard.rows],
         "tables": tables,
         "attacks": attack_tables(tables["attacks"]),
-        "lists": _lists(tables),
+        "lists": (lists := _lists(tables)),
+        "record_ids": {row["id"] for row in lists["records"].rows},
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
         "assumptions": assumed(assumptions or Assumptions()),
@@ -111,13 +118,25 @@ def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
 
 def _lists(tables: Tables) -> dict[str, Table]:
     shapes = {
-        "numbers": ("Hyper-parameters asked for, counts used", columns.NUMBERS),
-        "outcomes": ("What each protocol decided about each party", columns.OUTCOMES),
-        "failed": ("Failed trials", columns.FAILED),
-        "records": ("Every trial", columns.RECORDS),
-        "provenance": ("Where the trials ran", columns.PROVENANCE),
+        "numbers": ("Hyper-parameters asked for, counts used", columns.NUMBERS, ROWS),
+        "outcomes": ("What each protocol decided about each party", columns.OUTCOMES, ROWS),
+        "failed": ("Failed trials", columns.FAILED, ROWS),
+        "records": ("Every trial", columns.RECORDS, RECORDS),
+        "provenance": ("Where the trials ran", columns.PROVENANCE, ROWS),
     }
-    return {name: Table(caption, shape, tuple(tables[name])) for name, (caption, shape) in shapes.items()}
+    rows = {**tables, "records": _asked_for_first(tables)}
+    return {
+        name: Table.of(caption, shape, rows[name], name, most=most) for name, (caption, shape, most) in shapes.items()
+    }
+
+
+def _asked_for_first(tables: Tables) -> list[Row]:
+    """The index of trials; where a page has no room for all, first those that decide a claim, and those that failed."""
+    if len(tables["records"]) <= RECORDS:
+        return tables["records"]
+    asked = {identifier for row in tables["claims"] for identifier in row["records"]}
+    asked |= {row["id"] for row in tables["failed"]}
+    return sorted(tables["records"], key=lambda row: row["id"] not in asked)
 
 
 def _facts(manifest: Manifest) -> list[tuple[str, str]]:
