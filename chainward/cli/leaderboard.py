@@ -18,6 +18,7 @@ _COLUMNS = {
     "label": "strategy",
     "auroc": "AUROC [95 %]",
     "baseline": "minus fedavg",
+    "best": "minus best paper",
     "auroc_worst_hospital": "worst hospital",
     "rounds": "rounds",
     "latency_per_round_s": "s/round (modelled)",
@@ -81,6 +82,7 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
         "place": f"{shown(row['rank'])}{' =' if row['tied_with_best'] else ''}",
         "auroc": _auroc(row),
         "baseline": _bounded(row, "auroc_minus_baseline"),
+        "best": _bounded(row, "auroc_minus_best"),
         "auroc_worst_hospital": "not estimable" if worst is None else shown(worst),
     }
 

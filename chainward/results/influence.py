@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.methods.ranks import mean_ranks
-
 Names = NDArray[np.generic]
 Numbers = NDArray[np.number]
 Floats = NDArray[np.float64]
@@ -119,17 +117,19 @@ def _share(won: Floats, rivals: Floats, positive: NDArray[np.bool_]) -> Influenc
 def _won(groups: NDArray[np.int64], positive: NDArray[np.bool_], probabilities: Floats) -> tuple[Floats, Floats]:
     """How many of its rivals, who are those of the other class in its group, each patient is placed right against.
 
-    A tie counts half. The rank among all less the rank in one's own class is the number of rivals below.
+    A tie counts half.
     """
     values, of = np.unique(probabilities, return_inverse=True)
-    key = groups * len(values) + of
-    below, rivals = np.empty(len(key)), np.empty(len(key))
-    ranks = mean_ranks(key)
-    for side in (positive, ~positive):
-        before = np.concatenate([[0], np.bincount(groups[~side], minlength=groups.max(initial=0) + 1).cumsum()])
-        below[side] = ranks[side] - mean_ranks(key[side]) - before[groups[side]]
-        rivals[side] = np.diff(before)[groups[side]]
-    return np.where(positive, below, rivals - below), rivals
+    _, slot = np.unique(groups * len(values) + of, return_inverse=True)  # by group, then by probability
+    most = int(groups.max(initial=-1)) + 1
+    below, rivals = [], []
+    for side in (~positive, positive):
+        at = np.bincount(slot[side], minlength=slot.max(initial=-1) + 1)
+        own = np.bincount(groups[side], minlength=most)
+        below.append((at.cumsum() - at / 2)[slot] - (own.cumsum() - own)[groups])
+        rivals.append(own[groups].astype(np.float64))
+    won = np.where(positive, below[0], rivals[1] - below[1])
+    return won, np.where(positive, *rivals)
 
 
 def _mean(values: Floats) -> Influence:
