@@ -23,8 +23,6 @@ _COLUMNS = {
     "rounds": "rounds",
     "latency_per_round_s": "s/round (modelled)",
     "latency_total_s": "s total",
-    "gas_per_round": "gas/round",
-    "gas_deploy": "gas set-up",
     "gas_total": "gas total",
     "raw_records_shared": "raw records",
     "sees_individual_updates": "sees updates",
@@ -38,7 +36,7 @@ def print_leaderboard(rows: Rows, resolution: Rows) -> None:
     told = {(one["task"], one["setting"]): one for one in resolution}
     for (task, setting), group in groupby(rows, key=lambda row: (row["task"], row["setting"])):
         lines = list(group)
-        as_table([_line(row) for row in lines], _COLUMNS, title=f"\n{task}: {setting}\n{lines[0]['scenario']}")
+        as_table([_line(row) for row in lines], _COLUMNS, title=f"\n{task}: {setting} · {lines[0]['scenario']}")
         tell(sentence(told[task, setting]))
 
 

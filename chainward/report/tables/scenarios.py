@@ -57,12 +57,12 @@ class Scenario:
     price: str
 
     def words(self, prices: Assumptions) -> str:
-        """The chain and what its gas costs, with the numbers."""
+        """What its gas costs, with the numbers."""
         told = {
             "usd_private": f"private chain, gas at {prices.private_gwei:g} gwei",
             "usd_l1_calm": f"layer 1, gas at {prices.l1_calm_gwei:g} gwei and {prices.ether_usd:,.0f} USD an ether",
         }
-        return f"{self.chain}; {told.get(self.price, 'a price of its own')}"
+        return told.get(self.price, "a chain with a price of its own")
 
 
 def scenario(specification: Specification) -> Scenario:
