@@ -1,6 +1,6 @@
 """How the common track's learning rates were chosen: FedAvg's validation AUROC at seed 0, over a fixed grid.
 
-Run as `python benchmarks/learning_rate.py heart synthetic`; the best rate is then frozen in the task's file.
+Run as `python benchmarks/learning_rate.py heart synthetic_skewed`; the best rate is then frozen in the task's file.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
+@click.option("--split", help="by-patient or leave-one-hospital-out: who is tested.")
 @click.option("--track", help="common or published.")
 @click.option("--engine", help="Where local work runs; see `chainward list engines`.")
 @click.option("--insecure", is_flag=True, help="A Flower deployment without TLS and authentication.")

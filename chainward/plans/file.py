@@ -124,12 +124,12 @@ def _check(plan: Plan) -> None:
         discovery.build(strategy.key, strategy.params)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
-        missing = task.requires()
+        missing = task.refuses(plan.split) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
         faulty = {*plan.faults.absent, *plan.faults.delay}
         if faulty:
-            names = [hospital.name for hospital in task.dataset(0).hospitals]
+            names = [hospital.name for hospital in task.dataset(0, plan.split).everyone]
             unknown = sorted(faulty - set(names))
             if unknown:
                 raise ChainwardError(f"faults: {entry.key} has no hospital {quoted(unknown[0])}; it has {_some(names)}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from chainward import tasks
+from chainward.plans.canonical import canonical
 from chainward.plans.fields import (
     MOST_ROUNDS,
     MOST_TRIALS,
@@ -42,6 +44,7 @@ class Plan(Strict):
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
+    split: Literal["by-patient", "leave-one-hospital-out"] = "by-patient"
     track: Literal["common", "published"] = "common"
     engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -109,23 +112,23 @@ class Plan(Strict):
             yield from leaf._own_specifications()
 
     def _own_specifications(self) -> Iterator[Specification]:
-        for task, attack in product(self.tasks, self.attacks):
-            rounds = self.rounds or tasks.load(task.key, **task.params).rounds
-            for strategy in self.strategies:
-                for seed in range(self.seeds):
-                    yield Specification(
-                        strategy=strategy.key,
-                        params=strategy.params,
-                        task=task.key,
-                        task_params=task.params,
-                        seed=seed,
-                        rounds=rounds,
-                        track=self.track,
-                        engine=self.engine,
-                        engine_params=self.flower.model_dump(exclude_defaults=True),
-                        ledger=self.ledger.name,
-                        ledger_params=self.ledger.params,
-                        faults=self.faults.model_dump(exclude_defaults=True),
-                        attack=attack.document,
-                        speeds=self.speeds.model_dump(exclude_none=True),
-                    )
+        for task, attack, strategy in product(self.tasks, self.attacks, self.strategies):
+            first = Specification(
+                strategy=strategy.key,
+                params=strategy.params,
+                task=task.key,
+                task_params=task.params,
+                seed=0,
+                rounds=self.rounds or tasks.load(task.key, **task.params).rounds,
+                split=self.split,
+                track=self.track,
+                engine=self.engine,
+                engine_params=self.flower.model_dump(exclude_defaults=True),
+                ledger=self.ledger.name,
+                ledger_params=self.ledger.params,
+                faults=self.faults.model_dump(exclude_defaults=True),
+                attack=attack.document,
+                speeds=self.speeds.model_dump(exclude_none=True),
+            )
+            one = canonical(first)
+            yield from (replace(one, seed=seed) for seed in range(self.seeds))

@@ -40,15 +40,17 @@ def resolve(specification: Specification) -> Resolved:
         ChainwardError: a name or a parameter does not exist, or a value is wrong; the message names it.
     """
     kind = discovery.load(specification.strategy)
-    published = _published(kind, specification.track)
-    params = {**published.get("params", {}), **specification.params}
+    beside = published(kind, specification.track)
+    params = {**beside.get("params", {}), **specification.params}
     task = tasks.load(specification.task, **specification.task_params)
+    if refused := task.refuses(specification.split):
+        raise ChainwardError(f"task {specification.task}: {refused}")
     return Resolved(
         specification=specification,
         strategy=discovery.build(specification.strategy, params),
         contracts=discovery.artifact_folders(kind),
         task=task,
-        training=_trained(task.training, published.get("training", {}), specification.strategy),
+        training=_trained(task.training, beside.get("training", {}), specification.strategy),
         attack=Attack(**specification.attack) if specification.attack else None,
         faults=_faults(specification.faults),
         speeds=Speeds(**specification.speeds),
@@ -57,8 +59,8 @@ def resolve(specification: Specification) -> Resolved:
     )
 
 
-def _published(kind: type[Strategy[Any]], track: str) -> Mapping[str, Any]:
-    """What the paper's own settings change: nothing on the common track."""
+def published(kind: type[Strategy[Any]], track: str) -> Mapping[str, Any]:
+    """Return what the paper's own settings change: nothing on the common track."""
     return {"common": {}, "published": kind.card.published}[track]
 
 

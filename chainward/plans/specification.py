@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from chainward.tasks.base import BY_PATIENT
+
 
 @dataclass(frozen=True)
 class Specification:
-    """One trial: strategy, settings, task, faults, attack, ledger, engine, seed."""
+    """One trial: strategy, settings, task and how it is split, faults, attack, ledger, engine, seed."""
 
     strategy: str
     task: str
@@ -18,6 +20,7 @@ class Specification:
     rounds: int
     params: Mapping[str, Any] = field(default_factory=dict)
     task_params: Mapping[str, Any] = field(default_factory=dict)
+    split: str = BY_PATIENT
     track: str = "common"
     faults: Mapping[str, Any] = field(default_factory=dict)
     attack: Mapping[str, Any] = field(default_factory=dict)

@@ -14,6 +14,12 @@ from chainward.tasks.sources import Source
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
+BY_PATIENT = "by-patient"
+"""Seed s tests a part of every hospital's patients, fold s of five where the task does not come split."""
+LEAVE_ONE_HOSPITAL_OUT = "leave-one-hospital-out"
+"""Seed s tests all patients of hospital s (modulo their number) and nobody else's; the others train."""
+SPLITS = (BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT)
+
 
 @dataclass(frozen=True, eq=False)
 class Patients:
@@ -55,11 +61,12 @@ class Training:
 class FederatedDataset:
     """What a task yields for one seed.
 
-    hospitals: in an order that never changes.
+    hospitals: who takes part in training, each with a training patient at least, in an order that never changes.
     feature_names: d names, one a column of every `features`.
     preprocessing: bytes that each hospital disclosed about its training patients so that all could be prepared alike.
     digest: SHA-256 over every name, type, shape and array, in order.
     notes: what a reader of the results must know about these data.
+    outside: who takes no part in training in this seed; the one model that comes out predicts their test patients.
     """
 
     hospitals: tuple[HospitalDataset, ...]
@@ -67,6 +74,12 @@ class FederatedDataset:
     preprocessing: Mapping[str, int]
     digest: str
     notes: tuple[str, ...]
+    outside: tuple[HospitalDataset, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[HospitalDataset, ...]:
+        """Who takes part, then who is outside."""
+        return (*self.hospitals, *self.outside)
 
 
 @dataclass(frozen=True)
@@ -87,15 +100,20 @@ class Task(ABC):
     source: ClassVar[Source | None] = None
 
     @abstractmethod
-    def dataset(self, seed: int) -> FederatedDataset:
-        """The patients, split for `seed` (see `partition.split`). Equal parameters and seed give equal bytes.
+    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
+        """The patients, split for `seed` (see `partition.split`). Equal parameters, seed and split give equal bytes.
 
-        Raises DataMissing when `requires()` is not None, ChainwardError when a file is not the pinned one.
+        Raises DataMissing when `requires()` is not None, ChainwardError when a file is not the pinned one, the task
+        refuses the split, or it leaves nobody to train.
         """
 
     def requires(self) -> str | None:
         """None when the data are on this machine, else one line that says what to fetch."""
         return None
+
+    def refuses(self, split: str) -> str | None:
+        """None when the patients can be split so, else one line that says why not."""
+        return None if split in SPLITS else f"no split is called {split!r}; there is {', '.join(SPLITS)}"
 
 
 def digest(hospitals: Iterable[HospitalDataset]) -> str:

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainward.errors import DataMissing
+from chainward.errors import ChainwardError, DataMissing
 from chainward.tasks import sources
-from chainward.tasks.base import FederatedDataset, Floats, HospitalDataset, Patients, Task, digest
+from chainward.tasks.base import BY_PATIENT, FederatedDataset, Floats, HospitalDataset, Patients, Task, digest
 
 SITES = (1, 2)
 NOTES = (
@@ -35,9 +35,15 @@ class ExplorerTask(Task):
         """None when all four files are on this machine; their digests are checked when they are read."""
         return sources.requires(sources.EXPLORER, self._names())
 
-    def dataset(self, seed: int) -> FederatedDataset:
+    def refuses(self, split: str) -> str | None:
+        """None for who takes the files as they are."""
+        return None if split == BY_PATIENT else f"comes split as published; leave out the task, or split = {split!r}"
+
+    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
         """See `Task.dataset`; the seed does not matter."""
-        lacking = self.requires()
+        lacking, refused = self.requires(), self.refuses(split)
+        if refused:
+            raise ChainwardError(f"task {self.key}: {refused}")
         if lacking:
             raise DataMissing(lacking)
         files = [np.loadtxt(BytesIO(sources.read(sources.EXPLORER, name)), ndmin=2) for name in self._names()]

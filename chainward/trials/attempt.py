@@ -44,7 +44,7 @@ def attempt(
     with one_thread(), ExitStack() as ending:
         try:
             resolved = resolve(job.specification)
-            dataset = resolved.task.dataset(job.specification.seed)
+            dataset = resolved.task.dataset(job.specification.seed, job.specification.split)
             trial = prepared(resolved, dataset, device, build)
             ending.callback(trial.world.ledger.close)
             ending.callback(trial.world.engine.close)

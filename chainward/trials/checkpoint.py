@@ -38,6 +38,7 @@ class Checkpoint:
         world.engine.restore(saved["memories"])
         world.clock.now = saved["now"]
         world.shared.update(saved["shared"])
+        world.answered.update(saved["answered"])
         return strategy.state_type()(**saved["state"]), list(saved["entries"])
 
     def save(self, world: World, state: Any, entries: list[Round]) -> None:
@@ -53,6 +54,7 @@ class Checkpoint:
             "memories": world.engine.snapshot(),
             "now": world.clock.now,
             "shared": tuple(sorted(world.shared)),
+            "answered": tuple(sorted(world.answered)),
         }
         replace_file(self.path, codec.encode(document))
 

@@ -28,6 +28,7 @@ def run_config(specification: Specification, root: Path, timeout_s: float) -> di
         "task-params": json.dumps(specification.task_params),
         "seed": specification.seed,
         "rounds": specification.rounds,
+        "split": specification.split,
         "timeout": timeout_s,
         "hospitals": str(root / "hospitals"),
         "report": str(root / "report"),
@@ -46,6 +47,7 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
         task_params=json.loads(config["task-params"]),
         seed=config["seed"],
         rounds=config["rounds"],
+        split=config["split"],
         engine="flower-deployment",
     )
 

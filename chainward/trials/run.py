@@ -9,6 +9,7 @@ from typing import Any
 from chainward.results.predictions import Predicted
 from chainward.results.record import Result
 from chainward.results.rounds import DisclosureRow, Latency, Round, Traffic
+from chainward.trials import trained
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.predict import predicted, validation_auroc
 from chainward.trials.prepare import Trial
@@ -18,7 +19,11 @@ from chainward.trials.result import result
 def run_trial(
     trial: Trial, checkpoint: Checkpoint, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Result, Predicted]:
-    """Run a trial from its checkpoint or from the start; return the result part of its record and its predictions."""
+    """Run a trial from its checkpoint or from the start; return the result part of its record and its predictions.
+
+    Raises:
+        NobodyTrained, NothingLearned: see `trained.check`.
+    """
     strategy, world = trial.strategy, trial.world
     state, entries = checkpoint.load(strategy, world)
     started = time.perf_counter()
@@ -32,6 +37,7 @@ def run_trial(
         entries.append(_entry(trial, state, started, entries))
         checkpoint.save(world, state, entries)
         progress(len(entries) - 1)
+    trained.check(trial, state)
     return result(trial, state, entries), predicted(trial, state)
 
 

@@ -55,15 +55,15 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
 def job_of(resolved: Resolved, data: str | None = None) -> Job:
     """Return the job of a trial; `data` is the digest of its patients, where the caller has it at hand."""
     specification = resolved.specification
-    data = data or data_digest(resolved.task.dataset(specification.seed))
+    data = data or data_digest(resolved.task.dataset(specification.seed, specification.split))
     code = code_digest(resolved)
     return Job(specification, trial_id(specification, data, code), data, code)
 
 
 def _jobs(plan: Plan) -> Iterator[Job]:
-    data: dict[tuple[str, str, int], str] = {}
+    data: dict[tuple[str, str, int, str], str] = {}
     for specification in plan.specifications():
-        key = (specification.task, repr(specification.task_params), specification.seed)
+        key = (specification.task, repr(specification.task_params), specification.seed, specification.split)
         job = job_of(resolve(specification), data.get(key))
         data[key] = job.data
         yield job

@@ -2,7 +2,7 @@
 
 from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
-from chainward.world.engine import Answer, Engine
+from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
 from chainward.world.meter import Meter
 from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Store
@@ -41,6 +41,7 @@ __all__ = [
     "Replies",
     "Reverted",
     "Sealed",
+    "Share",
     "Site",
     "Speeds",
     "Store",

@@ -21,6 +21,14 @@ class Answer:
     cost: Cost
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a hospital gives a party that gets records: how many, and the bytes of their canonical encoding."""
+
+    records: int
+    size: int
+
+
 class Engine(Protocol):
     """Runs queries at parties that have records and a memory of their own.
 
@@ -29,8 +37,8 @@ class Engine(Protocol):
 
     apportioned: bool
 
-    def enrol(self, party: str, source: str | None) -> int:
-        """Add a party; `source` "validation" gives it all validation patients. Returns how many records it got."""
+    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
+        """Add a party; `source` "validation" gives it all validation patients. Returns each giving hospital's share."""
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         """Run `query` at every party in `requests` with its payload; `label` names the occasion for random streams."""

@@ -15,7 +15,7 @@ from chainward import codec
 from chainward.methods.randomness import stream
 from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
-from chainward.world.engine import Answer, Engine
+from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
 from chainward.world.meter import COORDINATOR, EVERYONE, Meter
 from chainward.world.ports import Cost, Ledger, Network, Store
@@ -29,7 +29,7 @@ class World:
     """Hospitals, other parties, the chain and the store, on one virtual clock.
 
     `sizes` holds each hospital's number of training patients. `round` is 0 while a strategy opens. `rng` is the
-    protocol's own randomness, another stream in each round.
+    protocol's own randomness, another stream in each round. `answered` are the hospitals that ever did in time.
     """
 
     hospitals: tuple[str, ...]
@@ -44,6 +44,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     round: int = 0
     shared: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._handles = count()
@@ -74,15 +75,23 @@ class World:
         """Return `count` parties that are not hospitals, each with an account.
 
         With `records="validation"` each holds the validation patients of all hospitals, which then count as shared.
+        Hospitals send theirs side by side, so the time is that of the longest transfer.
         """
         names = tuple(f"{role} {number}" for number in range(1, count + 1))
-        for name in names:
-            rows = self.engine.enrol(name, records)
-            if rows:
-                self.meter.disclose(
-                    Kind.RECORDS, "validation patients", [name], 0, records=self._first_time(records, rows)
-                )
+        shares = {name: self.engine.enrol(name, records) for name in names}
+        for name, given in shares.items():
+            self._hand_over(name, records, given)
+        sizes = [share.size for given in shares.values() for share in given.values()]
+        if sizes:
+            self.clock.spend("network", self.speeds.transfer(max(sizes)))
         return names
+
+    def _hand_over(self, party: str, records: str | None, given: Mapping[str, Share]) -> None:
+        """Meter the records that hospitals send a party that is none."""
+        for hospital, share in given.items():
+            self.meter.party_bytes += share.size
+            self.meter.disclose(Kind.RECORDS, hospital, [party], share.size)
+        self.meter.raw_records += self._first_time(records, sum(share.records for share in given.values()))
 
     def ask(self, who: str | Iterable[str], what: Query, payload: Any = None, *, first: int | None = None) -> Replies:
         """Have `who` do `what` with `payload` (or with one each, `Each`) and return their sealed replies.
@@ -151,6 +160,7 @@ class World:
         self._pass_time(kept, times, None if enough else deadline)
         missing = tuple(party for party in parties if party not in {s.owner for s in in_time})
         self.meter.missing.update(missing)
+        self.answered.update(s.owner for s in in_time if s.owner in self.sizes)
         return Replies(sorted(kept, key=lambda s: order[s.owner]), missing, self._open)
 
     def _times(self, party: str, cost: Cost, sent: int, size: int, label: str) -> tuple[float, float, float]:

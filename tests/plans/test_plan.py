@@ -142,6 +142,7 @@ def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
         ("parts = [{strategies = []}]", "parts.0: .*strategies: name at least 1"),
         ("parts = [1]", "parts.0: "),
         ("colour = 1", "colour: Extra inputs are not permitted"),
+        ('split = "by-hospital"', "split: Input should be 'by-patient' or 'leave-one-hospital-out'"),
         ("tasks = [{hospitals = 2}]", r"tasks.0.key: Field required"),
         ("strategies = [1]", r"strategies.0: "),
         ('tasks = ["syntetic"]', "did you mean 'synthetic'"),
@@ -288,6 +289,21 @@ def test_a_trial_named_twice_is_one_job(path: Path, tmp_path: Path) -> None:
     twice = sweep(read(path, strategies=["fedavg", "fedavg"]), tmp_path)
     assert twice.identifiers == once.identifiers
     assert len(set(once.identifiers)) == 2
+    spelled = [{"key": "fedavg", "weighted": True}, "fedavg"]
+    assert sweep(read(path, strategies=spelled), tmp_path).identifiers == once.identifiers
+
+
+@pytest.mark.parametrize("task", ["edin", "ca"])
+def test_a_task_that_comes_split_refuses_another_split(task: str, path: Path) -> None:
+    with pytest.raises(ChainwardError, match=f": task {task}: comes split as published; leave out the task, or split"):
+        read(path, tasks=[task], split="leave-one-hospital-out")
+
+
+def test_each_hospital_is_left_out_in_turn(path: Path, tmp_path: Path) -> None:
+    plan = read(path, split="leave-one-hospital-out", strategies=["fedavg"], seeds=4)
+    jobs = sweep(plan, tmp_path).jobs
+    assert {job.specification.split for job in jobs} == {"leave-one-hospital-out"}
+    assert len({job.data for job in jobs}) == 4  # two hospitals, each with two draws of validation patients
 
 
 def test_a_trial_is_named_after_all_that_can_change_its_result(path: Path, tmp_path: Path) -> None:
@@ -295,6 +311,7 @@ def test_a_trial_is_named_after_all_that_can_change_its_result(path: Path, tmp_p
     changes: list[dict[str, Any]] = [
         {"rounds": 4},
         {"track": "published"},
+        {"split": "leave-one-hospital-out"},
         {"ledger": {"consensus": "pow"}},
         {"faults": {"absent": {"hospital 1": [2]}}},
         {"speeds": {"bits_per_s": 1e6}},

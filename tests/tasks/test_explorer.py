@@ -60,6 +60,14 @@ def test_no_seed_matters_and_validation_shows_the_training_rows(invented):
     assert any("validation shows the training rows again" in note for note in first.notes)
 
 
+def test_another_split_is_refused_in_one_line(invented):
+    task = load("ca")
+    assert task.refuses("by-patient") is None
+    assert task.refuses("leave-one-hospital-out").startswith("comes split as published; ")
+    with pytest.raises(ChainwardError, match="task ca: comes split as published; leave out"):
+        task.dataset(0, "leave-one-hospital-out")
+
+
 def test_an_altered_file_is_refused(invented):
     (invented / "ca_test_2.txt").write_text("8 9 0\n")
     with pytest.raises(ChainwardError, match=r"ca_test_2.txt has SHA-256 .* replace it"):

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
 from chainward.tasks.partition import FOLDS, split
 
 ROWS = st.integers(0, 120)
@@ -68,3 +69,16 @@ def test_seeds_repeat_and_partitions_differ():
 def test_a_negative_seed_is_refused():
     with pytest.raises(ValueError, match="seed"):
         split(np.zeros(3, dtype=np.int64), np.zeros(3), -1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(POPULATIONS, st.integers(0, 3))
+def test_leaving_each_hospital_out_once_tests_everyone_once(population, turn):
+    hospitals, labels = population
+    present = np.unique(hospitals)
+    seeds = range(len(present) * turn, len(present) * (turn + 1))
+    splits = [split(hospitals, labels, seed, LEAVE_ONE_HOSPITAL_OUT) for seed in seeds]
+    for part, hospital in zip(splits, present, strict=True):
+        assert part.test.tolist() == np.flatnonzero(hospitals == hospital).tolist()
+        rows = np.concatenate([part.train, part.validation, part.test])
+        assert sorted(rows) == list(range(len(labels)))

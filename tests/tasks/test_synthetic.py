@@ -4,9 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
+from chainward.errors import ChainwardError
+from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT, SPLITS
 from chainward.tasks.metrics import auroc
 from chainward.tasks.synthetic import INTERCEPT, Synthetic
+from chainward.tasks.synthetic_skewed import SyntheticSkewed
 
 
 def everyone(hospital):
@@ -113,12 +117,48 @@ def test_a_hospital_stays_the_same_when_others_join():
         assert all(np.array_equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
 
 
-def test_the_note_tells_the_best():
-    task = Synthetic(hospitals=2)
-    assert f"{task.best_auroc():.4f}" in task.dataset(0).notes[0]
-    assert 0.8 < task.best_auroc() < 0.9
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 7), st.sampled_from(SPLITS), st.floats(0, 2), st.integers(0, 5))
+def test_a_note_tells_the_best_and_what_it_reaches_on_the_test_patients(seed, split, skew, population):
+    task = Synthetic(hospitals=4, patients=30, label_skew=skew, size_skew=0.5, population=population)
+    dataset = task.dataset(seed, split)
+    probabilities, labels = truth(task)
+    tested = [patient for hospital in dataset.everyone for patient in hospital.test.patients]
+    told = "this seed's test patients are of one class"
+    if len(set(labels[tested])) == 2:
+        told = f"on this seed's test patients it reaches {roc_auc_score(labels[tested], probabilities[tested]):.4f}"
+    expected = f"Expected of the true score: AUROC {task.best_auroc():.4f} over the population"
+    assert dataset.notes[0] == f"{expected}; {told}."
+
+
+def test_the_best_is_good_and_not_perfect():
+    assert 0.8 < Synthetic(hospitals=2).best_auroc() < 0.9
 
 
 def test_one_patient_a_hospital_is_still_a_cohort():
     dataset = Synthetic(hospitals=12, patients=1).dataset(0)
-    assert sum(len(everyone(hospital)[1]) for hospital in dataset.hospitals) == 12
+    assert sum(len(everyone(hospital)[1]) for hospital in dataset.everyone) == 12
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 20), st.integers(1, 3), st.floats(-2, 2), st.floats(0, 3), st.integers(0, 9), st.sampled_from(SPLITS)
+)
+def test_tiny_federations_are_split_or_refused_by_name(hospitals, patients, size_skew, label_skew, seed, split):
+    task = SyntheticSkewed(hospitals=hospitals, patients=patients, size_skew=size_skew, label_skew=label_skew)
+    if hospitals == 1 and (split == LEAVE_ONE_HOSPITAL_OUT or (patients == 1 and seed % 5 == 0)):
+        with pytest.raises(ChainwardError, match="no hospital has a training patient"):
+            task.dataset(seed, split)
+        return
+    dataset = task.dataset(seed, split)
+    assert len(dataset.everyone) == hospitals
+    assert all(len(hospital.train) for hospital in dataset.hospitals)
+    parts = [part.patients for one in dataset.everyone for part in (one.train, one.validation, one.test)]
+    assert sorted(np.concatenate(parts)) == list(range(hospitals * patients))
+
+
+def test_the_skewed_form_is_the_same_task_with_its_dials_up():
+    skewed = SyntheticSkewed()
+    dials = {"size_skew": 0.5, "label_skew": 1.0, "covariate_skew": 1.0}
+    assert skewed.dataset(0).digest == Synthetic(**dials).dataset(0).digest != Synthetic().dataset(0).digest
+    assert spread_of_prevalence(skewed) > 0.2 > spread_of_prevalence(Synthetic(size_skew=0.5, covariate_skew=1.0))

@@ -10,7 +10,7 @@ from chainward.tasks.base import Task, Training
 
 
 def test_the_listing_holds_tasks_and_no_helpers():
-    assert {"heart", "edin", "ca", "synthetic"} <= set(names())
+    assert {"heart", "edin", "ca", "synthetic", "synthetic_skewed"} <= set(names())
     assert not {"base", "explorer_files", "metrics", "partition", "preprocessing"} & set(names())
 
 

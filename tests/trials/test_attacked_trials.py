@@ -7,7 +7,7 @@ import pytest
 
 from chainward.judges import evidence
 from chainward.plans.specification import Specification
-from chainward.testing.small import completed, recorded, results_of, run_small
+from chainward.testing.small import completed, recorded, results_of, run_small, run_whole, small
 
 
 def flip(strength: float) -> dict[str, object]:
@@ -34,3 +34,12 @@ def test_the_record_names_the_attackers(attack: dict[str, object]) -> None:
     attackers = completed(record).attackers
     assert len(attackers) == (int(0.3 * len(record.hospitals)) if attack else 0)
     assert set(attackers) <= {hospital.name for hospital in record.hospitals}
+
+
+@pytest.mark.parametrize(("hospitals", "attackers"), [(3, 0), (4, 1), (6, 1), (7, 2)])
+def test_a_share_that_comes_to_nobody_is_nobody_on_record(hospitals: int, attackers: int) -> None:
+    params = {"hospitals": hospitals, "patients": 40}
+    attacked, honest = (run_whole(small("fedavg", attack=attack, task_params=params)) for attack in (flip(4.0), {}))
+    assert len(completed(attacked.record).attackers) == attackers
+    assert completed(attacked.record).specification.attack == flip(4.0)
+    assert (attacked.predictions == honest.predictions) == (attackers == 0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from chainward.ledgers.store import MemoryStore
-from chainward.world import Answer, Cost, Faults, Kind, Published, Query, Receipt, Speeds, World
+from chainward.world import Answer, Cost, Faults, Kind, Published, Query, Receipt, Share, Speeds, World
 
 HOSPITALS = ("A", "B", "C", "D")
 SIZES = {"A": 10, "B": 20, "C": 30, "D": 40}
@@ -38,9 +38,9 @@ class ScriptedEngine:
         self.asked: list[tuple[str, dict[str, Any], str]] = []
         self.enrolled: dict[str, str | None] = {}
 
-    def enrol(self, party: str, source: str | None) -> int:
+    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
         self.enrolled[party] = source
-        return 7 if source else 0
+        return {"A": Share(3, 8), "B": Share(4, 11)} if source else {}
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         self.asked.append((query.name, dict(requests), label))

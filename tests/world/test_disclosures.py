@@ -170,8 +170,11 @@ def test_validation_patients_count_once_as_shared() -> None:
     one = world(replying())
     assert one.parties("miner", 2, records="validation") == ("miner 1", "miner 2")
     assert one.parties("requester", 1) == ("requester 1",)
-    assert one.meter.raw_records == 7
-    assert disclosed(one) == [("raw records", "miner 1", 1, 0), ("raw records", "miner 2", 1, 0)]
+    assert one.meter.raw_records == 3 + 4
+    assert disclosed(one) == [("raw records", "miner 1", 2, 8 + 11), ("raw records", "miner 2", 2, 8 + 11)]
+    assert one.meter.party_bytes == 2 * (8 + 11)
+    assert one.clock.parts["network"] == 1 + 11  # a trip and the larger part, sent side by side
+    assert one.clock.now == 12
 
 
 def test_fetching_what_everybody_may_read_is_metered() -> None:

@@ -11,7 +11,7 @@ from chainward.engines.flower.wire import Question, answer_of, dumps, loads
 from chainward.engines.local.cohort import CohortEngine
 from chainward.engines.local.sites import Sites
 from chainward.strategy import Strategy
-from chainward.world import Answer, HospitalAbsent, Query
+from chainward.world import Answer, HospitalAbsent, Query, Share
 
 
 class FlowerEngine:
@@ -41,7 +41,7 @@ class FlowerEngine:
         """Bytes of the records in Flower's messages so far, both ways."""
         return self.exchange.wire_bytes
 
-    def enrol(self, party: str, source: str | None) -> int:
+    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
         """Add a party that is not a hospital; see `Sites.enrol`."""
         return self._here.enrol(party, source)
 

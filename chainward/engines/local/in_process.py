@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chainward.engines.local.batches import Indices, schedule, seen
 from chainward.engines.local.sites import Sites
-from chainward.world import Answer, Cost, Held, Proximal, Query, Update
+from chainward.world import Answer, Cost, Held, Proximal, Query, Share, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class InProcessEngine(ABC):
     def fit(self, jobs: list[Job]) -> list[Fitted]:
         """Train every job's network on its own patients."""
 
-    def enrol(self, party: str, source: str | None) -> int:
+    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
         """Add a party that is not a hospital; see `Sites.enrol`."""
         return self.sites.enrol(party, source)
 

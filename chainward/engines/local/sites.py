@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from chainward import codec
 from chainward.engines.local.attacks import Attack
 from chainward.engines.local.networks import TaskNetwork
 from chainward.methods.encryption import KeyPair, key_pair
 from chainward.methods.randomness import stream
 from chainward.tasks.base import FederatedDataset, Patients, Training
-from chainward.world import Answer, Memory, Query, Site, Store, Update
+from chainward.world import Answer, Memory, Query, Share, Site, Store, Update
 from chainward.world.site import Trainer
 
 
@@ -44,25 +45,27 @@ class Sites:
         self.enrolled: dict[str, str | None] = {}
         self._hospitals = tuple(self.training_rows)
         self._rows: dict[str, Patients] = dict(self.training_rows)
-        self._validation = tuple(hospital.validation for hospital in dataset.hospitals)
+        self._validation = {hospital.name: hospital.validation for hospital in dataset.hospitals}
         self.seed, self.store, self._trainer = seed, store, trainer
         self._keys = {name: key_of(name).public for name in self._hospitals}
 
-    def enrol(self, party: str, source: str | None) -> int:
+    def enrol(self, party: str, source: str | None) -> dict[str, Share]:
         """Add a party with no records, or with source "validation" the validation patients of all hospitals.
+
+        Returns the share of each hospital that gives any.
 
         Raises:
             KeyError: there is no such source.
         """
-        rows = {None: (), "validation": self._validation}[source]
+        given: Mapping[str, Patients] = {None: {}, "validation": self._validation}[source]
         self.enrolled[party] = source
-        template = self._validation[0]
+        template = next(iter(self._validation.values()))
         self._rows[party] = Patients(
-            np.concatenate([template.features[:0], *(part.features for part in rows)]),
-            np.concatenate([template.labels[:0], *(part.labels for part in rows)]),
-            np.concatenate([template.patients[:0], *(part.patients for part in rows)]),
+            np.concatenate([template.features[:0], *(part.features for part in given.values())]),
+            np.concatenate([template.labels[:0], *(part.labels for part in given.values())]),
+            np.concatenate([template.patients[:0], *(part.patients for part in given.values())]),
         )
-        return len(self._rows[party])
+        return {name: _share(part) for name, part in given.items() if len(part)}
 
     def held(self, party: str, name: str) -> Any:
         """Return the weights [P] a party holds under `name`, else the task's first weights."""
@@ -126,6 +129,11 @@ class Sites:
         if self.attack is None or party not in self.attackers:
             return patients
         return self.attack.records(patients, stream(seed, party, "attack"))
+
+
+def _share(patients: Patients) -> Share:
+    """What handing these patients over comes to, features and labels."""
+    return Share(len(patients), codec.size({"features": patients.features, "labels": patients.labels}))
 
 
 @lru_cache(maxsize=4_096)

@@ -102,7 +102,16 @@ def parameters(name: str) -> tuple[str, ...]:
         >>> parameters("poa")
         ('period_s', 'signers', 'silent')
     """
-    return tuple(field.name for field in dataclasses.fields(_kind(name)))
+    return tuple(defaults(name))
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """Return what the model called `name` has where a plan sets nothing.
+
+    Raises:
+        UnknownName: there is no such model.
+    """
+    return {field.name: field.default for field in dataclasses.fields(_kind(name))}
 
 
 def described(name: str, params: Mapping[str, Any]) -> str:
@@ -131,7 +140,7 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
         (2, 15)
     """
     kind, chosen = _kind(name), dict(params or {})
-    kinds: dict[str, Any] = {field.name: type(field.default) for field in dataclasses.fields(kind)}
+    kinds: dict[str, Any] = {field: type(default) for field, default in defaults(name).items()}
     for key, value in chosen.items():
         if key not in kinds:
             raise ChainwardError(f"ledger: consensus {name} has no parameter {key!r}; it has {', '.join(kinds)}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_dataset import CPU, FEATURES, SIZES, dataset, engine, rows, serial, training
 
+from chainward import codec
 from chainward.engines import build
 from chainward.engines.local.batches import batches
 from chainward.engines.local.networks import TaskNetwork
@@ -145,8 +146,12 @@ def test_snapshot_brings_back_memories_and_parties(name: str) -> None:
     how, patients = training(), dataset()
     whole = engine(how, patients, name=name)
     whole.run(KEEP, {"odd": Held("own")}, "1/fit/1")
-    assert whole.enrol("miner 1", "validation") == 15
-    assert whole.enrol("centre 1", None) == 0
+    shares = whole.enrol("miner 1", "validation")
+    assert {name: (share.records, share.size) for name, share in shares.items()} == {
+        hospital.name: (3, codec.size({"features": hospital.validation.features, "labels": hospital.validation.labels}))
+        for hospital in patients.hospitals
+    }
+    assert whole.enrol("centre 1", None) == {}
     fresh = engine(how, patients, name=name)
     fresh.restore(whole.snapshot())
     assert np.array_equal(fresh.held("odd", "own"), whole.held("odd", "own"))
