@@ -40,7 +40,7 @@ def resolution(told: Row) -> str:
     least, median, most = (fixed(told[f"needed_{name}"]) for name in ("least", "median", "most"))
     reach = f"; that takes a difference of AUROC of {least} to {most}, by the pair, {median} in the median"
     left = f"; {told['not_compared']} rows take no part" if told["not_compared"] else ""
-    return f"{apart}{reach}{left}. {_decision(told)}".strip()
+    return f"{apart}, with {told['units']} {told['unit']}s as units{reach}{left}. {_decision(told)}".strip()
 
 
 def _decision(told: Row) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from chainward.report.tables.groups import FIVE_FOLD, Group, Row, split_of
+from chainward.report.tables.groups import Group, Row
 from chainward.results.calibration import ece_floor, slope
 from chainward.results.collection import Opener
 from chainward.results.hospitals import HospitalScore, by_hospital, pooled, worst
 from chainward.results.inference import Mean, mean_over_hospitals, mean_over_seeds
 from chainward.results.influence import MEASURES, Influential
 from chainward.results.predictions import Predictions
+from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
 from chainward.tasks.metrics import ece, f1
 
 
@@ -42,7 +43,7 @@ def accuracy(one: Group, opener: Opener) -> Accuracy:
 
 def mean_of(measure: Influential, seeds: Sequence[Predictions], one: Group) -> Mean | None:
     """The mean over seeds, patients as units; hospitals where each seed leaves one out."""
-    over = mean_over_seeds if split_of(one.specification) == FIVE_FOLD else mean_over_hospitals
+    over = mean_over_hospitals if one.specification.split == LEAVE_ONE_HOSPITAL_OUT else mean_over_seeds
     return over(measure, seeds)
 
 

@@ -15,6 +15,7 @@ from chainward.report.tables.scenarios import Scenario, scenario
 from chainward.results.collection import Results
 from chainward.results.record import Completed, Failed, Record
 from chainward.strategy import Card
+from chainward.tasks.base import BY_PATIENT
 
 Row = dict[str, Any]
 
@@ -119,7 +120,7 @@ def describe_setting(specification: Specification) -> str:
     parts = [
         _words(told["task_params"]),
         f"{told['track']} track",
-        "" if split_of(specification) == FIVE_FOLD else split_of(specification),
+        "" if specification.split == BY_PATIENT else specification.split,
         scenario(specification).chain,
         f"{told['engine']} engine",
         *changed,
@@ -127,14 +128,6 @@ def describe_setting(specification: Specification) -> str:
         describe_attack(specification),
     ]
     return " · ".join(part for part in parts if part)
-
-
-FIVE_FOLD = "five-fold"
-
-
-def split_of(specification: Specification) -> str:
-    """How its patients are split."""
-    return str(getattr(specification, "split", FIVE_FOLD))
 
 
 def _precedence(specification: Specification, setting: str, sizes: Mapping[str, int]) -> tuple[Any, ...]:

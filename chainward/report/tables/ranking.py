@@ -6,6 +6,7 @@ patient by patient, and counts only where Holm's correction over all pairs of th
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,7 +95,10 @@ class Ranking:
         """What this table can tell apart."""
         told = int(self.comparison.better.sum())
         tied = [] if self.best is None else sorted(self.everybody[self.places[i]].label for i in self._tied(self.best))
+        first = self._mean(self.places[0]) if self.places else None
         return {
+            "unit": "hospital" if first and math.isfinite(first.freedom) else "patient",
+            "units": len(first.units) if first else 0,
             "compared": len(self.places),
             "not_compared": len(self.everybody) - len(self.places),
             "pairs": self.comparison.pairs,
