@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Names = NDArray[np.generic]
 Numbers = NDArray[np.number]
@@ -47,15 +46,16 @@ def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floa
     A model that knows nothing but each hospital's prevalence reaches 0.5 here, whatever it reaches over all pairs.
     """
     positive = np.asarray(labels) > 0
-    won, pairs = np.zeros(len(positive)), np.zeros(len(positive))
-    for hospital in np.unique(hospitals):
-        mine = np.flatnonzero(hospitals == hospital)
-        rivals = np.where(positive[mine], (~positive[mine]).sum(), positive[mine].sum())
-        if 0 < positive[mine].sum() < len(mine):
-            won[mine], pairs[mine] = rivals * _placements(positive[mine], probabilities[mine]), rivals
+    names, place = np.unique(hospitals, return_inverse=True)
+    negatives, positives = (np.bincount(place[side], minlength=len(names)) for side in (~positive, positive))
+    pairs = np.where(positive, negatives[place], positives[place])
     total = pairs[positive].sum()
     if not total:
         return None
+    # One ranking for all: ordered by hospital first, a patient meets every rival elsewhere with one known outcome.
+    ordered = place * (len(place) + 1) + np.unique(probabilities, return_inverse=True)[1]
+    earlier, later = negatives.cumsum() - negatives, positives.sum() - positives.cumsum()
+    won = _won(positive, ordered) - np.where(positive, earlier[place], later[place])
     value = float(won[positive].sum() / total)
     counts = np.where(positive, (pairs[positive] > 0).sum(), (pairs[~positive] > 0).sum())
     return Influence(value, _unbiased((won - value * pairs) / total, counts))
@@ -110,11 +110,17 @@ MEASURES: dict[str, Influential] = {
 
 def _placements(positive: NDArray[np.bool_], probabilities: Floats) -> Floats:
     """For a positive the share of negatives below it, for a negative that of positives above it; ties count half."""
-    overall, own = rankdata(probabilities), np.empty(len(positive))
-    for side in (positive, ~positive):
-        own[side] = rankdata(probabilities[side])
-    below: Floats = (overall - own) / np.where(positive, (~positive).sum(), positive.sum())
-    return np.asarray(np.where(positive, below, 1 - below), dtype=np.float64)
+    rivals = np.where(positive, (~positive).sum(), positive.sum())
+    return np.asarray(_won(positive, probabilities) / rivals, dtype=np.float64)
+
+
+def _won(positive: NDArray[np.bool_], scores: NDArray[np.number]) -> Floats:
+    """For a positive the number of negatives below it, for a negative that of positives above it; ties count half."""
+    won = np.empty(len(positive))
+    for side, upwards in ((positive, scores), (~positive, -scores)):
+        rivals, own = np.sort(upwards[~side]), upwards[side]
+        won[side] = (rivals.searchsorted(own, "left") + rivals.searchsorted(own, "right")) / 2
+    return won
 
 
 def _mean(values: Floats) -> Influence:
