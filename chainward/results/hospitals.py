@@ -70,8 +70,9 @@ def _score(name: str, whole: Pooled, mine: npt.NDArray[np.bool_], found: Influen
     negatives = len(first) - positives
     if found is None or min(positives, negatives) < FEWEST:
         return HospitalScore(name, positives, negatives, None)
-    own = Influence(found.value, found.of[mine])
-    return HospitalScore(name, positives, negatives, clustered([own], whole.patient[mine], whole.label[mine]).interval)
+    return HospitalScore(
+        name, positives, negatives, clustered([found], whole.patient[mine], whole.label[mine]).interval
+    )
 
 
 def worst(scores: Sequence[HospitalScore], digits: int = 6) -> HospitalScore | None:

@@ -1,9 +1,11 @@
 """How sure a figure is: means over seeds, their intervals and differences, with the patient as the unit.
 
-The estimand is the mean over K seeds of a measure on new patients of these hospitals, under the procedure trained as
-here. Every seed tests a fold of the same patients, so a patient's influences in all seeds belong together:
+The estimand is the mean over K seeds of what their models reach on new patients of these hospitals. Every seed tests a
+fold of the same patients, so a patient's influences in all seeds belong together:
 se^2 = sum_i (sum_s psi_is / K)^2, with psi_is the influence of patient i on the measure under seed s, 0 where seed s
-does not test it. Seeds are not resampled: they are repeats on the same patients, not new patients.
+does not test it (LeDell, Petersen, van der Laan 2015, 10.1214/15-EJS1035; patients as clusters of predictions:
+Obuchowski 1997, 10.2307/2533958). Seeds are not resampled: they are repeats on the same patients, not new patients.
+docs/intervals.md tells how often such intervals hold the truth.
 
 Where each seed leaves one hospital out, the estimand is the mean over hospitals like these, and the hospital the unit.
 """

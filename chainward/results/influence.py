@@ -90,11 +90,11 @@ MEASURES: dict[str, Influential] = {
 
 
 def auroc_by_group(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> list[Influence | None]:
-    """AUROC in each of the groups [n] 0, 1, … alone; None where it lacks a class. Influences are on all n patients."""
+    """AUROC in each of the groups [n] 0, 1, … alone, influences by its own patients; None where it lacks a class."""
     positive = np.asarray(labels) > 0
     won, rivals = _won(groups, positive, probabilities)
     members = [groups == group for group in range(groups.max(initial=-1) + 1)]
-    return [_share(np.where(mine, won, 0.0), np.where(mine, rivals, 0.0), positive) for mine in members]
+    return [_share(won[mine], rivals[mine], positive[mine]) for mine in members]
 
 
 def _concordance(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> Influence | None:

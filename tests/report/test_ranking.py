@@ -87,9 +87,9 @@ def test_the_leaderboard_says_so_for_every_row() -> None:
     (told,) = tables["resolution"]
     assert (told["best"], told["pairs"], told["pairs_told_apart"], told["decisive"]) == ("swarm_learning", 21, 6, False)
     assert resolution(told) == (
-        "6 of 21 pairs of rows are told apart, with 920 patients as units; that takes a difference of AUROC of 0.003 to "
-        "0.023, by the pair, 0.016 in the median. The ranking is not decisive: bflc, blockflow, fedavg, local_only, pooled cannot be told apart "
-        "from swarm_learning."
+        "6 of 21 pairs of rows are told apart, with 920 patients as units; that takes a difference of AUROC of 0.003 "
+        "to 0.023, by the pair, 0.016 in the median. The ranking is not decisive: bflc, blockflow, fedavg, "
+        "local_only, pooled cannot be told apart from swarm_learning."
     )
 
 
