@@ -12,19 +12,9 @@ import numpy.typing as npt
 from chainward.methods import expectation_propagation as explorer
 from chainward.methods.expectation_propagation import Gaussian
 from chainward.strategy import Audience, Card, Strategy
-from chainward.world import SHARE_RECORDS, Kind, Memory, Network, Query, Site, World
+from chainward.world import KEEP_RECORDS, SHARE_RECORDS, Kind, Memory, Network, Query, Site, World
 
 Posterior = Mapping[str, npt.NDArray[np.float64]]  # mean [D] and covariance [D, D], the bias first
-
-
-def _receive(_: Site, memory: Memory, records: Mapping[str, Any]) -> tuple[int, Memory]:
-    features = np.concatenate([part["features"] for part in records.values()])
-    labels = np.concatenate([part["labels"] for part in records.values()])
-    return features.shape[1], {**memory, "features": features, "labels": labels}
-
-
-RECEIVE = Query("receive", Kind.STATISTICS, _receive)
-"""Keep the records of all hospitals; reply how many features a patient has."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ class ExplorerPooled(Strategy[State]):
         records = world.ask(world.hospitals, SHARE_RECORDS)
         if not records:
             world.need(records)
-        features = world.ask(centre, RECEIVE, records).open()[centre]
+        features = world.ask(centre, KEEP_RECORDS, records).open()[centre]
         return State(centre, explorer.prior(features, self.prior_variance)._asdict(), learned=False)
 
     def round(self, state: State, world: World) -> State:

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import SHARE_RECORDS, Kind, Memory, Query, Site, World
-
-
-def _receive(_: Site, memory: Memory, records: dict[str, Any]) -> tuple[int, Memory]:
-    features = np.concatenate([part["features"] for part in records.values()])
-    labels = np.concatenate([part["labels"] for part in records.values()])
-    return len(labels), {**memory, "features": features, "labels": labels}
+from chainward.world import KEEP_RECORDS, SHARE_RECORDS, Kind, Memory, Query, Site, World
 
 
 def _train(site: Site, memory: Memory, weights: Vector) -> tuple[Vector, Memory]:
@@ -22,7 +14,6 @@ def _train(site: Site, memory: Memory, weights: Vector) -> tuple[Vector, Memory]
     return site.train_network(memory["features"], memory["labels"], weights, batch_factor=hospitals), memory
 
 
-RECEIVE = Query("receive", Kind.STATISTICS, _receive)
 TRAIN = Query("train", Kind.AGGREGATE, _train)
 
 
@@ -54,7 +45,7 @@ class Pooled(Strategy[State]):
         """Collect the records of all hospitals at the centre."""
         (centre,) = world.parties("centre", 1)
         records = world.ask(world.hospitals, SHARE_RECORDS)
-        world.ask(centre, RECEIVE, records if records else world.need(records))
+        world.ask(centre, KEEP_RECORDS, records if records else world.need(records))
         return State(centre, world.initial_weights())
 
     def round(self, state: State, world: World) -> State:

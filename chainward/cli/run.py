@@ -46,7 +46,7 @@ def _attacks(values: tuple[str, ...]) -> list[dict[str, str]]:
     return [dict(zip(("kind", "share", "strength"), value.split(":"), strict=False)) for value in values]
 
 
-def _speeds(values: tuple[str, ...]) -> dict[str, str]:
+def _pairs(values: tuple[str, ...]) -> dict[str, str]:
     """Read NAME=VALUE."""
     return {name: value for name, _, value in (text.partition("=") for text in values)}
 
@@ -103,7 +103,8 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
 @click.option("--split", help="by-patient or leave-one-hospital-out: who is tested.")
-@click.option("--track", help="common or published.")
+@click.option("--track", help="common, tuned or published.")
+@click.option("--training", multiple=True, metavar="NAME=VALUE", help="How all train, e.g. learning_rate=0.1.")
 @click.option("--engine", help="Where local work runs; see `chainward list engines`.")
 @click.option("--insecure", is_flag=True, help="A Flower deployment without TLS and authentication.")
 @click.option("--device", help="auto, cpu or cuda.")
@@ -154,7 +155,8 @@ def command(
             for key, value in (("absent", _absences(absent)), ("delay", _delays(options.pop("delay"))))
             if value
         },
-        "speeds": _speeds(options.pop("speed")),
+        "speeds": _pairs(options.pop("speed")),
+        "training": _pairs(options.pop("training")),
         "flower": {"insecure": True} if options.pop("insecure") else {},
     }
     options["attacks"] = _attacks(options["attacks"])

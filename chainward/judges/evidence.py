@@ -181,7 +181,7 @@ def _matches(record: Completed, fields: Mapping[str, Any]) -> bool:
 
 def setting(specification: Specification) -> str:
     """Return in which setting a trial was run: figures of two settings are never mixed."""
-    names = ("task_params", "rounds", "engine", "ledger", "ledger_params", "speeds")
+    names = ("task_params", "rounds", "training", "engine", "ledger", "ledger_params", "speeds")
     return json.dumps([getattr(specification, name) for name in names], sort_keys=True)
 
 

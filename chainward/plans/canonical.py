@@ -36,6 +36,7 @@ def canonical(specification: Specification) -> Specification:
     return replace(
         specification,
         params=_of_strategy(specification),
+        training=_of_training(specification),
         task_params=_of_task(specification.task, specification.task_params),
         faults=_faults(specification.faults),
         attack=specification.attack if specification.attack.get("share") else {},
@@ -52,6 +53,15 @@ def _of_strategy(specification: Specification) -> Document:
     except ChainwardError:
         return given
     return _beyond(built, lambda: discovery.build(key, beside), given)
+
+
+def _of_training(specification: Specification) -> Document:
+    try:
+        beside = published(discovery.load(specification.strategy), specification.track).get("training", {})
+        own = tasks.load(specification.task, **specification.task_params).training
+    except ChainwardError:
+        return specification.training
+    return _unlike(specification.training, {**codec.fields(own), **beside})
 
 
 def _of_task(key: str, given: Document) -> Document:

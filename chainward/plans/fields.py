@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -12,6 +12,7 @@ from chainward.engines.local.attacks import Attack
 MOST_TRIALS = 1_000_000
 MOST_ROUNDS = 100_000
 MOST_ENTRIES = 10_000
+MOST_PATIENTS = 100_000_000
 MOST_SECONDS = 1e9
 
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
@@ -77,6 +78,16 @@ class AttackPlan(Strict):
         if self.kind != "none":
             Attack(**self.model_dump())
         return self
+
+
+class TrainingPlan(Strict):
+    """What is put over each task's own way to train; see `chainward.tasks.base.Training`."""
+
+    network: Literal["mlp", "logistic", "tcn"] | None = None
+    hidden: Annotated[int, Field(ge=1, le=MOST_ENTRIES)] | None = None
+    learning_rate: Rate | None = None
+    batch_size: Annotated[int, Field(ge=1, le=MOST_PATIENTS)] | None = None
+    local_steps: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
 
 
 class SpeedPlan(Strict):

@@ -16,6 +16,7 @@ from chainward.names import quoted
 from chainward.plans import claims, values
 from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
+from chainward.plans.resolve import published
 from chainward.strategy import discovery
 
 LARGEST_BYTES = 1_000_000
@@ -122,6 +123,7 @@ def _check(plan: Plan) -> None:
     _check_device(plan.device)
     for strategy in plan.strategies:
         discovery.build(strategy.key, strategy.params)
+        published(discovery.load(strategy.key), plan.track)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
         missing = task.refuses(plan.split) or task.requires()

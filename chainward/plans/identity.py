@@ -48,13 +48,14 @@ def code_digest(resolved: Resolved, read: Reader = Path.read_bytes) -> str:
 
     That is the trial itself, the engines in this process and its own, its ledger with the model of its consensus, its
     task, and all that these import of chainward; the strategy, its contracts as compiled and, on the track "published",
-    its published settings.
+    its published settings; on "tuned", how its settings are chosen.
     """
     model = resolved.specification.ledger_params.get("consensus", "poa")
     package = resolved.engine.__name__.rpartition(".")[0].removeprefix("chainward.").split(".")[:2]
     engines = {*_modules(PACKAGE / "engines" / "local"), *_modules(PACKAGE.joinpath(*package))}
-    runs = (*sorted(engines), resolved.ledger.__name__, consensus.module(model))
     kind, track = type(resolved.strategy), resolved.specification.track
+    choice = ("chainward.trials.tuning",) if track == "tuned" else ()
+    runs = (*sorted(engines), resolved.ledger.__name__, consensus.module(model), *choice)
     return _code(kind, type(resolved.task), runs, resolved.contracts, track == "published", read)
 
 

@@ -23,6 +23,7 @@ from chainward.plans.fields import (
     ShortText,
     SpeedPlan,
     Strict,
+    TrainingPlan,
 )
 from chainward.plans.specification import Specification
 
@@ -45,7 +46,8 @@ class Plan(Strict):
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
     split: Literal["by-patient", "leave-one-hospital-out"] = "by-patient"
-    track: Literal["common", "published"] = "common"
+    track: Literal["common", "tuned", "published"] = "common"
+    training: TrainingPlan = TrainingPlan()
     engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     ledger: LedgerPlan = LedgerPlan()
@@ -122,6 +124,7 @@ class Plan(Strict):
                 rounds=self.rounds or tasks.load(task.key, **task.params).rounds,
                 split=self.split,
                 track=self.track,
+                training=self.training.model_dump(exclude_none=True),
                 engine=self.engine,
                 engine_params=self.flower.model_dump(exclude_defaults=True),
                 ledger=self.ledger.name,

@@ -50,7 +50,7 @@ def resolve(specification: Specification) -> Resolved:
         strategy=discovery.build(specification.strategy, params),
         contracts=discovery.artifact_folders(kind),
         task=task,
-        training=_trained(task.training, beside.get("training", {}), specification.strategy),
+        training=_trained(task.training, specification, beside.get("training", {})),
         attack=Attack(**specification.attack) if specification.attack else None,
         faults=_faults(specification.faults),
         speeds=Speeds(**specification.speeds),
@@ -60,17 +60,29 @@ def resolve(specification: Specification) -> Resolved:
 
 
 def published(kind: type[Strategy[Any]], track: str) -> Mapping[str, Any]:
-    """Return what the paper's own settings change: nothing on the common track."""
-    return {"common": {}, "published": kind.card.published}[track]
+    """Return what the paper's own settings change, `params` and `training`: nothing but on the track "published".
+
+    Raises:
+        ChainwardError: the track is "tuned", and this is no reference that trains the task's network.
+    """
+    card = kind.card
+    if track == "tuned" and (card.own_learner or not card.reference):
+        raise ChainwardError(
+            f'track: {card.key} has no track "tuned": its rate and rounds are only chosen for references that train '
+            'the task\'s network, as fedavg; run it on "common"'
+        )
+    return card.published if track == "published" else {}
 
 
-def _trained(common: Training, changes: Mapping[str, Any], strategy: str) -> Training:
-    """How everyone trains: the task's own way, with what the paper's settings change."""
+def _trained(common: Training, specification: Specification, beside: Mapping[str, Any]) -> Training:
+    """How everyone trains: the task's own way, with what the paper's settings change and then the plan."""
     known = [field.name for field in fields(Training)]
-    for name in changes:
-        if name not in known:
-            raise ChainwardError(f"{strategy}: card.published.training: no field {name!r}; it has {', '.join(known)}")
-    return replace(common, **changes)
+    given = ((f"{specification.strategy}: card.published.training", beside), ("training", specification.training))
+    for where, changes in given:
+        for name in changes:
+            if name not in known:
+                raise ChainwardError(f"{where}: no field {name!r}; it has {', '.join(known)}")
+    return replace(common, **{**beside, **specification.training})
 
 
 def _faults(document: Mapping[str, Any]) -> Faults:

@@ -23,6 +23,7 @@ class Specification:
     task_params: Mapping[str, Any] = field(default_factory=dict)
     split: str = BY_PATIENT
     track: str = "common"
+    training: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)
     attack: Mapping[str, Any] = field(default_factory=dict)
     speeds: Mapping[str, float] = field(default_factory=dict)

@@ -43,6 +43,13 @@ class Strategy(ABC, Generic[State]):
         """Return the probability of the outcome for each row of `features` [n, d]; by default the task's network."""
         return network.predict(model, features)
 
+    def is_model(self, held: npt.NDArray[Any], network: Network) -> bool:
+        """Tell whether an array that a hospital keeps is a model of this strategy's, which may leave it to be judged.
+
+        Secrets and records may not. By default a model is weights [P] of the task's network.
+        """
+        return held.shape == (network.parameters,)
+
     def finished(self, state: State) -> bool:
         """Tell whether the algorithm has ended by itself."""
         return False

@@ -84,6 +84,19 @@ def brier(labels: Array, probabilities: Array) -> float | None:
     return float(np.mean(((1 - positive) - (1 - called)) ** 2 + (positive - called) ** 2) / 2)
 
 
+def log_loss(labels: Array, probabilities: Array) -> float | None:
+    """Mean of -log of the probability given to what came true, which is never taken for 0; None without patients.
+
+    Examples:
+        >>> round(log_loss(np.array([0, 1]), np.array([0.5, 0.5])), 4)
+        0.6931
+    """
+    if not len(labels):
+        return None
+    given = np.where(np.asarray(labels) > 0, _numbers(probabilities), 1 - probabilities)
+    return float(-np.mean(np.log(np.maximum(given, np.finfo(np.float64).eps))))
+
+
 def ece(labels: Array, probabilities: Array, bins: int = 15) -> float | None:
     """Expected calibration error over bins of equal mass; None without patients.
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainward import codec
-from chainward.plans.resolve import resolve
+from chainward.plans.resolve import Resolved, resolve
 from chainward.results import predictions, store
 from chainward.results.document import digest
+from chainward.results.predictions import Predicted
 from chainward.results.provenance import provenance
-from chainward.results.record import SCHEMA, Completed, Digests, Failed, Failure, Heading, HospitalSize
+from chainward.results.record import SCHEMA, Completed, Digests, Failed, Failure, Heading, HospitalSize, Result
 from chainward.results.store import Ended
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.sweep import Job
@@ -22,7 +24,7 @@ from chainward.trials.words import presentable
 
 if TYPE_CHECKING:
     from chainward.tasks.base import FederatedDataset
-    from chainward.trials.prepare import EngineBuilder
+    from chainward.trials.prepare import EngineBuilder, Make
 
 
 def checkpoint(out: Path | None, identifier: str) -> Checkpoint:
@@ -37,19 +39,18 @@ def attempt(
 
     `contended` says that others run beside it; `build` makes the engine, where the caller has one of its own.
     """
+    from chainward.engines.local.sites import device_for
     from chainward.trials.prepare import prepared
-    from chainward.trials.run import run_trial
 
     heading = _heading(job)
-    with one_thread(), ExitStack() as ending:
+    with one_thread():
         try:
             resolved = resolve(job.specification)
             dataset = resolved.task.dataset(job.specification.seed, job.specification.split)
-            trial = prepared(resolved, dataset, device, build)
-            ending.callback(trial.world.ledger.close)
-            ending.callback(trial.world.engine.close)
-            heading = _with_dataset(heading, dataset, str(trial.network.device))
-            result, predicted = run_trial(trial, checkpoint(out, job.identifier))
+            heading = _with_dataset(heading, dataset, str(device_for(device)))
+            make = partial(prepared, dataset=dataset, device=device, build=build)
+            run = _tuned if job.specification.track == "tuned" else _as_given
+            result, predicted = run(resolved, make, checkpoint(out, job.identifier))
             result = replace(result, measured=replace(result.measured, contended=contended))
             file = predictions.encode(predicted)
             record = Completed(**codec.fields(heading), **codec.fields(result), predictions=digest(file))
@@ -58,6 +59,19 @@ def attempt(
         except Exception as error:
             traced = "".join(traceback.format_exception(error))
             return _failed(heading, failure(type(error).__name__, str(error), traced))
+
+
+def _as_given(resolved: Resolved, make: Make, saved: Checkpoint) -> tuple[Result, Predicted]:
+    from chainward.trials.run import run_trial
+
+    with closing(make(resolved)) as trial:
+        return run_trial(trial, saved)
+
+
+def _tuned(resolved: Resolved, make: Make, saved: Checkpoint) -> tuple[Result, Predicted]:
+    from chainward.trials.tuning import run_tuned
+
+    return run_tuned(resolved, make, saved)
 
 
 def failed(job: Job, kind: str, message: str) -> Ended:

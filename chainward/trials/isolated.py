@@ -154,8 +154,14 @@ def _context() -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     needed = (name for name in sys.modules if name.startswith(_NEEDED_BY_TRIALS))
-    context.set_forkserver_preload(["chainward.trials.template", *sorted(needed)])
+    context.set_forkserver_preload(["chainward.trials.template", *sorted(needed), *sorted(_imported_late())])
     return context
+
+
+def _imported_late() -> set[str]:
+    """What the methods that are loaded here import only where they are used, which would take each trial seconds."""
+    methods = [module for name, module in sys.modules.items() if name.startswith("chainward.methods.")]
+    return {name for module in methods for name in getattr(module, "IMPORTED_LATE", ())}
 
 
 def _start(process: Any) -> None:

@@ -32,6 +32,17 @@ class Trial:
     world: World
     attackers: tuple[str, ...]
 
+    def close(self) -> None:
+        """End what its engine and its ledger started."""
+        try:
+            self.world.engine.close()
+        finally:
+            self.world.ledger.close()
+
+
+Make = Callable[[Resolved], Trial]
+"""What puts a trial together on patients and a device that are given."""
+
 
 def prepare(
     specification: Specification, dataset: FederatedDataset, device: str = "auto", build: EngineBuilder | None = None

@@ -11,7 +11,7 @@ from chainward.results.record import Result
 from chainward.results.rounds import DisclosureRow, Latency, Round, Traffic
 from chainward.trials import trained
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.predict import predicted, validation_auroc
+from chainward.trials.predict import model_of, predicted, validation_auroc
 from chainward.trials.prepare import Trial
 from chainward.trials.result import result
 
@@ -37,8 +37,9 @@ def run_trial(
         entries.append(_entry(trial, state, started, entries))
         checkpoint.save(world, state, entries)
         progress(len(entries) - 1)
-    trained.check(trial, state)
-    return result(trial, state, entries), predicted(trial, state)
+    model = model_of(trial, state)
+    trained.check(trial, model)
+    return result(trial, state, entries), predicted(trial, model)
 
 
 def _entry(trial: Trial, state: Any, started: float, before: Sequence[Round]) -> Round:
@@ -51,7 +52,7 @@ def _entry(trial: Trial, state: Any, started: float, before: Sequence[Round]) ->
         round=world.round,
         latency_s=Latency(**world.clock.lap()),
         bytes=Traffic(**meter.bytes()),
-        validation_auroc=validation_auroc(trial, state),
+        validation_auroc=validation_auroc(trial, model_of(trial, state)),
         measured_compute_s=meter.measured_s,
         measured_wall_s=time.perf_counter() - started,
         missing=tuple(sorted(meter.missing)),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainward.errors import ChainwardError
-from chainward.trials.predict import own_models
+from chainward.strategy import Model
+from chainward.trials.predict import each_has_its_own
 from chainward.trials.prepare import Trial
 
 UNMOVED = 1e-6
@@ -22,7 +23,7 @@ class NothingLearned(ChainwardError):
     """Hospitals answered, and the model is still the first one."""
 
 
-def check(trial: Trial, state: Any) -> None:
+def check(trial: Trial, model: Model) -> None:
     """Refuse a trial that has ended without any training.
 
     Raises:
@@ -31,8 +32,8 @@ def check(trial: Trial, state: Any) -> None:
     """
     if not trial.world.answered:
         raise NobodyTrained("no hospital answered in any round: nothing was trained")
-    models = [*own_models(trial, state).values()] or [trial.strategy.model(state)]
-    if all(_is(model, trial.world.initial_weights()) for model in models):
+    models = [*model.values()] if each_has_its_own(trial, model) else [model]
+    if all(_is(one, trial.world.initial_weights()) for one in models):
         raise NothingLearned(f"the model is still the first one after {trial.world.round} rounds: nothing was learned")
 
 

@@ -6,7 +6,7 @@ from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
 from chainward.world.meter import Meter
 from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Store
-from chainward.world.query import ACCURACY, FIT, PUBLISH, SHARE_RECORDS, Query
+from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PUBLISH, SHARE_RECORDS, Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
 from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Proximal, Reverted, Update, Vector
@@ -15,6 +15,7 @@ from chainward.world.world import World
 __all__ = [
     "ACCURACY",
     "FIT",
+    "KEEP_RECORDS",
     "PARTS",
     "PUBLISH",
     "SHARE_RECORDS",

@@ -60,6 +60,12 @@ def _share_records(site: Site, memory: Memory, _: Any) -> tuple[Any, Memory]:
     return {"features": site.train.features, "labels": site.train.labels}, memory
 
 
+def _keep_records(_: Site, memory: Memory, records: Any) -> tuple[Any, Memory]:
+    features = np.concatenate([part["features"] for part in records.values()])
+    labels = np.concatenate([part["labels"] for part in records.values()])
+    return features.shape[1], {**memory, "features": features, "labels": labels}
+
+
 FIT = Query("fit", Kind.UPDATE)
 """Train the task's network from the weights [P] in the payload, also `Held` or `Proximal`; replies an `Update`."""
 
@@ -71,3 +77,6 @@ PUBLISH = Query("publish", Kind.CONTROL, _publish)
 
 SHARE_RECORDS = Query("share_records", Kind.RECORDS, _share_records)
 """Reply the party's raw training records."""
+
+KEEP_RECORDS = Query("receive", Kind.STATISTICS, _keep_records)
+"""Keep the records that parties shared, together as `features` and `labels`; replies how many features there are."""

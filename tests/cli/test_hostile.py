@@ -28,6 +28,7 @@ PLAN: dict[str, Any] = {
     "seeds": 1,
     "rounds": 1,
     "track": "common",
+    "training": {"learning_rate": 0.1, "batch_size": 16},
     "engine": "cohort",
     "device": "auto",
     "ledger": {"name": "evm", "consensus": "poa", "period_s": 5.0},
@@ -113,6 +114,7 @@ OPTIONS = {
     "run": [
         *("--jobs", "--ray-address", "--name", "--title", "--task", "--strategy", "--seeds", "--rounds", "--track"),
         *("--engine", "--device", "--ledger", "--consensus", "--absent", "--delay", "--attack", "--speed"),
+        "--training",
     ],
     "flower export": ["--task", "--seed", "--rounds", "--timeout"],
     "report": ["--assume"],

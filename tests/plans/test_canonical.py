@@ -42,12 +42,16 @@ def test_defaults_spelled_out_are_no_other_trial(data: st.DataObject, key: str, 
     kind = discovery.load(key)
     published = kind.card.published.get("params", {}) if track == "published" else {}
     own = to_jsonable_python(codec.fields(discovery.build(key, published)))
+    training = codec.fields(tasks.load("synthetic_skewed").training) | (
+        kind.card.published.get("training", {}) if track == "published" else {}
+    )
     fixed = {"consensus": model, "gas_limit": 30_000_000}
     bare = specifications(tasks=["synthetic_skewed"], strategies=[key], track=track, ledger={"consensus": model})
     spelled = specifications(
         tasks=[{"key": "synthetic_skewed", **data.draw(subset(SYNTHETIC))}],
         strategies=[{"key": key, **data.draw(subset(own))}],
         track=track,
+        training=data.draw(subset(training)),
         split="by-patient",
         rounds=data.draw(st.sampled_from([None, tasks.load("synthetic_skewed").rounds])),
         attacks=[data.draw(st.sampled_from(["none", {"kind": "scaled", "share": 0.0, "strength": 9}]))],
@@ -65,11 +69,13 @@ def test_what_is_different_stays() -> None:
         attacks=[{"kind": "scaled", "share": 0.2}],
         ledger={"consensus": "poa", "period_s": 6},
         speeds={"jitter": 0.2, "patience_s": 600},
+        training={"learning_rate": 0.5, "batch_size": 32},
     )
     assert (found.params, found.task_params) == ({"merge": "coordmedian"}, {"label_skew": 0.5})
     assert found.attack == {"kind": "scaled", "share": 0.2, "strength": 1.0}
     assert found.ledger_params == {"consensus": "poa", "period_s": 6.0}
     assert found.speeds == {"jitter": 0.2}
+    assert found.training == {"learning_rate": 0.5}
 
 
 def test_one_and_the_same_number_is_written_in_one_way() -> None:

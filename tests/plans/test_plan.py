@@ -312,6 +312,8 @@ def test_a_trial_is_named_after_all_that_can_change_its_result(path: Path, tmp_p
         {"rounds": 4},
         {"track": "published"},
         {"split": "leave-one-hospital-out"},
+        {"track": "tuned"},
+        {"training": {"learning_rate": 0.01, "hidden": 16}},
         {"ledger": {"consensus": "pow"}},
         {"faults": {"absent": {"hospital 1": [2]}}},
         {"speeds": {"bits_per_s": 1e6}},

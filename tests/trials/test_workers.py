@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from chainward.folders import CHECKOUT
+from chainward.methods import boosting, logistic
 from chainward.trials.last_words import first_place, how_ended
 from chainward.trials.words import LONGEST, one_line, presentable
 from chainward.trials.worker import ONE_THREAD
@@ -19,6 +20,7 @@ ENGINES = {
     "flower-simulation": "chainward.engines.flower.simulation",
     "flower-deployment": "chainward.engines.flower.deployment.engine",
     "stock strategies": "chainward.strategy.flower.stock",
+    "references": ", ".join((*boosting.IMPORTED_LATE, *logistic.IMPORTED_LATE)),
 }
 
 

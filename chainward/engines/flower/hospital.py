@@ -124,10 +124,10 @@ def held(place: Place, settings: str, name: str) -> Any:
     Raises:
         ChainwardError: what it holds is no model; its secrets and records are not for anybody to read.
     """
-    _, engine = _opened(place, settings)
+    strategy, engine = _opened(place, settings)
     engine.sites.memories[place.name()] = place.memory() or {}
     found = engine.held(place.name(), name)
-    if np.shape(found) != (engine.sites.network.parameters,):
+    if not strategy.is_model(np.asarray(found), engine.sites.network):
         raise ChainwardError(f"what is kept as {name!r} is no model")
     return found
 

@@ -123,3 +123,15 @@ def test_hospital_shows_models_and_no_secrets(tmp_path: Any) -> None:
         held(place, settings, "secrets")
     assert isinstance((place.memory() or {})["update"], Update)
     assert Place(place.directory, place.store, "-2").memory() is None  # another run begins with nothing
+
+
+def test_a_paper_says_what_is_a_model_of_its_own(tmp_path: Any) -> None:
+    ready = prepared("local_logistic", "cohort")
+    sites = ready.world.engine.sites
+    place = places(tmp_path, sites.training_rows)[ready.world.hospitals[0]]
+    settings = settings_of(sites, ready.strategy).text()
+    place.remember({"coefficients": np.ones(5), "records": np.ones((3, 5))})
+    np.testing.assert_array_equal(held(place, settings, "coefficients"), np.ones(5))
+    for name in ("records", "nothing"):
+        with pytest.raises(ChainwardError, match="no model"):
+            held(place, settings, name)
