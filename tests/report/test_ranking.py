@@ -177,6 +177,14 @@ def test_the_first_by_name_of_equals_is_called_the_best() -> None:
     assert found.best == 1
 
 
+def test_others_are_compared_with_the_baseline_of_the_usual_rounds() -> None:
+    trials = [record(name, rounds=2, skill=0.4) for name in ("fedavg", "bflc")]
+    trials += [record("fedavg", rounds=9, skill=0.1), record("fedavg", params={"weighted": False}, skill=0.0)]
+    rows = {row["label"]: row for row in all_tables(results(trials), [])["leaderboard"]}
+    differences = {label: row["auroc_minus_baseline"] for label, row in rows.items()}
+    assert [label for label, found in differences.items() if found == 0] == ["bflc", "fedavg (rounds 2)"]
+
+
 def test_a_missing_seed_takes_part_in_no_rank() -> None:
     trials = [record(name, seed=seed, skill=0.4) for name in ("bflc", "other") for seed in (0, 1)]
     lacking = [record("lacking", seed=0, skill=0.9), failure("lacking", seed=1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -48,16 +49,24 @@ def _ranked(groups: Sequence[Group], opener: Opener, prices: Assumptions) -> tup
     """The rows of one setting in order, and what this table can tell apart."""
     found = [accuracy(one, opener) for one in groups]
     rows = [{**_row(one, prices), **each.figures} for one, each in zip(groups, found, strict=True)]
-    ranking = Ranking(tuple(map(_contestant, groups, rows, found)))
+    usual = _usual_rounds(groups)
+    contestants = (_contestant(*each, usual) for each in zip(groups, rows, found, strict=True))
+    ranking = Ranking(tuple(contestants))
     rows = [{**row, **ranking.columns(i)} for i, row in enumerate(rows)]
     rows.sort(key=lambda row: (row["auroc_mean"] is None, row["rank"] is None, row["rank"], row["label"]))
     return rows, ranking.resolution()
 
 
-def _contestant(group: Group, row: Row, found: Accuracy) -> Contestant:
+def _usual_rounds(groups: Sequence[Group]) -> int:
+    """The rounds of most rows; of equals the fewer."""
+    counts = Counter(group.specification.rounds for group in groups)
+    return min(counts, key=lambda rounds: (-counts[rounds], rounds))
+
+
+def _contestant(group: Group, row: Row, found: Accuracy, usual: int) -> Contestant:
     """A group as a row among others; one that lacks a seed it was asked for is not compared."""
     specification = group.specification
-    plain = not specification.params and specification.track == COMMON
+    plain = not specification.params and specification.track == COMMON and specification.rounds == usual
     return Contestant(
         label=group.label,
         reference=row["reference"],
