@@ -66,13 +66,12 @@ class Picture:
 class Setting:
     """Everything that may be compared with each other: one task, one track, one ledger, the same faults.
 
-    `scenario` is its chain with the price of gas in words, `told` what its rows can be told apart by.
+    `told` is what its rows can be told apart by.
     """
 
     key: str
     task: str
     words: str
-    scenario: str
     told: Row
     main: bool
     leaderboard: Table
@@ -126,14 +125,15 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) 
         for name, (caption, shape, found, file) in shapes.items()
     }
     tables["hospitals"] = hospital_table(done[:most], mine["hospitals"])
-    leaderboard = Table.of(rows[0]["setting"], columns.LEADERBOARD, rows, "leaderboard", limits, most)
+    leaderboard = Table.of(
+        f"{rows[0]['setting']} · {rows[0]['scenario']}", columns.LEADERBOARD, rows, "leaderboard", limits, most
+    )
     # A chart compares: a lone strategy in a side setting has its figures in the tables.
     number = int(key.rpartition("-")[2])
     pictured = done and (main or (len(done) > 1 and number <= PICTURED))
     pictures = _pictures(key, done, mine, tables) if pictured else {}
-    words, scenario = rows[0]["setting"], rows[0]["scenario"]
     (resolution,) = mine["resolution"]
-    return Setting(key, rows[0]["task"], words, scenario, resolution, main, leaderboard, tables, pictures)
+    return Setting(key, rows[0]["task"], rows[0]["setting"], resolution, main, leaderboard, tables, pictures)
 
 
 def _some_rounds(rows: Sequence[Row]) -> list[Row]:
