@@ -33,7 +33,7 @@ def check(trial: Trial, state: Any) -> None:
         raise NobodyTrained("no hospital answered in any round: nothing was trained")
     models = [*own_models(trial, state).values()] or [trial.strategy.model(state)]
     if all(_is(model, trial.world.initial_weights()) for model in models):
-        raise NothingLearned(f"the model is still the first one after {trial.world.round} rounds: nothing was learned")
+        raise NothingLearned("the model is still the first one: nothing was learned")
 
 
 def _is(model: Any, first: Any) -> bool:
