@@ -107,8 +107,8 @@ FLAWS = {
     "ending only said": Flaw("ends_by_itself", CARD_END, f"{CARD_END}        ends_by_itself=True,\n", "False == True"),
     "ending in secret": Flaw(
         "ends_by_itself",
-        MODEL,
-        f"    def finished(self, state: State) -> bool:\n        return True\n\n{MODEL}",
+        f"mean(weights))\n\n{MODEL}",
+        f"mean(weights), True)\n\n    def finished(self, state):\n        return bool(state.more)\n\n{MODEL}",
         "True == False",
     ),
     "list in the state": Flaw(STATE, MERGED, returning("State(w, [1.0])"), "is a list, loaded a tuple"),
@@ -174,7 +174,7 @@ def write(folder: Path, key: str, old: str = "", new: str = "") -> type[Strategy
     text, words = ((one.replace(old, new) if old else one) for one in (FEDAVG, WORDS))
     text = text.replace("    weights: Vector\n", WITH_MORE, 1)
     text = text.replace("import FIT, World\n", IMPORTS).replace(
-        'leaves w_t."""\n', 'leaves w_t."""\n        w = state.weights\n'
+        'leaves w_t."""\n', 'leaves w_t."""\n        w = state.weights + np.float32(0.01)\n'
     )
     (folder / f"{key}.py").write_text(text, encoding="utf-8")
     (folder / f"{key}.toml").write_text(words, encoding="utf-8")

@@ -8,32 +8,39 @@ from typing import Any
 
 import click
 
-from chainward.cli.output import as_table, shown
+from chainward.cli.output import as_table, shown, tell
 from chainward.names import visible
 
+Rows = Sequence[dict[str, Any]]
+
 _COLUMNS = {
+    "place": "rank",
     "label": "strategy",
     "auroc": "AUROC [95 %]",
+    "baseline": "minus fedavg",
+    "best": "minus best paper",
     "auroc_worst_hospital": "worst hospital",
     "rounds": "rounds",
     "latency_per_round_s": "s/round (modelled)",
     "latency_total_s": "s total",
-    "gas_per_round": "gas/round",
-    "gas_deploy": "gas set-up",
     "gas_total": "gas total",
     "raw_records_shared": "raw records",
     "sees_individual_updates": "sees updates",
 }
 
 
-def print_leaderboard(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print one table a task and setting, best first; failed strategies say so."""
-    ordered = sorted(rows, key=lambda row: (row["task"], row["setting"], -(row["auroc_mean"] or 0.0)))
-    for (task, setting), group in groupby(ordered, key=lambda row: (row["task"], row["setting"])):
-        as_table([_line(row) for row in group], _COLUMNS, title=f"\n{task}: {setting}")
+def print_leaderboard(rows: Rows, resolution: Rows) -> None:
+    """Print one table a task and setting, by ranks that ties share, and what it can tell apart; failures say so."""
+    from chainward.report.page.summary import resolution as sentence
+
+    told = {(one["task"], one["setting"]): one for one in resolution}
+    for (task, setting), group in groupby(rows, key=lambda row: (row["task"], row["setting"])):
+        lines = list(group)
+        as_table([_line(row) for row in lines], _COLUMNS, title=f"\n{task}: {setting} · {lines[0]['scenario']}")
+        tell(sentence(told[task, setting]))
 
 
-def print_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
+def print_verdicts(verdicts: Rows) -> None:
     """Print every claim with its verdict, what is to be said of its rule, and what decided it."""
     if verdicts:
         columns = {"strategy": "strategy", "claim": "claim", "tier": "tier", "verdict": "verdict", "basis": "found"}
@@ -55,25 +62,61 @@ def _of_the_rule(row: Mapping[str, Any]) -> Iterator[str]:
     return (f"{mark}: {why}" for mark, why in told.items() if why)
 
 
-def print_attacks(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print what each attack costs each strategy."""
-    names = ("auroc_without", "auroc_under", "drop")
-    columns = {"label": "strategy", "attack": "attack", "auroc_without": "AUROC without", "auroc_under": "with"}
-    for (task, setting), group in groupby(rows, key=lambda row: (row["task"], row["setting"])):
-        lines = [{**row, **{name: _figure(row[name]) for name in names}} for row in group]
-        as_table(lines, {**columns, "drop": "drop"}, title=f"\nattacks on {task}: {setting}")
+def print_attacks(rows: Rows) -> None:
+    """Print what each attack costs each strategy at the honest hospitals, by ranks that ties share."""
+    columns = {
+        "place": "rank",
+        "label": "strategy",
+        "attackers": "attackers",
+        "without": "AUROC without",
+        "under": "with",
+        "loss": "drop [95 %]",
+        "note": "",
+    }
+    for (task, setting, attack), group in groupby(rows, key=lambda row: (row["task"], row["setting"], row["attack"])):
+        lines = [
+            {
+                **row,
+                "place": shown(row["rank"]),
+                "without": _fixed(row["auroc_without"]),
+                "under": _fixed(row["auroc_under"]),
+                "loss": _bounded(row, "drop"),
+            }
+            for row in group
+        ]
+        as_table(lines, columns, title=f"\n{attack}, on {task}: {setting}")
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
-    if row["auroc_mean"] is None:
-        interval = f"failed ({row['failed']} of {row['trials']})" if row["failed"] else "–"
-    else:
-        interval = f"{row['auroc_mean']:.3f} [{row['auroc_low']:.3f}, {row['auroc_high']:.3f}]"
     worst = row["auroc_worst_hospital"]
-    return {**row, "auroc": interval, "auroc_worst_hospital": "not estimable" if worst is None else shown(worst)}
+    return {
+        **row,
+        "place": f"{shown(row['rank'])}{' =' if row['tied_with_best'] else ''}",
+        "auroc": _auroc(row),
+        "baseline": _bounded(row, "auroc_minus_baseline"),
+        "best": _bounded(row, "auroc_minus_best"),
+        "auroc_worst_hospital": "not estimable" if worst is None else shown(worst),
+    }
 
 
-def _figure(value: float | None) -> str:
+def _auroc(row: Mapping[str, Any]) -> str:
+    missing = f" ({row['trials'] - row['failed']} of {row['trials']})" if row["failed"] else ""
+    if row["auroc_mean"] is None:
+        return f"failed ({row['failed']} of {row['trials']})" if row["failed"] else "–"
+    return f"{row['auroc_mean']:.3f} [{row['auroc_low']:.3f}, {row['auroc_high']:.3f}]{missing}"
+
+
+def _bounded(row: Mapping[str, Any], name: str) -> str:
+    if row[name] is None:
+        return "–"
+    return " ".join((_signed(row[name]), f"[{_signed(row[f'{name}_low'])}, {_signed(row[f'{name}_high'])}]"))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+z.3f}"
+
+
+def _fixed(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 

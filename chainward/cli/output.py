@@ -36,7 +36,7 @@ def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], titl
         table.add_row(*(Text(visible(shown(row.get(key)), keep="\n")) for key in columns))
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, 200))
+        console = Console(highlight=False, width=max(console.width, 220))
     console.print(table)
 
 

@@ -89,7 +89,7 @@ def render(
     if json_output:
         as_json(tables["leaderboard"])
         return
-    print_leaderboard(tables["leaderboard"])
+    print_leaderboard(tables["leaderboard"], tables["resolution"])
     print_attacks(tables["attacks"])
     print_verdicts(judged)
     say(f"\nreport: {out / 'index.html'}")

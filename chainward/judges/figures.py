@@ -11,8 +11,8 @@ from chainward.judges.evidence import Evidence, Trials, need_same_patients
 from chainward.judges.finding import Unjudgeable
 from chainward.results import inference, influence
 from chainward.results.inference import Difference, Mean
+from chainward.results.predictions import Predictions
 from chainward.results.record import Completed
-from chainward.results.statistics import Predictions
 from chainward.tasks.metrics import auroc
 
 ONE_CLASS = "a seed tests patients of one class only"

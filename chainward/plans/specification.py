@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+from chainward.codec import fields
 from chainward.tasks.base import BY_PATIENT
 
 
@@ -37,7 +38,7 @@ class Specification:
         Raises:
             ValueError: a number is not finite.
         """
-        document: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        document: dict[str, Any] = json.loads(json.dumps(fields(self), allow_nan=False))
         return document
 
     @property

@@ -58,6 +58,11 @@ def size(value: float) -> str:
     return f"{significant(value)} {unit}"
 
 
+def sortable(value: Any) -> Any:
+    """What a column is sorted by: six digits, so that rounding orders nothing; empty where there is no figure."""
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
+
+
 STYLES = {
     "integer": integer,
     "fixed": fixed,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 Numbers = NDArray[np.number]
 Floats = NDArray[np.float64]
 
 BINS = 15
+MOST_STEPS, ENOUGH = 50, 1e-10
 SMALLEST = 1e-6
 """Probabilities are held this far from 0 and 1 where their logit is taken."""
 
@@ -38,10 +38,26 @@ def slope(labels: Numbers, probabilities: Floats) -> float | None:
     if scores[positive].min() >= scores[~positive].max() or scores[positive].max() <= scores[~positive].min():
         return None
 
-    def loss(at: Floats) -> tuple[float, Floats]:
-        predicted = at[0] + at[1] * scores
-        gap = expit(predicted) - labels
-        value = np.logaddexp(0, predicted).sum() - labels @ predicted
-        return float(value), np.array([gap.sum(), gap @ scores])
+    design, at = np.column_stack([np.ones_like(scores), scores]), np.array([0.0, 1.0])
+    for _ in range(MOST_STEPS):
+        step = _step(design, labels, at)
+        at = at + step
+        if np.abs(step).max() < ENOUGH:
+            break
+    return float(at[1])
 
-    return float(minimize(loss, np.array([0.0, 1.0]), jac=True, method="BFGS").x[1])
+
+def _step(design: Floats, labels: Numbers, at: Floats) -> Floats:
+    """Newton's step towards the most likely coefficients, halved until it does not lead away from them."""
+    chance = expit(design @ at)
+    curvature = (design * (chance * (1 - chance))[:, None]).T @ design
+    step: Floats = np.linalg.lstsq(curvature, design.T @ (labels - chance), rcond=None)[0]
+    here = _loss(design, labels, at)
+    while np.abs(step).max() > ENOUGH and _loss(design, labels, at + step) > here:
+        step = step / 2
+    return step
+
+
+def _loss(design: Floats, labels: Numbers, at: Floats) -> float:
+    predicted = design @ at
+    return float(np.logaddexp(0, predicted).sum() - labels @ predicted)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chainward.results.papers import Papers
-from chainward.results.predictions import decode, decode_own_models
+from chainward.results.predictions import Predictions, decode, decode_own_models
 from chainward.results.record import Completed, Record
-from chainward.results.statistics import Predictions
 from chainward.strategy import Card
 
 

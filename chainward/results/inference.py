@@ -1,26 +1,35 @@
 """How sure a figure is: means over seeds, their intervals and differences, with the patient as the unit.
 
-The estimand is the mean over K seeds of a measure on new patients of these hospitals, under the procedure trained as
-here. Every seed tests a fold of the same patients, so a patient's influences in all seeds belong together:
+The estimand is the mean over K seeds of what their models reach on new patients of these hospitals. Every seed tests a
+fold of the same patients, so a patient's influences in all seeds belong together:
 se^2 = sum_i (sum_s psi_is / K)^2, with psi_is the influence of patient i on the measure under seed s, 0 where seed s
-does not test it. Seeds are not resampled: they are repeats on the same patients, not new patients.
+does not test it (LeDell, Petersen, van der Laan 2015, 10.1214/15-EJS1035; patients as clusters of predictions:
+Obuchowski 1997, 10.2307/2533958). Seeds are not resampled: they are repeats on the same patients, not new patients.
+docs/intervals.md tells how often such intervals hold the truth.
+
+Where each seed leaves one hospital out, the estimand is the mean over hospitals like these, and the hospital the unit.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtr, ndtri, stdtr, stdtrit
 
-from chainward.results.influence import Influential
-from chainward.results.statistics import Predictions
+from chainward.results.influence import Influence, Influential
+from chainward.results.predictions import Predictions
 
 LEVEL = 0.95
 ALPHA = 0.05
+FEWEST = 10
+"""Patients of each class that a hospital's own figure takes."""
+
+NOTHING = 1e-12
+"""Below this a difference of measures, or its error, is rounding."""
 
 Floats = NDArray[np.float64]
 
@@ -37,15 +46,18 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Mean:
-    """A measure's mean over seeds: `patients` [p] ascending, `influences` [p] what each does to it over all seeds.
+    """A measure's mean over seeds: `units` [u] ascending, `influences` [u] what each does to it over all seeds.
 
-    `rarer` patients stand behind the class that has fewer of them.
+    Units are patients, or hospitals of which each seed leaves one out: then `freedom` is one less than their number,
+    and what a normal distribution is to many patients is Student's t to them. `rarer` patients stand behind the class
+    that has fewer of them.
     """
 
     value: float
-    patients: NDArray[np.int64]
+    units: NDArray[np.generic]
     influences: Floats
     rarer: int
+    freedom: float = math.inf
 
     @property
     def error(self) -> float:
@@ -63,7 +75,7 @@ class Mean:
             reach = ((1 - LEVEL) / 2) ** (1 / self.rarer)
             low, high = (0.0, 1 - reach) if self.value == 0.0 else (reach, 1.0)
         else:
-            width = norm.ppf((1 + LEVEL) / 2) * self.error / (self.value * (1 - self.value))
+            width = quantile((1 + LEVEL) / 2, self.freedom) * self.error / (self.value * (1 - self.value))
             low, high = (float(expit(logit(self.value) + way)) for way in (-width, width))
         return Interval(self.value, low, high, self.error)
 
@@ -77,15 +89,20 @@ class Difference:
     high: float
     error: float
     p: float
+    freedom: float = math.inf
 
     def within(self, margin: float, alpha: float = ALPHA) -> bool:
         """Whether two one-sided tests find the difference inside +- `margin` (Schuirmann 1987, 10.1007/BF01068419)."""
-        reach = float(norm.ppf(1 - alpha)) * self.error
-        return abs(self.estimate) + reach < margin
+        return abs(self.estimate) + quantile(1 - alpha, self.freedom) * self.error < margin
+
+
+def quantile(probability: float, freedom: float = math.inf) -> float:
+    """Return the quantile of the normal distribution, or of Student's t where its degrees of freedom are few."""
+    return float(ndtri(probability) if math.isinf(freedom) else stdtrit(freedom, probability))
 
 
 def mean_over_seeds(measure: Influential, seeds: Sequence[Predictions]) -> Mean | None:
-    """The mean of `measure` over the trials of K seeds; None where a seed has none.
+    """The mean of `measure` over the trials of K seeds, patients as units; None where a seed has none.
 
     Raises:
         ValueError: no seed was given.
@@ -96,38 +113,79 @@ def mean_over_seeds(measure: Influential, seeds: Sequence[Predictions]) -> Mean 
     known = [one for one in found if one is not None]
     if len(known) < len(found):
         return None
-    everyone = np.concatenate([seed.patient for seed in seeds])
-    patients, first, of = np.unique(everyone, return_index=True, return_inverse=True)
-    influences = np.bincount(of, np.concatenate([one.of for one in known])) / len(seeds)
-    positives = int((np.concatenate([seed.label for seed in seeds])[first] > 0).sum())
-    value = float(np.mean([one.value for one in known]))
+    rows = (np.concatenate([getattr(seed, name) for seed in seeds]) for name in ("patient", "label"))
+    return clustered(known, *rows)
+
+
+def clustered(found: Sequence[Influence], patient: NDArray[np.int64], label: NDArray[np.number]) -> Mean:
+    """The mean of a measure found K times on rows [n] in all, one after another; a patient's rows belong together."""
+    patients, first, of = np.unique(patient, return_index=True, return_inverse=True)
+    influences = np.bincount(of, np.concatenate([one.of for one in found])) / len(found)
+    positives = int((label[first] > 0).sum())
+    value = float(np.mean([one.value for one in found]))
     return Mean(value, patients, influences, max(1, min(positives, len(patients) - positives)))
 
 
-def difference(first: Mean, second: Mean) -> Difference:
-    """The difference of two means over the same patients, paired patient by patient.
+def mean_over_hospitals(measure: Influential, seeds: Sequence[Predictions]) -> Mean | None:
+    """The mean of `measure` over hospitals that were left out, one a seed, and are the units.
+
+    A hospital that several seeds leave out counts once, with the mean of its values. Hospitals with fewer than FEWEST
+    patients of a class have no figure of their own and are left out of the mean; None where fewer than two remain.
 
     Raises:
-        ValueError: they stand on different patients.
+        ValueError: no seed was given, or one tests several hospitals.
     """
-    if not np.array_equal(first.patients, second.patients):
+    if not seeds:
+        raise ValueError("no seed was given")
+    values: dict[str, list[float]] = {}
+    rarer = 0
+    for seed in seeds:
+        (name,) = _only(np.unique(seed.hospital).tolist())
+        fewest = int(min((seed.label > 0).sum(), (seed.label <= 0).sum()))
+        found = measure(seed.hospital, seed.label, seed.probability) if fewest >= FEWEST else None
+        if found is not None:
+            values.setdefault(name, []).append(found.value)
+            rarer += fewest
+    if len(values) < 2:
+        return None
+    names = sorted(values)
+    means = np.array([np.mean(values[name]) for name in names])
+    count = len(means)
+    influences = (means - means.mean()) / np.sqrt(count * (count - 1))
+    return Mean(float(means.mean()), np.array(names), influences, rarer, count - 1)
+
+
+def _only(names: list[str]) -> list[str]:
+    if len(names) != 1:
+        raise ValueError(f"a seed that leaves one hospital out tests {len(names)}")
+    return names
+
+
+def difference(first: Mean, second: Mean) -> Difference:
+    """The difference of two means over the same units, paired unit by unit.
+
+    Raises:
+        ValueError: they stand on different patients, or hospitals.
+    """
+    if not np.array_equal(first.units, second.units):
         raise ValueError("a paired difference needs the same patients on both sides")
     moved = first.influences - second.influences
-    return _difference(first.value - second.value, float(np.sqrt(moved @ moved)))
+    return _difference(first.value - second.value, float(np.sqrt(moved @ moved)), first.freedom)
 
 
 def unpaired(first: Mean, second: Mean) -> Difference:
     """The difference of two means over different patients."""
-    return _difference(first.value - second.value, float(np.hypot(first.error, second.error)))
+    freedom = min(first.freedom, second.freedom)
+    return _difference(first.value - second.value, float(np.hypot(first.error, second.error)), freedom)
 
 
-def _difference(estimate: float, error: float) -> Difference:
-    reach = float(norm.ppf((1 + LEVEL) / 2)) * error
-    p = 2 * float(norm.sf(abs(estimate) / error)) if error > 0 else float(estimate == 0)
-    return Difference(estimate, estimate - reach, estimate + reach, error, p)
+def _difference(estimate: float, error: float, freedom: float) -> Difference:
+    reach = quantile((1 + LEVEL) / 2, freedom) * error
+    p = float(_p(np.array(estimate), np.array(error), freedom))
+    return Difference(estimate, estimate - reach, estimate + reach, error, p, freedom)
 
 
-def holm(p_values: Sequence[float]) -> Floats:
+def holm(p_values: Sequence[float] | Floats) -> Floats:
     """Return the p values adjusted for being many, in the given order (Holm 1979, Scand. J. Stat. 6:65-70)."""
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
@@ -140,17 +198,23 @@ def holm(p_values: Sequence[float]) -> Floats:
 class Comparison:
     """All pairs of one table: `better[i, j]` says that i is better than j beyond what chance explains.
 
-    `told_apart` is the smallest difference that would be told apart between a typical pair of this table.
+    `adjusted[i, j]` is the p of their difference after Holm's correction over all pairs. `told_apart` are the smallest
+    differences that would be told apart between the pairs of this table: the least, the median and the largest of them.
     """
 
-    better: NDArray[np.bool_]
     adjusted: Floats
-    told_apart: float
+    better: NDArray[np.bool_]
+    told_apart: tuple[float, float, float]
 
     @property
     def ranks(self) -> tuple[int, ...]:
         """One more than the number of rows that are better: who cannot be told apart may share a rank."""
         return tuple(1 + int(count) for count in self.better.sum(axis=0))
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs are compared."""
+        return len(self.better) * (len(self.better) - 1) // 2
 
     def tied_with(self, row: int) -> tuple[int, ...]:
         """The rows that cannot be told apart from `row`, itself among them."""
@@ -158,21 +222,34 @@ class Comparison:
 
 
 def compare(means: Sequence[Mean], alpha: float = ALPHA) -> Comparison:
-    """Compare every pair of means over the same patients, with Holm's correction over all pairs.
+    """Compare every pair of means over the same units, with Holm's correction over all pairs.
 
     Raises:
         ValueError: two stand on different patients.
     """
+    if any(not np.array_equal(one.units, means[0].units) for one in means):
+        raise ValueError("a paired difference needs the same patients on both sides")
     count = len(means)
-    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-    found = [difference(means[i], means[j]) for i, j in pairs]
-    adjusted, better = np.ones((count, count)), np.zeros((count, count), dtype=np.bool_)
-    for (i, j), p, one in zip(pairs, holm([one.p for one in found]), found, strict=True):
-        adjusted[i, j] = adjusted[j, i] = p
-        better[i, j], better[j, i] = p < alpha and one.estimate > 0, p < alpha and one.estimate < 0
-    reach = float(norm.ppf(1 - alpha / 2 / max(1, len(pairs))))
-    errors = [one.error for one in found if one.error > 0]
-    return Comparison(better, adjusted, reach * float(np.median(errors)) if errors else 0.0)
+    values, above = np.array([one.value for one in means]), np.triu_indices(count, 1)
+    influences = np.array([one.influences for one in means])
+    errors = np.array([np.linalg.norm(influences - one.influences, axis=1) for one in means]).reshape(count, count)
+    estimates = values[:, None] - values
+    freedom = means[0].freedom if means else math.inf
+    adjusted = np.ones((count, count))
+    adjusted[above] = holm(_p(estimates[above], errors[above], freedom))
+    adjusted = np.minimum(adjusted, adjusted.T)
+    better = (adjusted < alpha) & (estimates > 0)
+    known = errors[above][errors[above] > NOTHING]
+    reach = quantile(1 - alpha / 2 / max(1, len(above[0])), freedom)
+    least, median, most = np.quantile(reach * known, (0, 0.5, 1)).tolist() if len(known) else (0.0, 0.0, 0.0)
+    return Comparison(adjusted, better, (least, median, most))
+
+
+def _p(estimates: Floats, errors: Floats, freedom: float) -> Floats:
+    """Two-sided p of there being no difference; without any spread it is 0, or 1 where there is none either."""
+    away = -np.abs(estimates) / np.where(errors > NOTHING, errors, 1.0)
+    p = 2 * (ndtr(away) if math.isinf(freedom) else stdtr(freedom, away))
+    return np.asarray(np.where(errors > NOTHING, p, np.abs(estimates) <= NOTHING), dtype=np.float64)
 
 
 def best(values: Sequence[float], names: Sequence[str], digits: int = 6) -> int:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Names = NDArray[np.generic]
 Numbers = NDArray[np.number]
@@ -32,13 +31,7 @@ Influential = Callable[[Names, Numbers, Floats], Influence | None]
 
 def auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
     """AUROC over all pairs of a positive and a negative; None where a class is absent. `hospitals` do not matter."""
-    positive = np.asarray(labels) > 0
-    counts = np.where(positive, positive.sum(), (~positive).sum())
-    if not 0 < positive.sum() < len(positive):
-        return None
-    placed = _placements(positive, probabilities)
-    value = float(placed[positive].mean())
-    return Influence(value, _unbiased(placed - value, counts) / counts)
+    return _concordance(np.zeros(len(labels), dtype=np.int64), labels, probabilities)
 
 
 def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
@@ -46,19 +39,7 @@ def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floa
 
     A model that knows nothing but each hospital's prevalence reaches 0.5 here, whatever it reaches over all pairs.
     """
-    positive = np.asarray(labels) > 0
-    won, pairs = np.zeros(len(positive)), np.zeros(len(positive))
-    for hospital in np.unique(hospitals):
-        mine = np.flatnonzero(hospitals == hospital)
-        rivals = np.where(positive[mine], (~positive[mine]).sum(), positive[mine].sum())
-        if 0 < positive[mine].sum() < len(mine):
-            won[mine], pairs[mine] = rivals * _placements(positive[mine], probabilities[mine]), rivals
-    total = pairs[positive].sum()
-    if not total:
-        return None
-    value = float(won[positive].sum() / total)
-    counts = np.where(positive, (pairs[positive] > 0).sum(), (pairs[~positive] > 0).sum())
-    return Influence(value, _unbiased((won - value * pairs) / total, counts))
+    return _concordance(np.unique(hospitals, return_inverse=True)[1], labels, probabilities)
 
 
 def auprc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
@@ -108,13 +89,47 @@ MEASURES: dict[str, Influential] = {
 }
 
 
-def _placements(positive: NDArray[np.bool_], probabilities: Floats) -> Floats:
-    """For a positive the share of negatives below it, for a negative that of positives above it; ties count half."""
-    overall, own = rankdata(probabilities), np.empty(len(positive))
-    for side in (positive, ~positive):
-        own[side] = rankdata(probabilities[side])
-    below: Floats = (overall - own) / np.where(positive, (~positive).sum(), positive.sum())
-    return np.asarray(np.where(positive, below, 1 - below), dtype=np.float64)
+def auroc_by_group(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> list[Influence | None]:
+    """AUROC in each of the groups [n] 0, 1, … alone, influences by its own patients; None where it lacks a class."""
+    positive = np.asarray(labels) > 0
+    won, rivals = _won(groups, positive, probabilities)
+    members = [groups == group for group in range(groups.max(initial=-1) + 1)]
+    return [_share(won[mine], rivals[mine], positive[mine]) for mine in members]
+
+
+def _concordance(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> Influence | None:
+    """The share of won pairs among those of a positive and a negative of one group; None where there is no pair."""
+    positive = np.asarray(labels) > 0
+    return _share(*_won(groups, positive, probabilities), positive)
+
+
+def _share(won: Floats, rivals: Floats, positive: NDArray[np.bool_]) -> Influence | None:
+    """The share of won pairs, given how many rivals each patient has and is placed right against."""
+    pairs = rivals[positive].sum()
+    if not pairs:
+        return None
+    value = float(won[positive].sum() / pairs)
+    met = rivals > 0
+    counts = np.where(positive, (met & positive).sum(), (met & ~positive).sum())
+    return Influence(value, _unbiased((won - value * rivals) / pairs, counts))
+
+
+def _won(groups: NDArray[np.int64], positive: NDArray[np.bool_], probabilities: Floats) -> tuple[Floats, Floats]:
+    """How many of its rivals, who are those of the other class in its group, each patient is placed right against.
+
+    A tie counts half.
+    """
+    values, of = np.unique(probabilities, return_inverse=True)
+    _, slot = np.unique(groups * len(values) + of, return_inverse=True)  # by group, then by probability
+    most = int(groups.max(initial=-1)) + 1
+    below, rivals = [], []
+    for side in (~positive, positive):
+        at = np.bincount(slot[side], minlength=slot.max(initial=-1) + 1)
+        own = np.bincount(groups[side], minlength=most)
+        below.append((at.cumsum() - at / 2)[slot] - (own.cumsum() - own)[groups])
+        rivals.append(own[groups].astype(np.float64))
+    won = np.where(positive, below[0], rivals[1] - below[1])
+    return won, np.where(positive, *rivals)
 
 
 def _mean(values: Floats) -> Influence:

@@ -39,13 +39,14 @@ class GasRow:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a card promises, as the meters saw it."""
+    """What a card promises, as the meters saw it, and how many answers rest on what an attacker spoiled."""
 
     sees_individual_updates: Audience
     raw_records_shared: Count
     spends_gas: bool
     ended_by_itself: bool
     rounds_used: Count
+    spoiled: Count
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,10 @@ class DisclosureRow:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What the meters saw in one round; round 0 is the set-up. `transactions` counts from the start of the trial."""
+    """What the meters saw in one round; round 0 is the set-up. `transactions` counts from the start of the trial.
+
+    `spoiled` is how many answers rest on what an attacker spoiled.
+    """
 
     round: Count
     latency_s: Latency
@@ -70,6 +73,7 @@ class Round:
     audience: Audience
     disclosures: tuple[DisclosureRow, ...]
     raw_records: Count
+    spoiled: Count
     transactions: Count
     gas: Count
     gas_eip7623: Count
@@ -88,6 +92,11 @@ class LatencyColumns:
     waiting: Times
     consensus: Times
     aggregation: Times
+
+    def totals(self) -> list[float]:
+        """All parts of each round together."""
+        parts = (self.compute, self.network, self.waiting, self.consensus, self.aggregation)
+        return [sum(round_parts) for round_parts in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,7 @@ class Rounds:
     audience: tuple[Audience, ...]
     disclosures: DisclosureColumns
     raw_records: Counts
+    spoiled: Counts
     transactions: Counts
     gas: Counts
     gas_eip7623: Counts

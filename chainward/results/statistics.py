@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chainward.results.predictions import Predictions as Predictions
 from chainward.tasks.metrics import auroc, weighted_aurocs
 
 REPLICATES = 2000
@@ -14,30 +15,6 @@ FEWEST = 10
 
 Names = NDArray[np.str_]
 Numbers = NDArray[np.number]
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What one trial predicted for its test patients: hospital [n] str, patient [n] int64 (unique), label [n] 0 or 1,
-    probability [n]. Raises ValueError when lengths differ, a probability is not finite or a patient comes twice."""
-
-    hospital: Names
-    patient: NDArray[np.int64]
-    label: Numbers
-    probability: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        """Sorted by patient, so that two strategies' predictions for the same patients line up."""
-        columns = [np.asarray(column) for column in (self.hospital, self.patient, self.label, self.probability)]
-        if len({column.shape for column in columns}) != 1:
-            raise ValueError("hospital, patient, label and probability differ in length")
-        order = np.argsort(columns[1], kind="stable")
-        for name, column in zip(("hospital", "patient", "label", "probability"), columns, strict=True):
-            object.__setattr__(self, name, column[order])
-        if not np.isfinite(self.probability).all():
-            raise ValueError("a predicted probability is not finite")
-        if len(np.unique(self.patient)) != len(self.patient):
-            raise ValueError("a patient is predicted twice in one trial")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from chainward.files import read_file, replace_file
 from chainward.plans.identity import trial_id
 from chainward.results import predictions
 from chainward.results.document import Unsound, decode, digest, encode, seal, unseal
+from chainward.results.predictions import Predictions
 from chainward.results.record import Completed, Record, adapter
-from chainward.results.statistics import Predictions
 
 LARGEST_RECORD = 1 << 28
 """Bytes; ten thousand hospitals over a hundred rounds need a tenth of it."""

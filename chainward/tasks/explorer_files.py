@@ -37,7 +37,7 @@ class ExplorerTask(Task):
 
     def refuses(self, split: str) -> str | None:
         """None for who takes the files as they are."""
-        return None if split == BY_PATIENT else f"comes split as published; leave out the task, or split = {split!r}"
+        return None if split == BY_PATIENT else f"comes split as published; drop the task, or drop split = {split!r}"
 
     def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
         """See `Task.dataset`; the seed does not matter."""

@@ -11,8 +11,8 @@ import pytest
 from chainward import codec
 from chainward.judges import verdicts
 from chainward.report import leaderboard_rows, write_report
+from chainward.results.predictions import Predictions
 from chainward.results.record import Record
-from chainward.results.statistics import Predictions
 from chainward.testing.base import Checks
 from chainward.testing.resuming import run_with_interruptions
 from chainward.testing.small import completed, dataset, results_of, run, small, without_times

@@ -59,6 +59,7 @@ def _facts(trial: Trial, state: Any, entries: Sequence[Round]) -> Facts:
         spends_gas=any(receipt.gas for receipt in trial.world.ledger.receipts),
         ended_by_itself=bool(trial.strategy.finished(state)),
         rounds_used=len(entries) - 1,
+        spoiled=sum(entry.spoiled for entry in entries),
     )
 
 

@@ -59,6 +59,7 @@ def _entry(trial: Trial, state: Any, started: float, before: Sequence[Round]) ->
         audience=meter.audience(),
         disclosures=tuple(DisclosureRow(**row) for row in meter.disclosures()),
         raw_records=meter.raw_records,
+        spoiled=meter.spoiled,
         transactions=len(receipts),
         gas=sum(receipt.gas for receipt in spent),
         gas_eip7623=sum(receipt.floor for receipt in spent),

@@ -22,6 +22,7 @@ class Meter:
     store_bytes: int = 0
     chain_bytes: int = 0
     raw_records: int = 0
+    spoiled: int = 0
     measured_s: float = 0.0
     missing: set[str] = field(default_factory=set)
     _items: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -35,13 +35,17 @@ class Published:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a local function used: floating-point operations, bytes and round trips to the store, measured seconds."""
+    """What a local function used: floating-point operations, bytes and round trips to the store, measured seconds.
+
+    `spoiled` is 1 where the answer rests on what an attacker spoiled, which no strategy can see.
+    """
 
     flops: float
     fetched: int
     published: tuple[Published, ...]
     trips: int
     seconds: float
+    spoiled: int = 0
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,7 @@ class World:
         self.meter.party_bytes += size
         self.meter.store_bytes += cost.fetched + sum(item.size for item in cost.published)
         self.meter.measured_s += cost.seconds
+        self.meter.spoiled += cost.spoiled
         for item in cost.published:
             readers = (EVERYONE,) if item.readers is None else item.readers
             records = self._records(item.kind, party, readers)

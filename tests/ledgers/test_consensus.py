@@ -18,6 +18,7 @@ from chainward.ledgers.consensus.authority import Authority
 from chainward.ledgers.consensus.committee import Committee
 from chainward.ledgers.consensus.pbft import PBFT
 from chainward.ledgers.consensus.raft import Raft
+from chainward.ledgers.consensus.stake import Stake
 from chainward.ledgers.consensus.work import Work
 from chainward.methods.mining import race
 from chainward.methods.randomness import stream
@@ -27,6 +28,7 @@ HARD: dict[str, dict[str, Any]] = {
     "pow": {"delay_s": 2.0},
     "pbft": {"silent": 1},
     "raft": {"leader_crashes": 0.2},
+    "pos": {"missed": 0.2},
     "committee": {"bad": 6},
 }
 CASES = [*((name, {}) for name in MODELS), *HARD.items()]
@@ -60,7 +62,16 @@ def test_the_same_seed_gives_the_same_blocks_asked_in_any_order(name: str, param
 @pytest.mark.parametrize("name", [name for name, params in CASES if params or name in ("pow", "pbft", "raft")])
 def test_another_seed_gives_other_blocks(name: str) -> None:
     one, other = (block_times(name, seed, HARD[name]) for seed in (0, 1))
-    assert one.time(30) != other.time(30)
+    assert [one.time(number) for number in range(31)] != [other.time(number) for number in range(31)]
+
+
+def test_a_missed_slot_makes_the_next_block_wait_for_the_one_after() -> None:
+    model = Stake(slot_s=12.0, missed=0.25)
+    blocks = model.blocks(5)
+    gaps = np.diff([blocks.time(number) for number in range(4_000)])
+    assert {gap % 12.0 for gap in gaps.tolist()} == {0.0}
+    within_three_errors(gaps, model.expected_gap())
+    assert Stake().blocks(0) == Periodic(12.0)
 
 
 def test_the_defaults_are_those_of_the_two_chains_people_know() -> None:
@@ -95,6 +106,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("pbft", {"silent": 2}, "4 replicas bear 1 silent ones"),
     ("pbft", {"jitter": 1.5}, "jitter is at most 1"),
     ("pbft", {"timeout_s": 0.1}, "timeout_s must leave time"),
+    ("pos", {"slot_s": 0.0}, "slot_s must be above 0"),
+    ("pos", {"missed": 1.0}, "missed may be 0.99 at most"),
     ("raft", {"crashed": 3}, "5 nodes lack a majority"),
     ("raft", {"crashed": 2, "leader_crashes": 0.1}, "5 nodes lack a majority"),
     ("raft", {"nodes": 0}, "0 nodes lack a majority"),
@@ -116,8 +129,8 @@ def test_what_makes_no_chain_is_refused(name: str, params: dict[str, Any], compl
 
 
 def test_an_unknown_model_is_refused() -> None:
-    with pytest.raises(UnknownName, match="'pos'; there is poa, pow, pbft, raft, committee"):
-        block_times("pos", 0)
+    with pytest.raises(UnknownName, match="'poet'; there is poa, pow, pos, pbft, raft, committee"):
+        block_times("poet", 0)
 
 
 def test_simpy_is_not_loaded_for_a_page_of_help() -> None:

@@ -295,7 +295,7 @@ def test_a_trial_named_twice_is_one_job(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", ["edin", "ca"])
 def test_a_task_that_comes_split_refuses_another_split(task: str, path: Path) -> None:
-    with pytest.raises(ChainwardError, match=f": task {task}: comes split as published; leave out the task, or split"):
+    with pytest.raises(ChainwardError, match=f": task {task}: comes split as published; drop the task, or drop split"):
         read(path, tasks=[task], split="leave-one-hospital-out")
 
 

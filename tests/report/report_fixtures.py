@@ -21,6 +21,7 @@ from chainward.strategy.claims import Claim
 from chainward.world import Audience
 
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>&\'"{{ 7*7 }}\x00'
+SETTINGS = ("params", "track", "faults", "attack", "rounds", "ledger_params", "task_params", "speeds")
 PARTS = ("compute", "network", "waiting", "consensus", "aggregation")
 
 
@@ -59,7 +60,7 @@ def predictions(names: tuple[str, ...], seed: int, skill: float, small: str | No
             if name == small and not label and i > 5:
                 continue
             noise = ((i * 37 + place * 11 + seed * 17) % 23) / 23
-            rows.append((name, 1000 * place + i + 100 * seed, label, round(0.5 * noise + skill * label, 4)))
+            rows.append((name, 1000 * place + i + 100 * seed, label, round((0.5 * noise + skill * label) / 1.5, 4)))
     hospital, patient, label, probability = map(np.array, zip(*rows, strict=True))
     return Predicted(hospital, patient, label.astype(np.uint8), probability, {})
 
@@ -95,16 +96,17 @@ def record(strategy: str, task: str = "heart", seed: int = 0, **changes: Any) ->
             spends_gas=deploy > 0,
             ended_by_itself=False,
             rounds_used=rounds,
+            spoiled=changes.get("spoiled", 0),
         ),
         numbers=changes.get("numbers", {"committee": 2}),
+        attackers=changes.get("attackers", ()),
         outcomes=changes.get("outcomes", {}),
         measured=Measured(0.5 + seed, 2.0, True, changes.get("contended", False), None, None),
     )
 
 
 def specification(strategy: str, task: str, seed: int, **changes: Any) -> Any:
-    settings = {name: changes[name] for name in ("params", "track", "faults", "attack", "rounds") if name in changes}
-    return specified(strategy, task, seed, **settings)
+    return specified(strategy, task, seed, **{name: changes[name] for name in SETTINGS if name in changes})
 
 
 def code(changes: dict[str, Any]) -> str:

@@ -65,6 +65,7 @@ def test_files(folder):
         "leaderboard",
         "learning_curves",
         "outcomes",
+        "resolution",
     ]
     expected = [*(f"{name}.csv" for name in [*tables, "numbers", "provenance", "records"]), "index.html"]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "leaderboard.json", "report.json"])

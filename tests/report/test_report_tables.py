@@ -3,21 +3,24 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from report_fixtures import CLAIM, HOSTILE, card, failure, record, records, results, verdicts
 
 from chainward.report import Assumptions, all_tables, leaderboard_rows
 from chainward.report.tables.costs import mean, percentile
 from chainward.report.tables.groups import group
-from chainward.report.tables.leaderboard import pareto_front
 from chainward.report.tables.measured import gas_function_rows, learning_curve_rows
 from chainward.report.tables.papers import claim_rows, number_rows
 from chainward.report.tables.provenance import provenance_rows
+from chainward.results.calibration import ece_floor, slope
 from chainward.results.collection import InMemory
+from chainward.results.inference import mean_over_seeds
+from chainward.results.influence import MEASURES
 from chainward.results.papers import Paper
 from chainward.results.predictions import decode
-from chainward.results.statistics import auroc_interval
 from chainward.strategy.claims import Claim
+from chainward.tasks.metrics import ece
 from chainward.world import Audience
 
 
@@ -39,9 +42,21 @@ def test_usd_follows_gas_and_bytes():
     found = row()
     assert found["usd_l1_calm"] == pytest.approx(700_000 * 5e-9 * 3000)
     assert found["usd_l1_busy"] == pytest.approx(700_000 * 50e-9 * 3000)
-    data = (300 + 2 * 200) * 16 * 5e-9 * 3000
+    data = (300 + 2 * 200 + 6 * 116) * 16 * 5e-9 * 3000  # six transactions, each in an envelope
     assert found["usd_rollup"] == pytest.approx(700_000 * 0.01e-9 * 3000 + data)
-    assert found["usd_private"] == 0
+    assert found["usd_private"] == found["usd"] == 0
+    assert found["scenario"] == "private chain, gas at 0 gwei"
+    assert "evm: poa, period_s 5, signers 4, silent 0" in found["setting"]
+
+
+def test_block_time_and_price_are_one_scenario():
+    """On layer 1 gas has a price and blocks take 12 s; on a private chain neither."""
+    rows = leaderboard_rows(results([record("bflc", ledger_params={"consensus": "pos"})]))
+    assert rows[0]["usd"] == rows[0]["usd_l1_calm"] > 0
+    assert rows[0]["scenario"] == "layer 1, gas at 5 gwei and 3,000 USD an ether"
+    assert "slot_s 12" in rows[0]["setting"]
+    (elsewhere,) = leaderboard_rows(results([record("bflc", ledger_params={"rpc": "$NODE"})]))
+    assert (elsewhere["usd"], elsewhere["usd_l1_calm"]) == (None, rows[0]["usd_l1_calm"])
 
 
 def test_assumptions_can_be_overridden():
@@ -80,15 +95,25 @@ def test_bytes_and_privacy():
     assert leaderboard_rows(results([record("bflc")], bflc=strict))[0]["exceeds_card"] is True
 
 
-def test_accuracy_is_the_statistics_module():
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_accuracy_has_the_interval_of_its_patients(name):
     trials = [record("bflc", seed=seed, small="south") for seed in (0, 1)]
-    interval = auroc_interval([decode(trial.predictions) for trial in trials])
+    interval = mean_over_seeds(MEASURES[name], [decode(trial.predictions) for trial in trials]).interval
     found = row()
-    assert (found["auroc_mean"], found["auroc_low"], found["auroc_high"]) == (
-        interval.estimate,
-        interval.low,
-        interval.high,
+    mean_of = found["auroc_mean" if name == "auroc" else name]
+    assert (mean_of, found[f"{name}_low"], found[f"{name}_high"]) == (interval.estimate, interval.low, interval.high)
+
+
+def test_calibration_is_of_all_predictions_together():
+    trials = [record("bflc", seed=seed, small="south") for seed in (0, 1)]
+    label, probability = (
+        np.concatenate([getattr(decode(trial.predictions), name) for trial in trials])
+        for name in ("label", "probability")
     )
+    found = row()
+    assert found["ece"] == ece(label, probability)
+    assert found["ece_floor"] == ece_floor(probability)
+    assert found["calibration_slope"] == slope(label, probability)
 
 
 def test_hospital_that_cannot_be_judged_is_never_the_worst():
@@ -142,7 +167,14 @@ def test_settings_are_never_mixed():
 def test_labels_say_what_differs_and_no_more():
     groups = group(results([*(record("bflc", params={"mu": mu, "same": 1}) for mu in (0, 1)), record("local")]))
     assert [one.label for one in groups] == ["bflc (mu 0)", "bflc (mu 1)", "local"]
-    assert {one.setting for one in groups} == {"common track · evm (consensus poa) · cohort engine · no faults"}
+    words = "common track · evm: poa, period_s 5, signers 4, silent 0 · cohort engine · no faults"
+    assert {one.setting for one in groups} == {words}
+
+
+def test_a_tuned_reference_stands_beside_the_common_track():
+    rows = leaderboard_rows(results([record("local"), record("local", track="tuned"), record("bflc")]))
+    assert {one["label"] for one in rows} == {"local", "local (tuned)", "bflc"}
+    assert len({one["setting"] for one in rows}) == 1
 
 
 def test_common_track_without_faults_comes_first():
@@ -150,44 +182,17 @@ def test_common_track_without_faults_comes_first():
     assert [one["track"] for one in rows] == ["common", "common", "published"]
 
 
-def test_front_and_distance_from_the_best():
-    found = {one["strategy"]: one for one in leaderboard_rows(results(records())) if one["task"] == "heart"}
-    assert {name for name, one in found.items() if one["on_front"]} == {"bflc", HOSTILE}
-    assert found[HOSTILE]["auroc_minus_best"] == 0
-    assert found["bflc"]["auroc_minus_best"] is None  # other seeds than the best
-
-
-@pytest.mark.parametrize(
-    ("places", "front"),
-    [
-        ([(1, 0.7), (2, 0.8), (3, 0.75)], {0, 1}),
-        ([(1, 0.7), (1, 0.7)], {0, 1}),
-        ([(1, 0.7), (1, 0.8)], {1}),
-        ([(0, None), (5, 0.5)], {1}),
-    ],
-)
-def test_pareto_front(places, front):
-    rows = [{"gas_total": gas, "auroc_mean": auroc, "reference": False} for gas, auroc in places]
-    assert pareto_front(rows) == front
-
-
-def test_references_are_not_on_the_front():
-    rows = [
-        {"gas_total": 0, "auroc_mean": 0.9, "reference": True},
-        {"gas_total": 1, "auroc_mean": 0.8, "reference": False},
-    ]
-    assert pareto_front(rows) == {1}
-
-
 def test_gas_functions():
-    found = next(one for one in gas_function_rows(results([record("bflc")])) if one["function"] == "propose")
+    found = next(one for one in gas_function_rows(group(results([record("bflc")]))) if one["function"] == "propose")
     assert (found["calls"], found["min"], found["median"], found["max"]) == (4, 49_900, 50_000, 50_100)
     assert (found["total"], found["total_eip7623"], found["reverted"]) == (200_000, 220_000, 0)
 
 
 def test_learning_curve():
     points = [
-        one for one in learning_curve_rows(results(records())) if (one["strategy"], one["task"]) == ("bflc", "heart")
+        one
+        for one in learning_curve_rows(group(results(records())))
+        if (one["strategy"], one["task"]) == ("bflc", "heart")
     ]
     assert [(one["round"], one["trials"]) for one in points] == [(1, 2), (2, 2)]
     assert points[0]["auroc_mean"] == pytest.approx(0.6 + 0.06 + 0.02 + 0.005)
@@ -204,7 +209,7 @@ def test_claims_are_joined_with_verdicts():
 
 
 def test_numbers_and_provenance():
-    rows = number_rows(results([record("bflc", params={"merged": 6})]))
+    rows = number_rows(group(results([record("bflc", params={"merged": 6})])))
     assert [(one["kind"], one["name"], one["value"]) for one in rows] == [
         ("parameter", "merged", "6"),
         ("number used", "committee", "2"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import sem, ttest_rel
 
 from chainward.results.inference import (
     Mean,
@@ -13,11 +14,12 @@ from chainward.results.inference import (
     compare,
     difference,
     holm,
+    mean_over_hospitals,
     mean_over_seeds,
     unpaired,
 )
 from chainward.results.influence import MEASURES, auroc
-from chainward.results.statistics import Predictions
+from chainward.results.predictions import Predictions
 from chainward.tasks.metrics import auroc as area
 
 PATIENTS = 300
@@ -111,6 +113,46 @@ def test_every_measure_has_an_interval_around_its_value(name: str) -> None:
     assert 0 < interval.low < interval.estimate < interval.high < 1
 
 
+def left_out(hospital: str, skill: float, seed: int, patients: int = 40) -> Predictions:
+    """What a model that never saw a hospital predicts there; fewer than ten positives at a hospital called tiny."""
+    rng = np.random.default_rng([seed, len(hospital), int(100 * skill)])
+    labels = (np.arange(patients) < (6 if hospital == "tiny" else patients // 2)).astype(float)
+    scores = skill * labels + np.random.default_rng([seed, len(hospital)]).normal(size=patients)
+    probability = 1 / (1 + np.exp(-scores - 0.1 * rng.normal(size=patients)))
+    return Predictions(np.full(patients, hospital), np.arange(patients) + 100 * seed, labels, probability)
+
+
+def test_where_hospitals_are_left_out_they_are_the_units() -> None:
+    """Against Student's t of the hospitals' own figures."""
+    names = ("a", "bb", "ccc", "dddd")
+    ours, theirs = ([left_out(name, skill, seed) for seed, name in enumerate(names)] for skill in (1.0, 0.6))
+    values = [[area(one.label, one.probability) for one in side] for side in (ours, theirs)]
+    first, second = (mean_over_hospitals(auroc, side) for side in (ours, theirs))
+    assert first.value == pytest.approx(np.mean(values[0]))
+    assert first.error == pytest.approx(sem(values[0]))
+    found, oracle = difference(first, second), ttest_rel(*values)
+    assert found.p == pytest.approx(oracle.pvalue)
+    assert (found.low, found.high) == pytest.approx(oracle.confidence_interval())
+    assert compare([first, second]).adjusted[0, 1] == pytest.approx(oracle.pvalue)
+
+
+def test_a_hospital_too_small_for_a_figure_is_no_unit() -> None:
+    seeds = [left_out(name, 1.0, seed) for seed, name in enumerate(("a", "tiny", "ccc"))]
+    assert mean_over_hospitals(auroc, seeds).units.tolist() == ["a", "ccc"]
+    assert mean_over_hospitals(auroc, seeds[:2]) is None
+
+
+def test_a_hospital_left_out_twice_is_one_unit() -> None:
+    once = [left_out(name, 1.0, seed) for seed, name in enumerate(("a", "bb", "ccc"))]
+    found, twice = mean_over_hospitals(auroc, once), mean_over_hospitals(auroc, [*once, *once])
+    assert (twice.value, twice.error, twice.freedom) == (pytest.approx(found.value), pytest.approx(found.error), 2)
+
+
+def test_several_hospitals_in_one_seed_were_not_left_out_one_by_one() -> None:
+    with pytest.raises(ValueError, match="tests 3"):
+        mean_over_hospitals(auroc, trials(1.0, 0.5))
+
+
 def test_like_means_that_both_one_sided_tests_say_so() -> None:
     ours, alike = (mean_over_seeds(auroc, trials(1.0, noise)) for noise in (0.5, 0.51))
     found = difference(ours, alike)
@@ -141,7 +183,7 @@ def test_a_table_names_who_cannot_be_told_apart() -> None:
     assert found.ranks == (1, 1, 3)
     assert found.tied_with(0) == (0, 1)
     assert found.tied_with(2) == (2,)
-    assert 0 < found.told_apart < 0.1
+    assert 0 < found.told_apart[0] <= found.told_apart[1] <= found.told_apart[2] < 0.1
 
 
 @settings(max_examples=20)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_records import predicted
 
 from chainward.results.document import Unsound
 from chainward.results.predictions import Predicted, decode, decode_own_models, encode
+from chainward.results.statistics import Predictions
 
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
 NAMES = st.lists(st.text(min_size=1, max_size=3).map(lambda name: f"{name}."), min_size=6, max_size=6)
@@ -77,8 +79,32 @@ def pickled() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", encode(predicted())[:-50], pickled()], ids=range(4))
+def encrypted() -> bytes:
+    """Every entry of the directory says so."""
+    before, *entries = encode(predicted()).split(b"PK\x01\x02")
+    return b"PK\x01\x02".join([before, *(entry[:4] + bytes([entry[4] | 1]) + entry[5:] for entry in entries)])
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", encode(predicted())[:-50], pickled(), encrypted()], ids=range(5))
 def test_what_is_no_such_file_is_refused(data: bytes) -> None:
     for reading in (decode, decode_own_models):
         with pytest.raises(Unsound, match="cannot be read"):
             reading(data)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_byte_that_was_changed_is_refused_or_changes_nothing(data: st.DataObject) -> None:
+    whole = encode(predicted((0.1, 0.7, 0.9), (0, 1, 1), ("north", "south", "south"), {"north": (0.2, 0.3, 0.4)}))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed = bytearray(whole)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    for reading in (decode, decode_own_models):
+        with suppress(Unsound):
+            assert columns(reading(bytes(changed))) == columns(reading(whole))
+
+
+def columns(found: Predictions | dict[str, Predictions]) -> object:
+    if isinstance(found, dict):
+        return {name: columns(one) for name, one in found.items()}
+    return [column.tolist() for column in (found.hospital, found.patient, found.label, found.probability)]

@@ -64,7 +64,7 @@ def test_another_split_is_refused_in_one_line(invented):
     task = load("ca")
     assert task.refuses("by-patient") is None
     assert task.refuses("leave-one-hospital-out").startswith("comes split as published; ")
-    with pytest.raises(ChainwardError, match="task ca: comes split as published; leave out"):
+    with pytest.raises(ChainwardError, match="task ca: comes split as published; drop"):
         task.dataset(0, "leave-one-hospital-out")
 
 

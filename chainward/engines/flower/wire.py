@@ -114,11 +114,11 @@ def answer_document(answer: Answer) -> tuple[Any, ...]:
     """Return an answer as what `dumps` takes."""
     cost = answer.cost
     published = tuple((item.kind.value, item.readers, item.size) for item in cost.published)
-    return answer.value, cost.flops, cost.fetched, published, cost.trips, cost.seconds
+    return answer.value, cost.flops, cost.fetched, published, cost.trips, cost.seconds, cost.spoiled
 
 
 def answer_of(document: tuple[Any, ...]) -> Answer:
     """Invert `answer_document`."""
-    value, flops, fetched, published, trips, seconds = document
+    value, flops, fetched, published, trips, seconds, spoiled = document
     items = tuple(Published(Kind(kind), readers, size) for kind, readers, size in published)
-    return Answer(value, Cost(flops, fetched, items, trips, seconds))
+    return Answer(value, Cost(flops, fetched, items, trips, seconds, spoiled))

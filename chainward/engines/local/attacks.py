@@ -43,9 +43,14 @@ class Attack:
         drawn = stream(seed, "attackers").choice(len(hospitals), size=count, replace=False)
         return tuple(hospitals[number] for number in sorted(drawn.tolist()))
 
+    @property
+    def on_records(self) -> bool:
+        """Whether attackers use spoiled patients; else they give out spoiled updates."""
+        return self.kind == LABEL_FLIP
+
     def records(self, patients: Patients, rng: np.random.Generator) -> Patients:
         """Return an attacker's training patients as it uses them."""
-        if self.kind != LABEL_FLIP:
+        if not self.on_records:
             return patients
         labels: Any = label_flip(patients.labels, self.strength, rng)
         return replace(patients, labels=labels)

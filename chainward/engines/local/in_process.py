@@ -98,6 +98,7 @@ class InProcessEngine(ABC):
         training = self.sites.training
         rows = seen(update.samples, training.local_steps, training.batch_size)
         flops = 6.0 * self.sites.network.parameters * rows
+        spoiled = int(self.sites.attacks(job.party))
         if tail is None:
-            return Answer(update, Cost(flops, 0, (), 0, fitted.seconds))
-        return self.sites.run(job.party, tail.steps, update, label, flops, fitted.seconds)
+            return Answer(update, Cost(flops, 0, (), 0, fitted.seconds, spoiled))
+        return self.sites.run(job.party, tail.steps, update, label, flops, fitted.seconds, spoiled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -75,9 +76,19 @@ class Sites:
         return stream(self.seed, party, label)
 
     def run(
-        self, party: str, steps: Sequence[Query], payload: Any, label: str, flops: float = 0.0, seconds: float = 0.0
+        self,
+        party: str,
+        steps: Sequence[Query],
+        payload: Any,
+        label: str,
+        flops: float = 0.0,
+        seconds: float = 0.0,
+        spoiled: int = 0,
     ) -> Answer:
-        """Run local functions one after another at a party; `flops` and `seconds` were spent before."""
+        """Run local functions one after another at a party; `flops` and `seconds` were spent, and it `spoiled`, before.
+
+        Whoever flipped labels spoils every answer, since its work rests on them.
+        """
         started = time.perf_counter()
         site = Site(
             name=party,
@@ -99,7 +110,13 @@ class Sites:
                 raise ValueError(f"query {step.name} trains the cohort and must come first")
             payload, memory = step.local(site, memory, payload)
         self.memories[party] = memory
-        return Answer(payload, site.cost(seconds + time.perf_counter() - started))
+        cost = site.cost(seconds + time.perf_counter() - started)
+        flipped = self.attack is not None and self.attack.on_records and self.attacks(party)
+        return Answer(payload, replace(cost, spoiled=max(spoiled, int(flipped))))
+
+    def attacks(self, party: str) -> bool:
+        """Tell whether a party attacks."""
+        return party in self.attackers
 
     def given(self, party: str, received: Any, update: Update, label: str) -> Update:
         """Return what a party gives out as the result of training from the weights [P] it received."""

@@ -21,11 +21,14 @@ from chainward.names import quoted
 MODELS = {
     "poa": "authority.Authority",
     "pow": "work.Work",
+    "pos": "stake.Stake",
     "pbft": "pbft.PBFT",
     "raft": "raft.Raft",
     "committee": "committee.Committee",
 }
-
+DEFAULT = "poa"
+PUBLIC = frozenset(("pow", "pos"))
+"""Chains that anybody may use, so that the room in their blocks has a price."""
 
 MOST = {int: 10_000, float: 1e9}
 """The largest number of nodes, blocks, ... and of seconds that a plan may set."""
@@ -109,6 +112,19 @@ def defaults(name: str) -> dict[str, Any]:
         UnknownName: there is no such model.
     """
     return {field.name: field.default for field in dataclasses.fields(_kind(name))}
+
+
+def described(name: str, params: Mapping[str, Any]) -> str:
+    """Return a model with the value of each of its parameters, those in `params` in place of its own.
+
+    Examples:
+        >>> described("poa", {"period_s": 2})
+        'poa, period_s 2, signers 4, silent 0'
+    """
+    own = {field.name: field.default for field in dataclasses.fields(_kind(name))}
+    told = {**own, **params}
+    numbers = {key: f"{value:,.10g}" if isinstance(value, int | float) else value for key, value in told.items()}
+    return ", ".join([name, *(f"{key} {value}" for key, value in numbers.items())])
 
 
 def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -> BlockTimes:

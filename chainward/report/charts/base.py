@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,11 @@ def specified(chart: Any, key: str, title: str, description: str) -> Chart:
     """An altair chart with its looks and words."""
     specification = {**chart.to_dict(validate=False), "config": config()}  # its parts were checked as they were made
     return Chart(key, title, description, clean(specification))
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Make charts without holding each part against Vega-Lite's schema, which takes longer than drawing them."""
+    return alt.utils.schemapi.debug_mode(False)
 
 
 def data(rows: Sequence[Row]) -> alt.InlineData:

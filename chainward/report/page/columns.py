@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from chainward.report.page.summary import WITHIN
-
 Label = Literal["measured", "modelled", "quoted", ""]
 
 
@@ -15,8 +13,8 @@ class Column:
     """One column: the row's field, its heading, its label, how a cell is written.
 
     `style` is a name of `formats.STYLES`, or one that the page writes in a way of its own: text, strategy, interval,
-    difference, compute, worst, hospital, record, anchor, digest, status, audience, long. No label means that the
-    column says what was run rather than what came out.
+    bounded, difference, rank, compute, worst, hospital, record, anchor, digest, status, audience, long. No label means
+    that the column says what was run rather than what came out.
     """
 
     key: str
@@ -36,20 +34,32 @@ class Column:
             "usd",
             "bytes",
             "interval",
+            "bounded",
             "difference",
+            "loss",
+            "asked",
+            "rank",
             "worst",
         }
 
 
 STRATEGY = Column("label", "Strategy", style="strategy", help="Its card, with the citation, is further down.")
-TRIALS = Column("trials", "Trials", style="count", help="Seeds run; failed ones in red.")
+RANK = Column(
+    "rank",
+    "Rank",
+    "measured",
+    "rank",
+    "One more than the number of rows told apart above; rows that cannot be told apart may share it. "
+    "= marks those not told apart from the best paper.",
+)
+TRIALS = Column("trials", "Trials", style="count", help="Seeds run; failed ones in red. Who lacks one has no rank.")
 ROUNDS = Column("rounds", "Rounds", style="count", help="Rounds used, mean over trials.")
 AUROC = Column(
     "auroc_mean",
     "AUROC [95 %]",
     "measured",
     "interval",
-    "Mean over seeds; bootstrap over seeds, then patients in hospital.",
+    "Mean over seeds; the patient is the unit, through all seeds. Sorted by rank.",
 )
 GAS_TOTAL = Column("gas_total", "Gas, total", "measured", "integer", "Set-up and all rounds, from receipts.")
 SEES = Column(
@@ -60,13 +70,32 @@ LATENCY = Column(
     "latency_per_round_s", "Latency a round, s", "modelled", "significant", "Median over rounds, virtual clock."
 )
 LATENCY_TOTAL = Column("latency_total_s", "Latency, total, s", "modelled", "significant", "Set-up and all rounds.")
-USD = Column("usd_l1_calm", "USD, L1 calm", "modelled", "usd", "Total gas at the calm layer-1 price.")
+USD = Column("usd", "USD", "modelled", "usd", "Total gas at the price of this setting's own chain.")
+BASELINE = Column(
+    "auroc_minus_baseline",
+    "Minus fedavg",
+    "measured",
+    "difference",
+    "Paired patient by patient; bold where told apart (Holm over all pairs of this table).",
+)
+BEST = replace(BASELINE, key="auroc_minus_best", title="Minus the best paper’s")
+WITHIN = Column(
+    "within_hospital_auroc",
+    "Within hospitals",
+    "measured",
+    "bounded",
+    "AUROC over pairs of one hospital only: what prevalence alone cannot raise above 0.5.",
+)
 
 LEADERBOARD = (
     STRATEGY,
+    RANK,
     TRIALS,
     ROUNDS,
     AUROC,
+    WITHIN,
+    BASELINE,
+    BEST,
     Column(
         "auroc_worst_hospital",
         "Worst hospital",
@@ -85,13 +114,12 @@ LEADERBOARD = (
 ACCURACY = (
     STRATEGY,
     AUROC,
-    Column(
-        "auroc_minus_best", "Minus the best paper’s", "measured", "difference", "Paired on the same seeds and patients."
-    ),
-    Column("auprc", "AUPRC", "measured", "fixed", "Mean over seeds."),
-    Column("brier", "Brier", "measured", "fixed", "Mean squared error of the probability; lower is better."),
-    Column("ece", "ECE", "measured", "fixed", "Calibration error, 15 equal-mass bins; lower is better."),
-    Column("balanced_accuracy", "Balanced accuracy", "measured", "fixed", "At 0.5."),
+    Column("auprc", "AUPRC", "measured", "bounded", "Mean over seeds."),
+    Column("brier", "Brier", "measured", "bounded", "Mean squared error of the probability; lower is better."),
+    Column("ece", "ECE", "measured", "fixed", "Calibration error of all out-of-fold predictions, 15 equal-mass bins."),
+    Column("ece_floor", "ECE, floor", "modelled", "fixed", "What a perfectly calibrated model would show by chance."),
+    Column("calibration_slope", "Slope", "measured", "fixed", "1 is right; below 1 probabilities are too extreme."),
+    Column("balanced_accuracy", "Balanced accuracy", "measured", "bounded", "At 0.5."),
     Column("f1", "F1", "measured", "fixed", "At 0.5."),
 )
 TIME = (
@@ -101,11 +129,11 @@ TIME = (
     Column("latency_setup_s", "Set-up, s", "modelled", "significant"),
     LATENCY_TOTAL,
     Column("latency_compute_s", "compute", "modelled", "significant"),
+    Column("compute_measured_s", "compute here", "measured", "compute", "None where other workers ran beside it."),
     Column("latency_network_s", "network", "modelled", "significant"),
     Column("latency_waiting_s", "waiting", "modelled", "significant"),
     Column("latency_consensus_s", "consensus", "modelled", "significant"),
     Column("latency_aggregation_s", "aggregation", "modelled", "significant"),
-    Column("compute_measured_s", "Compute here, s", "measured", "compute", "None where other workers ran beside it."),
 )
 FEES = (
     STRATEGY,
@@ -115,9 +143,10 @@ FEES = (
     Column("gas_per_hospital", "Gas a hospital", "measured", "integer", "Total over hospitals."),
     Column("gas_eip7623_total", "Total, EIP-7623", "modelled", "integer", "Total with the calldata floor price."),
     USD,
-    Column("usd_l1_busy", "USD, L1 busy", "modelled", "usd"),
-    Column("usd_rollup", "USD, rollup", "modelled", "usd", "Execution and data fee."),
-    Column("usd_private", "USD, private", "modelled", "usd"),
+    Column("usd_l1_calm", "elsewhere: L1 calm", "modelled", "usd", "The same gas on layer 1, whose blocks take 12 s."),
+    Column("usd_l1_busy", "L1 busy", "modelled", "usd", "The same gas on layer 1 on a busy day."),
+    Column("usd_rollup", "rollup", "modelled", "usd", "Execution and data fee, envelopes of transactions included."),
+    Column("usd_private", "private", "modelled", "usd", "The same gas on a private chain."),
 )
 TRAFFIC = (
     STRATEGY,
@@ -132,10 +161,21 @@ TRAFFIC = (
 )
 GLANCE = (
     Column("task", "Task"),
-    Column("best", "Most accurate paper", "measured", "long"),
-    Column("frugal", f"Least gas within {WITHIN} of it", "measured", "long"),
-    Column("fastest", f"Least latency within {WITHIN} of it", "modelled", "long"),
-    Column("discreet", "Most accurate where nobody sees an update", "measured", "long"),
+    Column("best", "Papers not told apart from the most accurate", "measured", "long"),
+    Column("frugal", "Least gas among them", "measured", "long"),
+    Column("fastest", "Least latency among them", "modelled", "long"),
+    Column("discreet", "Not told apart from the most accurate where nobody sees an update", "measured", "long"),
+    Column("resolution", "What this table can tell apart", "measured", "long"),
+)
+ATTACKS = (
+    STRATEGY,
+    replace(RANK, help="By what is lost, least first; rows that cannot be told apart may share it."),
+    Column("asked", "Trials", style="asked", help="Seeds that ran both ways, of those asked for."),
+    Column("attackers", "Attackers", "measured", "text", "Of how many hospitals."),
+    Column("auroc_without", "No attack", "measured", "bounded", "AUROC at honest hospitals, mean over seeds."),
+    Column("auroc_under", "Attacked", "measured", "bounded", "AUROC at honest hospitals, mean over seeds."),
+    Column("drop", "Drop", "measured", "loss", "Without minus with the attack, paired patient by patient."),
+    Column("note", ""),
 )
 GAS_FUNCTIONS = (
     Column("label", "Strategy", style="strategy"),

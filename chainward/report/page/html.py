@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
@@ -13,19 +14,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from chainward import codec
-from chainward.report.formats import printable, shown
+from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
-from chainward.report.page.settings import Setting, Table, settings
-from chainward.report.page.summary import glance, totals
-from chainward.report.tables.assumptions import Assumptions
+from chainward.report.page.settings import ROWS, Setting, Table, settings
+from chainward.report.page.summary import glance, resolution, totals
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
+from chainward.report.tables.scenarios import Assumptions
 from chainward.results.manifest import Manifest
 from chainward.world.clock import Speeds
 
 if TYPE_CHECKING:
     from chainward.report.charts import Drawing
+
+
+RECORDS = 500
+"""How many trials the index of a page holds."""
 
 
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
@@ -36,10 +41,13 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "settings": views,
         "tasks": list(dict.fromkeys(view.task for view in views)),
         "totals": totals(tables["leaderboard"], tables["claims"]),
-        "glance": Table("At a glance", columns.GLANCE, tuple(glance(_main(views)))),
+        "glance": Table.of("At a glance", columns.GLANCE, glance(_main(views)), "leaderboard"),
+        "others_left_out": len(tables["resolution"]) - len(views),
+        "main_rows": [row for view in views if view.main for row in view.leaderboard.rows],
         "tables": tables,
         "attacks": attack_tables(tables["attacks"]),
-        "lists": _lists(tables),
+        "lists": (lists := _lists(tables)),
+        "record_ids": {row["id"] for row in lists["records"].rows},
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
         "assumptions": assumed(assumptions or Assumptions()),
@@ -95,8 +103,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "svg": _svg}
-    environment.globals["interval_picture"] = interval_picture
+    environment.filters |= {"shown": shown, "sortable": sortable, "svg": _svg}
+    environment.globals |= {"interval_picture": interval_picture, "resolution": resolution}
     return environment
 
 
@@ -104,19 +112,31 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath("static", name).read_text(encoding="utf-8").strip()
 
 
-def _main(views: tuple[Setting, ...]) -> list[tuple[Row, ...]]:
-    return [view.leaderboard.rows for view in views if view.main]
+def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
+    return [(view.leaderboard.rows, view.told) for view in views if view.main]
 
 
 def _lists(tables: Tables) -> dict[str, Table]:
     shapes = {
-        "numbers": ("Hyper-parameters asked for, counts used", columns.NUMBERS),
-        "outcomes": ("What each protocol decided about each party", columns.OUTCOMES),
-        "failed": ("Failed trials", columns.FAILED),
-        "records": ("Every trial", columns.RECORDS),
-        "provenance": ("Where the trials ran", columns.PROVENANCE),
+        "numbers": ("Hyper-parameters asked for, counts used", columns.NUMBERS, ROWS),
+        "outcomes": ("What each protocol decided about each party", columns.OUTCOMES, ROWS),
+        "failed": ("Failed trials", columns.FAILED, ROWS),
+        "records": ("Every trial", columns.RECORDS, RECORDS),
+        "provenance": ("Where the trials ran", columns.PROVENANCE, ROWS),
     }
-    return {name: Table(caption, shape, tuple(tables[name])) for name, (caption, shape) in shapes.items()}
+    rows = {**tables, "records": _asked_for_first(tables)}
+    return {
+        name: Table.of(caption, shape, rows[name], name, most=most) for name, (caption, shape, most) in shapes.items()
+    }
+
+
+def _asked_for_first(tables: Tables) -> list[Row]:
+    """The index of trials; where a page has no room for all, first those that decide a claim, and those that failed."""
+    if len(tables["records"]) <= RECORDS:
+        return tables["records"]
+    asked = {identifier for row in tables["claims"] for identifier in row["records"]}
+    asked |= {row["id"] for row in tables["failed"]}
+    return sorted(tables["records"], key=lambda row: row["id"] not in asked)
 
 
 def _facts(manifest: Manifest) -> list[tuple[str, str]]:

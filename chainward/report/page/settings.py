@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from chainward.report.formats import count, size
@@ -17,14 +17,40 @@ if TYPE_CHECKING:
     from chainward.report.charts import Chart, Drawing
 
 
+ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 150, 25, 8, 3, 24, 30
+"""How much a page holds: rows a table of a main setting and of another, other settings, settings and rows that have
+pictures, hospitals."""
+
+ROUNDS = frozenset(step * 10**power for step in (1, 2, 5) for power in range(6))
+"""Rounds that a table of a page shows, besides the last."""
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table of the page; `intervals` is the AUROC range that its little interval pictures span."""
+    """A table of the page; `intervals` is the AUROC range that its little interval pictures span.
+
+    `left_out` rows more stand in the CSV called `file`.
+    """
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    file: str
     intervals: tuple[float, float] = (0.0, 1.0)
+    left_out: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        caption: str,
+        columns: tuple[Column, ...],
+        rows: Sequence[Row],
+        file: str,
+        intervals: tuple[float, float] = (0.0, 1.0),
+        most: int = ROWS,
+    ) -> Table:
+        """Return a table of the first rows that a page has room for."""
+        return cls(caption, columns, tuple(rows[:most]), file, intervals, max(0, len(rows) - most))
 
 
 @dataclass(frozen=True)
@@ -38,11 +64,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that may be compared with each other: one task, one track, one ledger, the same faults."""
+    """Everything that may be compared with each other: one task, one track, one ledger, the same faults.
+
+    `told` is what its rows can be told apart by.
+    """
 
     key: str
     task: str
     words: str
+    told: Row
     main: bool
     leaderboard: Table
     tables: Mapping[str, Table]
@@ -50,17 +80,26 @@ class Setting:
 
 
 def settings(tables: Tables) -> tuple[Setting, ...]:
-    """The settings in leaderboard order; the first of each task is its main one."""
-    found = []
-    tasks: set[str] = set()
-    for number, ((task, words), rows) in enumerate(groupby(tables["leaderboard"], key=_setting), 1):
-        mine = {name: [row for row in tables[name] if _setting(row) == (task, words)] for name in _SHARED}
-        found.append(_view(f"setting-{number}", list(rows), mine, main=task not in tasks))
-        tasks.add(task)
+    """The settings in leaderboard order that a page has room for; the first of each task is its main one."""
+    shared = {name: _by_setting(tables[name]) for name in _SHARED}
+    found: list[Setting] = []
+    for setting, rows in _by_setting(tables["leaderboard"]).items():
+        main = all(setting[0] != one.task for one in found)
+        others = len(found) - len({one.task for one in found})
+        if main or others < OTHERS:
+            mine = {name: rows_of.get(setting, []) for name, rows_of in shared.items()}
+            found.append(_view(f"setting-{len(found) + 1}", rows, mine, main))
     return tuple(found)
 
 
-_SHARED = ("learning_curves", "gas_functions", "hospitals", "disclosures")
+_SHARED = ("learning_curves", "gas_functions", "hospitals", "disclosures", "resolution")
+
+
+def _by_setting(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[_setting(row)].append(row)
+    return found
 
 
 def _setting(row: Row) -> tuple[str, str]:
@@ -70,21 +109,36 @@ def _setting(row: Row) -> tuple[str, str]:
 def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) -> Setting:
     done = [row for row in rows if row["trials"] > row["failed"]]
     limits = _limits(done)
+    most = ROWS if main else SIDE_ROWS
     told = [{**row, "opened": _opened(row["label"], mine["disclosures"])} for row in done]
+    curves = _some_rounds(mine["learning_curves"])
     shapes = {
-        "accuracy": ("Further measures of accuracy", columns.ACCURACY, done),
-        "time": ("Latency and its parts", columns.TIME, done),
-        "fees": ("Gas and what it would cost", columns.FEES, done),
-        "privacy": ("Who saw what", columns.TRAFFIC, told),
-        "curves": ("Validation AUROC by round", columns.CURVES, mine["learning_curves"]),
-        "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"]),
+        "accuracy": ("Further measures of accuracy", columns.ACCURACY, done, "leaderboard"),
+        "time": ("Latency and its parts", columns.TIME, done, "leaderboard"),
+        "fees": ("Gas and what it would cost", columns.FEES, done, "leaderboard"),
+        "privacy": ("Who saw what", columns.TRAFFIC, told, "leaderboard"),
+        "curves": ("Validation AUROC by round; every round is in the CSV", columns.CURVES, curves, "learning_curves"),
+        "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"], "gas_functions"),
     }
-    tables = {name: Table(caption, shape, tuple(found), limits) for name, (caption, shape, found) in shapes.items()}
-    tables["hospitals"] = hospital_table(done, mine["hospitals"])
-    leaderboard = Table(rows[0]["setting"], columns.LEADERBOARD, tuple(rows), limits)
+    tables = {
+        name: Table.of(caption, shape, found, file, limits, most)
+        for name, (caption, shape, found, file) in shapes.items()
+    }
+    tables["hospitals"] = hospital_table(done[:most], mine["hospitals"])
+    leaderboard = Table.of(
+        f"{rows[0]['setting']} · {rows[0]['scenario']}", columns.LEADERBOARD, rows, "leaderboard", limits, most
+    )
     # A chart compares: a lone strategy in a side setting has its figures in the tables.
-    pictures = _pictures(key, done, mine, tables) if done and (main or len(done) > 1) else {}
-    return Setting(key, rows[0]["task"], rows[0]["setting"], main, leaderboard, tables, pictures)
+    number = int(key.rpartition("-")[2])
+    pictured = done and (main or (len(done) > 1 and number <= PICTURED))
+    pictures = _pictures(key, done, mine, tables) if pictured else {}
+    (resolution,) = mine["resolution"]
+    return Setting(key, rows[0]["task"], rows[0]["setting"], resolution, main, leaderboard, tables, pictures)
+
+
+def _some_rounds(rows: Sequence[Row]) -> list[Row]:
+    last = {row["label"]: row["round"] for row in rows}
+    return [row for row in rows if row["round"] in ROUNDS or row["round"] == last[row["label"]]]
 
 
 def _pictures(
@@ -92,24 +146,34 @@ def _pictures(
 ) -> dict[str, Picture]:
     from chainward.report import charts  # and with them altair: only where there is something to draw
 
-    drawn = {
-        "pareto": (charts.pareto(rows, f"{key}-pareto"), tables["fees"]),
-        "curves": (charts.learning_curves(mine["learning_curves"], f"{key}-curves"), tables["curves"]),
-        "time": (charts.latency_parts(rows, f"{key}-time"), tables["time"]),
-        "functions": (charts.gas_functions(mine["gas_functions"], f"{key}-functions"), tables["functions"]),
-    }
+    labels = {row["label"] for row in rows[:PANELS]}
+    first, curves, functions = (
+        [row for row in found if row["label"] in labels]
+        for found in (rows, mine["learning_curves"], mine["gas_functions"])
+    )
+    with charts.unchecked():
+        drawn = {
+            "pareto": (charts.pareto(first, f"{key}-pareto"), tables["fees"]),
+            "curves": (charts.learning_curves(curves, f"{key}-curves"), tables["curves"]),
+            "time": (charts.latency_parts(first, f"{key}-time"), tables["time"]),
+            "functions": (charts.gas_functions(functions, f"{key}-functions"), tables["functions"]),
+        }
     return {name: Picture(chart, table) for name, (chart, table) in drawn.items() if chart is not None}
 
 
 def hospital_table(leaderboard: Sequence[Row], rows: Iterable[Row]) -> Table:
-    """Strategies by hospitals; a cell is an AUROC or says why there is none."""
-    rows = list(rows)
-    names = tuple(dict.fromkeys(row["hospital"] for row in rows))
-    lines = [
-        {**line, **{f"hospital_{names.index(row['hospital'])}": row for row in rows if row["label"] == line["label"]}}
-        for line in leaderboard
-    ]
-    return Table("AUROC in each hospital, pooled out-of-fold predictions", hospital_columns(names), tuple(lines))
+    """Strategies by hospitals, the first ones; a cell is an AUROC or says why there is none."""
+    cells: dict[str, dict[str, Row]] = defaultdict(dict)
+    names: dict[str, int] = {}
+    for row in rows:
+        place = names.setdefault(row["hospital"], len(names))
+        if place < HOSPITALS:
+            cells[row["label"]][f"hospital_{place}"] = row
+    shown = tuple(names)[:HOSPITALS]
+    more = f"; {len(names) - len(shown)} more hospitals are in hospitals.csv" if len(names) > len(shown) else ""
+    caption = f"AUROC in each hospital, pooled out-of-fold predictions{more}"
+    lines = [{**line, **cells[line["label"]]} for line in leaderboard]
+    return Table.of(caption, hospital_columns(shown), lines, "hospitals")
 
 
 def _limits(rows: Sequence[Row]) -> tuple[float, float]:

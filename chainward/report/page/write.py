@@ -13,10 +13,10 @@ from typing import Any
 
 from chainward.files import replace_files
 from chainward.report.page.html import page
-from chainward.report.tables.assumptions import Assumptions
 from chainward.report.tables.by_name import Tables, all_tables
 from chainward.report.tables.groups import Row
 from chainward.report.tables.papers import Verdict
+from chainward.report.tables.scenarios import Assumptions
 from chainward.results.collection import Results
 from chainward.results.manifest import Manifest
 

@@ -1,85 +1,102 @@
-"""Predictions -> accuracy columns; the statistics themselves are `results.statistics`."""
+"""Predictions -> accuracy columns; what they rest on is `results.influence`, `inference` and `calibration`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
-from chainward.report.tables.groups import Row
+from chainward.report.tables.groups import Group, Row
+from chainward.results.calibration import ece_floor, slope
 from chainward.results.collection import Opener
-from chainward.results.record import Completed
-from chainward.results.statistics import (
-    HospitalScore,
-    Predictions,
-    auroc_difference,
-    auroc_interval,
-    by_hospital,
-    worst,
-)
-from chainward.tasks.metrics import MEASURES, measures
-
-OTHERS = tuple(name for name in MEASURES if name != "auroc")
+from chainward.results.hospitals import HospitalScore, by_hospital, pooled, worst
+from chainward.results.inference import Mean, mean_over_hospitals, mean_over_seeds
+from chainward.results.influence import MEASURES, Influential
+from chainward.results.predictions import Predictions
+from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
+from chainward.tasks.metrics import ece, f1
 
 
-def accuracy(trials: Sequence[Completed], opener: Opener) -> Row:
-    """AUROC with its interval, the other measures as means over seeds, and the hospitals, worst one apart.
+@dataclass(frozen=True, eq=False)
+class Accuracy:
+    """The mean of each measure over the seeds of one row, None where there is none, and the columns made of them.
 
-    All null without a trial. Predictions that cannot be judged (not finite, a patient twice) leave every figure null
-    and say why in `accuracy_error`: one bad trial must not cost the report.
+    `error` says why predictions cannot be judged (not finite, a patient twice): one bad trial must not cost the report.
     """
+
+    means: Mapping[str, Mean | None]
+    figures: Row
+
+
+NOBODY: Mapping[str, Mean | None] = dict.fromkeys(MEASURES)
+
+
+def accuracy(one: Group, opener: Opener) -> Accuracy:
+    """Every measure with its interval, calibration, and the hospitals, worst one apart. All null without a trial."""
     try:
-        seeds = [opener.predictions(trial) for trial in trials]
+        seeds = [opener.predictions(trial) for trial in one.completed]
     except ValueError as error:
-        return {**_figures([]), "accuracy_error": str(error)}
-    return {**_figures(seeds), "accuracy_error": None}
+        return Accuracy(NOBODY, {**_figures([], NOBODY), "accuracy_error": str(error)})
+    means = {name: mean_of(measure, seeds, one) for name, measure in MEASURES.items()} if seeds else NOBODY
+    return Accuracy(means, {**_figures(seeds, means), "accuracy_error": None})
 
 
-def interval(trials: Sequence[Completed], opener: Opener) -> Row:
-    """AUROC with its interval alone; null where `accuracy` is."""
-    try:
-        found = auroc_interval([opener.predictions(trial) for trial in trials]) if trials else None
-    except ValueError:
-        found = None
-    return _interval("auroc", asdict(found) if found else {}, mean="auroc_mean")
+def mean_of(measure: Influential, seeds: Sequence[Predictions], one: Group) -> Mean | None:
+    """The mean over seeds, patients as units; hospitals where each seed leaves one out."""
+    over = mean_over_hospitals if one.specification.split == LEAVE_ONE_HOSPITAL_OUT else mean_over_seeds
+    return over(measure, seeds)
 
 
-def difference(trials: Sequence[Completed], best: Sequence[Completed], opener: Opener) -> Row:
-    """AUROC minus that of the best, paired on the same patients; null where seeds or patients differ."""
-    try:
-        found = auroc_difference(*([opener.predictions(one) for one in side] for side in (trials, best)))
-    except ValueError:
-        found = None
-    return _interval("auroc_minus_best", asdict(found) if found else {})
-
-
-def _figures(seeds: Sequence[Predictions]) -> Row:
-    interval = auroc_interval(seeds) if seeds else None
-    values = [measures(seed.label, seed.probability) for seed in seeds]
+def _figures(seeds: Sequence[Predictions], means: Mapping[str, Mean | None]) -> Row:
     hospitals = by_hospital(seeds) if seeds else ()
     least = worst(hospitals)
+    figures = {"auroc_mean": None, "auroc_low": None, "auroc_high": None}
+    for name, mean in means.items():
+        figures |= interval("auroc_mean" if name == "auroc" else name, name, mean)
     return {
-        **_interval("auroc", asdict(interval) if interval else {}, mean="auroc_mean"),
+        **figures,
+        "f1": _mean([f1(seed.label, seed.probability) for seed in seeds]),
+        **_calibration(seeds),
         "auroc_worst_hospital": None if least is None or least.auroc is None else least.auroc.estimate,
         "worst_hospital": None if least is None else least.hospital,
         "auroc_hospitals": [_hospital(score) for score in hospitals],
-        **{name: _mean([value[name] for value in values]) for name in OTHERS},
+    }
+
+
+def _calibration(seeds: Sequence[Predictions]) -> Row:
+    """Of the out-of-fold predictions of all seeds together: a fold alone is too few for fifteen bins."""
+    if not seeds:
+        return dict.fromkeys(("ece", "ece_floor", "calibration_slope"))
+    whole = pooled(seeds)
+    return {
+        "ece": ece(whole.label, whole.probability),
+        "ece_floor": ece_floor(whole.probability),
+        "calibration_slope": slope(whole.label, whole.probability),
     }
 
 
 def _hospital(score: HospitalScore) -> Row:
     """`told` is the figure with its interval, or "not estimable (n+, n−)"."""
-    counts = {"hospital": score.hospital, "positives": score.positives, "negatives": score.negatives}
+    found = score.auroc
     return {
-        **counts,
-        **_interval("auroc", asdict(score.auroc) if score.auroc else {}, mean="auroc"),
+        "hospital": score.hospital,
+        "positives": score.positives,
+        "negatives": score.negatives,
+        "auroc": found and found.estimate,
+        "auroc_low": found and found.low,
+        "auroc_high": found and found.high,
         "told": str(score),
     }
 
 
-def _interval(name: str, interval: dict[str, float], mean: str | None = None) -> Row:
-    bounds = {f"{name}_low": interval.get("low"), f"{name}_high": interval.get("high")}
-    return {mean or name: interval.get("estimate"), **bounds}
+def interval(key: str, name: str, mean: Mean | None) -> Row:
+    """The columns of a mean: its value under `key`, the bounds of its interval under `name`."""
+    found = mean.interval if mean else None
+    return {
+        key: found and found.estimate,
+        f"{name}_low": found and found.low,
+        f"{name}_high": found and found.high,
+    }
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

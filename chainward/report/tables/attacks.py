@@ -1,51 +1,125 @@
-"""Results -> how accurate each strategy is with and without an attack, on the same patients."""
+"""Results -> accuracy with and without an attack, at the honest hospitals, on the same patients."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from chainward.report.tables.accuracy import interval
-from chainward.report.tables.groups import Group, Row, group
-from chainward.results.collection import Opener, Results
+import numpy as np
+
+from chainward.report.tables.accuracy import interval, mean_of
+from chainward.report.tables.groups import Group, Row, describe_attack
+from chainward.report.tables.ranking import Contestant, Ranking
+from chainward.results.collection import Opener
+from chainward.results.inference import Mean, difference
+from chainward.results.influence import auroc
+from chainward.results.predictions import Predictions
 from chainward.results.record import Completed
 
-
-def attack_rows(results: Results) -> list[Row]:
-    """One row a strategy and attack: AUROC without and with it, and the drop; over the seeds that ran both ways."""
-    groups = group(results)
-    honest = {(one.calm, one.variant): one for one in groups if not one.identity["attack"]}
-    pairs = [(honest.get((one.calm, one.variant)), one) for one in groups if one.identity["attack"]]
-    return [_row(before, after, results.opener) for before, after in pairs if before is not None]
+NOBODY_ATTACKS, NO_UPDATE = "nobody attacks", "does not apply"
 
 
-def _row(before: Group, after: Group, opener: Opener) -> Row:
-    seeds = _seeds(before) & _seeds(after)
-    figures = [interval(_of(one, seeds), opener) for one in (before, after)]
-    without, under = (row["auroc_mean"] for row in figures)
-    reaches = _reaches(after)
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """A group under attack beside the same trials without: the mean of each at the honest hospitals, and the drop.
+
+    `drop` is AUROC without minus with the attack, None where one is missing or `note` says why there is no such figure.
+    """
+
+    group: Group
+    seeds: tuple[int, ...]
+    without: Mean | None
+    under: Mean | None
+    drop: Mean | None
+    attackers: str
+    note: str
+
+
+def attack_rows(groups: Sequence[Group], opener: Opener) -> list[Row]:
+    """One row a strategy and attack; those that lose least first, ties by label, those an attack does not reach last.
+
+    A row is about the seeds that ran both ways. Its partner without the attack is that of the same whole setting.
+    """
+    honest = {one.key: one for one in groups if not one.specification.attack}
+    pairs = [(honest.get(one.calm_key), one) for one in groups if one.specification.attack]
+    found = [_attacked(before, after, opener) for before, after in pairs if before is not None]
+    settings = groupby(found, key=lambda one: (one.group.specification.task, one.group.setting))
+    return [row for _, members in settings for row in _ordered(list(members))]
+
+
+def _ordered(found: Sequence[Attacked]) -> Iterable[Row]:
+    ranking = Ranking(tuple(Contestant(one.group.label, False, False, _spared(one), 0) for one in found))
+    ranks = [ranking.columns(i)["rank"] for i in range(len(found))]
+    rows = [{**_row(one), "rank": rank} for one, rank in zip(found, ranks, strict=True)]
+    return sorted(rows, key=lambda row: (row["rank"] is None, row["rank"], row["label"]))
+
+
+def _spared(one: Attacked) -> Mean | None:
+    """What an attack leaves, as a mean that is higher where less is lost; None where seeds are missing."""
+    if one.drop is None or len(one.seeds) < len(one.group.records):
+        return None
+    return replace(one.drop, value=-one.drop.value, influences=-one.drop.influences)
+
+
+def _attacked(before: Group, after: Group, opener: Opener) -> Attacked:
+    calm, attacked = _both(before, after)
+    note = _note(attacked)
+    counts = sorted({f"{len(trial.attackers)} of {len(trial.hospitals)}" for trial in attacked})
+    without, under = (
+        _mean([_at_honest(opener.predictions(one), other) for one, other in zip(side, attacked, strict=True)], after)
+        for side in (calm, attacked)
+    )
+    drop = _drop(without, under) if without and under and not note else None
+    seeds = tuple(trial.specification.seed for trial in attacked)
+    return Attacked(after, seeds, without, under, drop, ", ".join(counts), note)
+
+
+def _both(before: Group, after: Group) -> tuple[list[Completed], list[Completed]]:
+    """The trials without and with the attack of each seed that ran both ways on the same patients."""
+    calm = {(trial.specification.seed, trial.digests.data): trial for trial in before.completed}
+    keys = [(trial.specification.seed, trial.digests.data) for trial in after.completed]
+    attacked = [trial for key, trial in zip(keys, after.completed, strict=True) if key in calm]
+    return [calm[key] for key in keys if key in calm], attacked
+
+
+def _note(trials: Sequence[Completed]) -> str:
+    """Why there is no drop, if so: nobody attacks, or the meter saw nothing that an attacker spoiled."""
+    if trials and not any(trial.attackers for trial in trials):
+        return NOBODY_ATTACKS
+    return NO_UPDATE if trials and not any(trial.facts.spoiled for trial in trials) else ""
+
+
+def _at_honest(found: Predictions, trial: Completed) -> Predictions:
+    """Predictions for the patients of hospitals that do not attack."""
+    kept = ~np.isin(found.hospital, trial.attackers)
+    return Predictions(found.hospital[kept], found.patient[kept], found.label[kept], found.probability[kept])
+
+
+def _mean(seeds: Sequence[Predictions], one: Group) -> Mean | None:
+    return mean_of(auroc, seeds, one) if seeds else None
+
+
+def _drop(without: Mean, under: Mean) -> Mean:
+    """The drop as a mean of its own, paired patient by patient."""
+    return replace(without, value=without.value - under.value, influences=without.influences - under.influences)
+
+
+def _row(one: Attacked) -> Row:
+    identity = one.group.identity
+    known = one if not one.note else replace(one, under=None)
+    found = difference(one.without, one.under) if one.drop and one.without and one.under else None
     return {
-        **before.identity,
-        "attack": after.identity["attack"],
-        "trials": len(seeds),
-        "auroc_without": without,
-        "auroc_under": under,
-        "auroc_under_low": figures[1]["auroc_low"],
-        "auroc_under_high": figures[1]["auroc_high"],
-        "drop": None if without is None or under is None else without - under,
-        "reaches": reaches,
+        **identity,
+        "setting": one.group.calm,
+        "attack": describe_attack(one.group.specification),
+        "attackers": one.attackers,
+        "trials": len(one.seeds),
+        "asked": len(one.group.records),
+        **interval("auroc_without", "auroc_without", one.without),
+        **interval("auroc_under", "auroc_under", known.under),
+        "drop": found and found.estimate,
+        "drop_low": found and found.low,
+        "drop_high": found and found.high,
+        "note": one.note,
     }
-
-
-def _reaches(one: Group) -> bool:
-    """Whether an attack has anything to act on: labels always, an update only where hospitals give one."""
-    kind = one.records[0].specification.attack["kind"]
-    gives = one.card is None or (not one.card.own_learner and one.card.raw_records_shared == "none")
-    return bool(kind == "label_flip" or gives)
-
-
-def _seeds(one: Group) -> set[int]:
-    return {trial.specification.seed for trial in one.completed}
-
-
-def _of(one: Group, seeds: set[int]) -> Sequence[Completed]:
-    return [trial for trial in one.completed if trial.specification.seed in seeds]

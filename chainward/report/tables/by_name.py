@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 from chainward.report.tables import measured, provenance
-from chainward.report.tables.assumptions import Assumptions
 from chainward.report.tables.attacks import attack_rows
-from chainward.report.tables.groups import Row
-from chainward.report.tables.leaderboard import leaderboard_rows
+from chainward.report.tables.groups import Row, group
+from chainward.report.tables.leaderboard import leaderboard
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
+from chainward.report.tables.scenarios import Assumptions
 from chainward.results.collection import Results
 
-Tables = dict[str, list[Row]]
+Tables = Mapping[str, list[Row]]
 
 
 def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assumptions | None = None) -> Tables:
     """Every table of the report, whatever the order of the records."""
-    ordered = replace(results, records=tuple(sorted(results.records, key=lambda record: record.id)))
-    leaderboard = leaderboard_rows(ordered, assumptions)
+    groups = group(results)
+    found = leaderboard(groups, results.opener, assumptions or Assumptions())
     return {
-        "leaderboard": leaderboard,
-        "hospitals": measured.hospital_rows(leaderboard),
-        "learning_curves": measured.learning_curve_rows(ordered),
-        "gas_functions": measured.gas_function_rows(ordered),
-        "disclosures": measured.disclosure_rows(ordered),
-        "attacks": attack_rows(ordered),
-        "outcomes": measured.outcome_rows(ordered),
-        "claims": claim_rows(ordered, verdicts),
-        "numbers": number_rows(ordered),
-        "cards": card_rows(ordered),
-        "failed": provenance.failed_rows(ordered),
-        "provenance": provenance.provenance_rows(ordered),
-        "records": provenance.record_rows(ordered),
+        "leaderboard": found.rows,
+        "resolution": found.resolution,
+        "hospitals": measured.hospital_rows(found.rows),
+        "learning_curves": measured.learning_curve_rows(groups),
+        "gas_functions": measured.gas_function_rows(groups),
+        "disclosures": measured.disclosure_rows(groups),
+        "attacks": attack_rows(groups, results.opener),
+        "outcomes": measured.outcome_rows(groups),
+        "claims": claim_rows(results, verdicts),
+        "numbers": number_rows(groups),
+        "cards": card_rows(results),
+        "failed": provenance.failed_rows(groups),
+        "provenance": provenance.provenance_rows(results),
+        "records": provenance.record_rows(groups),
     }
+
+
+def leaderboard_rows(results: Results, assumptions: Assumptions | None = None) -> list[Row]:
+    """The leaderboard alone."""
+    return leaderboard(group(results), results.opener, assumptions or Assumptions()).rows

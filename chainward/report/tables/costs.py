@@ -15,7 +15,7 @@ PLACES = ("parties", "chain", "store")
 
 def latency_figures(trials: Sequence[Completed]) -> Row:
     """Modelled seconds: median and 95th percentile over all rounds; totals are set-up and all rounds together."""
-    rounds = [one.latency_s.total for trial in trials for one in trial.rounds]
+    rounds = [seconds for trial in trials for seconds in trial.rounds.latency_s.totals()]
     parts = {f"latency_{part}_s": mean(_part(trial, part) for trial in trials) for part in PARTS}
     alone = [trial.measured for trial in trials if not trial.measured.contended]
     return {
@@ -31,14 +31,14 @@ def latency_figures(trials: Sequence[Completed]) -> Row:
 
 def gas_figures(trials: Sequence[Completed]) -> Row:
     """Measured gas; the total is set-up (contract creation and registration) and all rounds together."""
-    totals = [sum(one.gas for one in trial.entries) for trial in trials]
-    rounds = [sum(one.gas for one in trial.rounds) for trial in trials]
+    rounds = [sum(trial.rounds.gas) for trial in trials]
+    totals = [trial.setup.gas + gas for gas, trial in zip(rounds, trials, strict=True)]
     return {
         "gas_per_round": mean(_over(gas, len(trial.rounds)) for gas, trial in zip(rounds, trials, strict=True)),
         "gas_total": mean(totals),
         "gas_deploy": mean(trial.setup.gas for trial in trials),
         "gas_per_hospital": mean(_over(gas, len(trial.hospitals)) for gas, trial in zip(totals, trials, strict=True)),
-        "gas_eip7623_total": mean(sum(one.gas_eip7623 for one in trial.entries) for trial in trials),
+        "gas_eip7623_total": mean(trial.setup.gas_eip7623 + sum(trial.rounds.gas_eip7623) for trial in trials),
     }
 
 
@@ -46,7 +46,7 @@ def bytes_figures(trials: Sequence[Completed]) -> Row:
     """Measured bytes a round, by where they went."""
     places = {
         f"bytes_{place}_per_round": mean(
-            _over(sum(getattr(one.bytes, place) for one in trial.rounds), len(trial.rounds)) for trial in trials
+            _over(sum(getattr(trial.rounds.bytes, place)), len(trial.rounds)) for trial in trials
         )
         for place in PLACES
     }
@@ -86,11 +86,16 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 def on_chain(trial: Completed) -> float:
     """Bytes one trial put on chain."""
-    return float(sum(one.bytes.chain for one in trial.entries))
+    return float(trial.setup.bytes.chain + sum(trial.rounds.bytes.chain))
+
+
+def transactions(trial: Completed) -> float:
+    """How many transactions one trial sent, those that create contracts among them."""
+    return float(trial.rounds.transactions[-1] if len(trial.rounds) else trial.setup.transactions)
 
 
 def _part(trial: Completed, part: str) -> float:
-    return float(getattr(trial.setup.latency_s, part) + sum(getattr(one.latency_s, part) for one in trial.rounds))
+    return float(getattr(trial.setup.latency_s, part) + sum(getattr(trial.rounds.latency_s, part)))
 
 
 def _over(total: float, count: int) -> float:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from chainward.codec import fields
+from chainward.plans.specification import Specification
+from chainward.report.tables.scenarios import Scenario, scenario
 from chainward.results.collection import Results
 from chainward.results.record import Completed, Failed, Record
 from chainward.strategy import Card
+from chainward.tasks.base import BY_PATIENT
 
 Row = dict[str, Any]
 
 # What may tell two rows of one table apart. All else in a specification but the seed is the setting they share.
 VARIANT = ("strategy", "params", "rounds")
+TUNED, COMMON = "tuned", "common"
+"""A reference tuned on its validation patients stands beside what it reaches on the common track."""
 
 
 @dataclass(frozen=True)
@@ -23,41 +30,52 @@ class Group:
     """The trials of one leaderboard row, by seed, and the card of their strategy, where its paper is at hand.
 
     `setting` says in words what every row of the same table shares, `label` names the row: the strategy and what sets
-    this row apart from the strategy's other rows in the same setting.
+    this row apart from the strategy's other rows in the same setting. `key` is the whole setting and variant.
     """
 
     records: tuple[Record, ...]
+    key: str
     setting: str
     label: str
     card: Card | None
 
-    @property
+    @cached_property
     def completed(self) -> tuple[Completed, ...]:
         """The trials that ran to their end."""
         return tuple(record for record in self.records if record.status == "completed")
 
-    @property
+    @cached_property
     def failed(self) -> tuple[Failed, ...]:
         """The trials that did not."""
         return tuple(record for record in self.records if record.status == "failed")
 
     @property
+    def specification(self) -> Specification:
+        """What its trials share; the seed is that of the first."""
+        return self.records[0].specification
+
+    @cached_property
     def identity(self) -> Row:
         """The columns that name this group in every table."""
-        specification = self.records[0].specification
+        specification = self.specification
         names = {"task": specification.task, "strategy": specification.strategy, "track": specification.track}
-        attack = describe_attack(self.records[0])
+        attack = describe_attack(specification)
         return {**names, "label": self.label, "setting": self.setting, "attack": attack}
 
-    @property
-    def variant(self) -> str:
-        """What its rows in two settings have in common: strategy, hyper-parameters, rounds and code."""
-        return canonical([_variant(self.records[0]), self.records[0].digests.code])
+    @cached_property
+    def calm_key(self) -> str:
+        """The key of the same trials, were nobody to attack."""
+        return _key(replace(self.specification, attack={}), self.records[0].digests.code)
 
     @property
     def calm(self) -> str:
         """The setting in words, were nobody to attack."""
-        return describe_setting(self.records[0], attacked=False)
+        return describe_setting(replace(self.specification, attack={}))
+
+    @property
+    def scenario(self) -> Scenario:
+        """The chain of its setting: how often it makes blocks and what its gas costs."""
+        return scenario(self.specification)
 
 
 def group(results: Results) -> tuple[Group, ...]:
@@ -65,71 +83,96 @@ def group(results: Results) -> tuple[Group, ...]:
 
     Ordered by task; within it, the common track without faults or attacks first, then settings with more strategies.
     """
-    by_key: dict[str, list[Record]] = {}
+    by_key: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(results.records, key=lambda one: (one.specification.seed, one.id)):
-        code = record.digests.code
-        by_key.setdefault(canonical([_setting(record), _variant(record), code]), []).append(record)
-    members = [tuple(by_key[key]) for key in sorted(by_key)]
-    settings = [canonical(_setting(trials[0])) for trials in members]
-    order = sorted(range(len(members)), key=lambda i: _precedence(members[i][0], settings[i], settings))
-    labels = _labels(members, settings)
-    cards = [results.card(trials[0].specification.strategy) for trials in members]
-    return tuple(Group(members[i], describe_setting(members[i][0]), labels[i], cards[i]) for i in order)
+        by_key[_key(record.specification, record.digests.code)].append(record)
+    keys = sorted(by_key)
+    firsts = [by_key[key][0] for key in keys]
+    settings = [canonical(_setting(first.specification)) for first in firsts]
+    sizes = Counter(settings)
+    labels = _labels(firsts, settings)
+    order = sorted(range(len(keys)), key=lambda i: _precedence(firsts[i].specification, settings[i], sizes))
+    return tuple(
+        Group(
+            tuple(by_key[keys[i]]),
+            keys[i],
+            describe_setting(firsts[i].specification),
+            labels[i],
+            results.card(firsts[i].specification.strategy),
+        )
+        for i in order
+    )
 
 
-def describe_attack(record: Record) -> str:
+def describe_attack(specification: Specification) -> str:
     """An attack in words, e.g. `sign flip, strength 4, by 30 % of hospitals`; empty where nobody attacks."""
-    attack = record.specification.attack
+    attack = specification.attack
     if not attack:
         return ""
     kind = str(attack["kind"]).replace("_", " ")
     return f"{kind}, strength {attack['strength']:g}, by {attack['share']:.0%} of hospitals"
 
 
-def describe_setting(record: Record, *, attacked: bool = True) -> str:
-    """A setting in words, e.g. `common track · evm (consensus poa) · cohort engine · no faults`."""
-    spec = record.specification
-    attack = [describe_attack(record)] if attacked and spec.attack else []
-    task = [_words(spec.task_params)] if spec.task_params else []
-    speeds = [f"speeds: {_words(spec.speeds)}"] if spec.speeds else []
-    faults = f"faults: {_words(spec.faults)}" if spec.faults else "no faults"
-    ledger = f"{spec.ledger} ({_words(spec.ledger_params)})" if spec.ledger_params else spec.ledger
-    return " · ".join([*task, f"{spec.track} track", ledger, f"{spec.engine} engine", *speeds, faults, *attack])
+def describe_setting(specification: Specification) -> str:
+    """A setting in words, e.g. `common track · evm: poa, period_s 5, signers 4, silent 0 · cohort engine`."""
+    told = _setting(specification)
+    changed = [f"{name}: {_words(told[name])}" for name in ("speeds", "training") if told.get(name)]
+    parts = [
+        _words(told["task_params"]),
+        f"{told['track']} track",
+        "" if specification.split == BY_PATIENT else specification.split,
+        scenario(specification).chain,
+        f"{told['engine']} engine",
+        *changed,
+        f"faults: {_words(told['faults'])}" if told["faults"] else "no faults",
+        describe_attack(specification),
+    ]
+    return " · ".join(part for part in parts if part)
 
 
-def _precedence(record: Record, setting: str, settings: Sequence[str]) -> tuple[Any, ...]:
-    spec = record.specification
-    disturbed = bool(spec.faults) + 2 * bool(spec.attack)
-    return (spec.task, spec.track != "common", disturbed, -settings.count(setting), setting)
+def _precedence(specification: Specification, setting: str, sizes: Mapping[str, int]) -> tuple[Any, ...]:
+    disturbed = bool(specification.faults) + 2 * bool(specification.attack)
+    track = _setting(specification)["track"]
+    return (specification.task, track != COMMON, disturbed, -sizes[setting], setting)
 
 
-def _labels(members: Sequence[Sequence[Record]], settings: Sequence[str]) -> list[str]:
+def _labels(firsts: Sequence[Record], settings: Sequence[str]) -> list[str]:
     """The strategy's name, and what was set where one strategy has several rows in one setting that differ in it."""
-    facts = [_facts(trials[0]) for trials in members]
-    labels = []
-    for mine, setting in zip(facts, settings, strict=True):
-        same = zip(facts, settings, strict=True)
-        rivals = [other for other, theirs in same if theirs == setting and other["strategy"] == mine["strategy"]]
-        names = sorted({name for other in rivals for name in other})
-        differing = [name for name in names if len({other.get(name) for other in rivals}) > 1]
-        words = ", ".join(f"{name} {mine[name]}" for name in differing if name in mine)
-        labels.append(f"{mine['strategy']} ({words})" if words else mine["strategy"])
+    facts = [_facts(record) for record in firsts]
+    rivals: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for i, (mine, setting) in enumerate(zip(facts, settings, strict=True)):
+        rivals[mine["strategy"], setting].append(i)
+    labels = [""] * len(facts)
+    for (strategy, _), members in rivals.items():
+        names = sorted({name for i in members for name in facts[i]})
+        differing = [name for name in names if len({facts[i].get(name) for i in members}) > 1]
+        for i in members:
+            words = ", ".join(_told(name, facts[i][name]) for name in differing if name in facts[i])
+            labels[i] = f"{strategy} ({words})" if words else strategy
     return labels
 
 
+def _told(name: str, value: str) -> str:
+    return value if name == "track" else f"{name} {value}"
+
+
 def _facts(record: Record) -> dict[str, str]:
-    variant = _variant(record)
-    parameters = {name: plain(value) for name, value in variant["params"].items()}
-    code = record.digests.code[:8]
-    return {**parameters, "rounds": plain(variant["rounds"]), "code": code, "strategy": str(variant["strategy"])}
+    specification = record.specification
+    parameters = {name: plain(value) for name, value in specification.params.items()}
+    told = {"rounds": plain(specification.rounds), "code": record.digests.code[:8], "strategy": specification.strategy}
+    tuned = {"track": TUNED} if specification.track == TUNED else {}
+    return {**parameters, **told, **tuned}
 
 
-def _variant(record: Record) -> dict[str, Any]:
-    return {name: getattr(record.specification, name) for name in VARIANT}
+def _key(specification: Specification, code: str) -> str:
+    """All that tells one group from another: everything but the seed."""
+    told = {name: value for name, value in fields(specification).items() if name != "seed"}
+    return canonical([told, code])
 
 
-def _setting(record: Record) -> dict[str, Any]:
-    return {name: value for name, value in fields(record.specification).items() if name not in (*VARIANT, "seed")}
+def _setting(specification: Specification) -> dict[str, Any]:
+    told = {name: value for name, value in fields(specification).items() if name not in (*VARIANT, "seed")}
+    return told | {"track": COMMON if specification.track == TUNED else specification.track}
 
 
 def _words(values: Mapping[str, Any]) -> str:

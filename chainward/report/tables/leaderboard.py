@@ -2,53 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
-from chainward.report.tables.accuracy import accuracy, difference
-from chainward.report.tables.assumptions import Assumptions
-from chainward.report.tables.costs import bytes_figures, gas_figures, latency_figures, mean, on_chain, privacy_figures
-from chainward.report.tables.groups import Group, Row, group
-from chainward.results.collection import Opener, Results
+from chainward.report.tables.accuracy import Accuracy, accuracy
+from chainward.report.tables.costs import (
+    bytes_figures,
+    gas_figures,
+    latency_figures,
+    mean,
+    on_chain,
+    privacy_figures,
+    transactions,
+)
+from chainward.report.tables.groups import COMMON, Group, Row
+from chainward.report.tables.ranking import BASELINE, Contestant, Ranking
+from chainward.report.tables.scenarios import Assumptions
+from chainward.results.collection import Opener
 
 
-def leaderboard_rows(results: Results, assumptions: Assumptions | None = None) -> list[Row]:
-    """One row a strategy and setting; a figure is the mean over its completed trials, null where there is none.
+@dataclass(frozen=True)
+class Leaderboard:
+    """`rows`: one a strategy and setting; `resolution`: one a setting, what its rows can be told apart by."""
 
-    Within a setting, the most accurate first, strategies without a completed trial last. `on_front` marks the rows
-    that no other paper beats on both AUROC and total gas; reference strategies are shown but never on the front.
+    rows: list[Row]
+    resolution: list[Row]
+
+
+def leaderboard(groups: Iterable[Group], opener: Opener, prices: Assumptions) -> Leaderboard:
+    """Return every figure of each group; one is the mean over its completed trials, null where there is none.
+
+    Within a setting by rank, which rows that cannot be told apart share, and then by label; last those that take no
+    part in ranks since seeds they were asked for are missing, or their patients are others.
     """
-    prices = assumptions or Assumptions()
-    settings: dict[tuple[str, str], list[Group]] = {}
-    for one in group(results):
-        settings.setdefault((one.identity["task"], one.setting), []).append(one)
-    return [row for groups in settings.values() for row in _ranked(groups, results.opener, prices)]
+    rows, resolution = [], []
+    for (task, words), members in groupby(groups, key=lambda one: (one.specification.task, one.setting)):
+        ranked, told = _ranked(list(members), opener, prices)
+        rows += ranked
+        resolution.append({"task": task, "setting": words, **told})
+    return Leaderboard(rows, resolution)
 
 
-def _ranked(groups: Sequence[Group], opener: Opener, assumptions: Assumptions) -> list[Row]:
-    """The rows of one setting, with what can only be said among them: front, distance from the best, order."""
-    rows = [leaderboard_row(one, opener, assumptions) for one in groups]
-    front = pareto_front(rows)
-    able = [i for i, row in enumerate(rows) if row["auroc_mean"] is not None and not row["reference"]]
-    best = groups[max(able, key=lambda i: rows[i]["auroc_mean"])].completed if able else ()
-    rows = [
-        {**row, "on_front": i in front, **difference(groups[i].completed if best else (), best, opener)}
-        for i, row in enumerate(rows)
-    ]
-    return sorted(rows, key=lambda row: (row["auroc_mean"] is None, -(row["auroc_mean"] or 0), row["label"]))
+def _ranked(groups: Sequence[Group], opener: Opener, prices: Assumptions) -> tuple[list[Row], Row]:
+    """The rows of one setting in order, and what this table can tell apart."""
+    found = [accuracy(one, opener) for one in groups]
+    rows = [{**_row(one, prices), **each.figures} for one, each in zip(groups, found, strict=True)]
+    usual = _usual_rounds(groups)
+    contestants = (_contestant(*each, usual) for each in zip(groups, rows, found, strict=True))
+    ranking = Ranking(tuple(contestants))
+    rows = [{**row, **ranking.columns(i)} for i, row in enumerate(rows)]
+    rows.sort(key=lambda row: (row["auroc_mean"] is None, row["rank"] is None, row["rank"], row["label"]))
+    return rows, ranking.resolution()
 
 
-def leaderboard_row(group: Group, opener: Opener, assumptions: Assumptions) -> Row:
-    """Every leaderboard figure of one group."""
-    done = group.completed
+def _usual_rounds(groups: Sequence[Group]) -> int:
+    """The rounds of most rows; of equals the fewer."""
+    counts = Counter(group.specification.rounds for group in groups)
+    return min(counts, key=lambda rounds: (-counts[rounds], rounds))
+
+
+def _contestant(group: Group, row: Row, found: Accuracy, usual: int) -> Contestant:
+    """A group as a row among others; one that lacks a seed it was asked for is not compared."""
+    specification = group.specification
+    plain = not specification.params and specification.track == COMMON and specification.rounds == usual
+    return Contestant(
+        label=group.label,
+        reference=row["reference"],
+        baseline=specification.strategy == BASELINE and plain,
+        mean=None if group.failed else found.means["auroc"],
+        gas=round(row["gas_total"] or 0),
+    )
+
+
+def _row(group: Group, prices: Assumptions) -> Row:
+    """Every figure of one group but its accuracy."""
+    done, scenario = group.completed, group.scenario
     gas = gas_figures(done)
-    chain_bytes = mean(on_chain(trial) for trial in done)
-    usd = assumptions.scenarios(gas["gas_total"] or 0.0, chain_bytes or 0.0)
+    posted, sent = mean(map(on_chain, done)), mean(map(transactions, done))
+    usd = prices.everywhere(gas["gas_total"] or 0.0, posted or 0.0, sent or 0.0)
+    known = usd if done else dict.fromkeys(usd)
     return {
         **identity(group),
-        **accuracy(done, opener),
         **latency_figures(done),
         **gas,
-        **(usd if done else dict.fromkeys(usd)),
+        "scenario": scenario.words(prices),
+        "usd": known.get(scenario.price),
+        **known,
         **bytes_figures(done),
         **privacy_figures(done, group.card),
     }
@@ -71,16 +112,3 @@ def identity(group: Group) -> Row:
         "error": None if first is None else f"{first.type}: {first.message}",
         "rounds": mean(len(trial.rounds) for trial in done),
     }
-
-
-def pareto_front(rows: Sequence[Row]) -> frozenset[int]:
-    """Indices of the rows that no other row beats: less gas and no worse AUROC, or the other way round."""
-    able = [i for i, row in enumerate(rows) if row["auroc_mean"] is not None and not row["reference"]]
-    place = {i: (rows[i]["gas_total"], -rows[i]["auroc_mean"]) for i in able}
-    beaten = {
-        i
-        for i in able
-        for j in able
-        if place[j] != place[i] and all(a <= b for a, b in zip(place[j], place[i], strict=True))
-    }
-    return frozenset(able) - beaten

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, TypeVar
 
 from chainward.report.tables.costs import mean
-from chainward.report.tables.groups import Group, Row, group
-from chainward.results.collection import Results
+from chainward.report.tables.groups import Group, Row
 from chainward.results.record import Completed
 
 T = TypeVar("T")
 
 
-def gas_function_rows(results: Results) -> list[Row]:
+def gas_function_rows(groups: Sequence[Group]) -> list[Row]:
     """Gas a contract function: extremes over all trials, the median of the trials' medians, means of the totals."""
     rows = []
-    for one in group(results):
+    for one in groups:
         trials = len(one.completed)
         kinds = _by(one, lambda trial: trial.gas_functions, lambda row: (row.contract, row.function, row.phase))
         for (contract, function, phase), found in kinds:
@@ -35,22 +35,25 @@ def gas_function_rows(results: Results) -> list[Row]:
 _TOTALS = ("calls", "total", "total_eip7623", "reverted")
 
 
-def learning_curve_rows(results: Results) -> list[Row]:
+def learning_curve_rows(groups: Sequence[Group]) -> list[Row]:
     """Validation AUROC a round: mean, least and greatest over the seeds that reached it."""
     rows = []
-    for one in group(results):
-        for number, found in _by(one, lambda trial: trial.rounds, lambda entry: entry.round):
-            known = [each.validation_auroc for each in found if each.validation_auroc is not None]
-            if known:
-                spread = {"auroc_mean": mean(known), "auroc_min": min(known), "auroc_max": max(known)}
-                rows.append({**one.identity, "round": number, "trials": len(known), **spread})
+    for one in groups:
+        known: dict[int, list[float]] = defaultdict(list)
+        for trial in one.completed:
+            for number, value in zip(trial.rounds.round, trial.rounds.validation_auroc, strict=True):
+                if value is not None:
+                    known[number].append(value)
+        for number, values in sorted(known.items()):
+            spread = {"auroc_mean": mean(values), "auroc_min": min(values), "auroc_max": max(values)}
+            rows.append({**one.identity, "round": number, "trials": len(values), **spread})
     return rows
 
 
-def disclosure_rows(results: Results) -> list[Row]:
+def disclosure_rows(groups: Sequence[Group]) -> list[Row]:
     """What was opened by whom: count and bytes a trial, means over the completed trials."""
     rows = []
-    for one in group(results):
+    for one in groups:
         trials = len(one.completed)
         for (kind, audience), found in _by(one, lambda trial: trial.disclosures, lambda row: (row.kind, row.audience)):
             figures = {"count": sum(each.count for each in found), "bytes": sum(each.bytes for each in found)}
@@ -65,10 +68,10 @@ def hospital_rows(leaderboard: Iterable[Row]) -> list[Row]:
     return [{**{name: row[name] for name in names}, **one} for row in leaderboard for one in row["auroc_hospitals"]]
 
 
-def outcome_rows(results: Results) -> list[Row]:
+def outcome_rows(groups: Sequence[Group]) -> list[Row]:
     """What a protocol decided about each party or part in the end (pay, scores, forks), mean over completed trials."""
     rows = []
-    for one in group(results):
+    for one in groups:
         found: dict[tuple[str, str], list[float]] = {}
         for trial in one.completed:
             for quantity, values in trial.outcomes.items():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chainward.report.tables.groups import Row, group, plain
+from chainward.report.tables.groups import Group, Row, plain
 from chainward.results.collection import Results
 from chainward.strategy.claims import Claim
 
@@ -38,10 +38,10 @@ def _told(claim: Claim) -> Row:
     return {**told, **rule, "first_rule": claim.first_rule, "identity": claim.identity}
 
 
-def number_rows(results: Results) -> list[Row]:
+def number_rows(groups: Sequence[Group]) -> list[Row]:
     """Hyper-parameters asked for and counts actually used (a committee scaled to the federation, say)."""
     rows = []
-    for one in group(results):
+    for one in groups:
         asked = {name: [value] for name, value in one.records[0].specification.params.items()}
         used: dict[str, list[Any]] = {}
         for trial in one.completed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from chainward.report.tables.groups import Row, group
+from collections.abc import Sequence
+
+from chainward.report.tables.groups import Group, Row
 from chainward.results.collection import Results
 
 
-def failed_rows(results: Results) -> list[Row]:
+def failed_rows(groups: Sequence[Group]) -> list[Row]:
     """Trials that raised, with their traceback."""
     return [
         {
@@ -17,12 +19,12 @@ def failed_rows(results: Results) -> list[Row]:
             "message": trial.error.message,
             "traceback": trial.error.traceback,
         }
-        for one in group(results)
+        for one in groups
         for trial in one.failed
     ]
 
 
-def record_rows(results: Results) -> list[Row]:
+def record_rows(groups: Sequence[Group]) -> list[Row]:
     """The index of trials: identity, status, digests."""
     return [
         {
@@ -34,7 +36,7 @@ def record_rows(results: Results) -> list[Row]:
             "code_digest": trial.digests.code,
             "created": trial.provenance.created,
         }
-        for one in group(results)
+        for one in groups
         for trial in one.records
     ]
 
