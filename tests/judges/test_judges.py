@@ -24,6 +24,7 @@ from judged import (
     verdict,
 )
 from sample_records import failed, specified
+from scipy.special import expit
 
 from chainward.judges import NOT_IMPLEMENTED, NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED, verdicts
 from chainward.plans.specification import Specification
@@ -109,7 +110,7 @@ def test_paired_within_of_equals_is_reproduced() -> None:
 def noisy(one: Specification) -> Mapping[str, Any]:
     """Predictions of eight patients that are right on the whole, differently for each strategy and seed."""
     rng = np.random.default_rng([one.seed, one.strategy == "fedavg"])
-    return {"probabilities": (np.array(PERFECT) + 0.3 * rng.standard_normal(8)).tolist()}
+    return {"probabilities": expit(4 * np.array(PERFECT) - 2 + 1.5 * rng.standard_normal(8)).tolist()}
 
 
 def test_paired_within_looks_at_the_interval_and_not_at_the_estimate_alone() -> None:
