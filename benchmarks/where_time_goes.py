@@ -22,7 +22,6 @@ from chainward.ledgers.evm_machine import Machine
 from chainward.methods import vector_commitment
 from chainward.plans.file import read
 from chainward.strategy import discovery
-from chainward.tasks import metrics
 from chainward.testing.small import completed, run
 from chainward.trials import predict
 from chainward.trials.threads import one_thread
@@ -34,7 +33,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "encryption": ((site, "seal_for"), (site, "unseal")),
     "encoding": ((codec, "encode"), (codec, "decode"), (codec, "content_id"), (abi, "encode"), (abi, "decode")),
     "commitments": ((vector_commitment, "_sum"), (vector_commitment, "_read")),
-    "predictions": ((TaskNetwork, "predict"), (metrics, "measures"), (predict, "auroc")),
+    "predictions": ((TaskNetwork, "predict"), (predict, "auroc")),
 }
 """The functions that are timed; the rest is "other"."""
 

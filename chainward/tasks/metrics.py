@@ -51,37 +51,10 @@ def auroc(labels: Array, probabilities: Array) -> float:
 
 
 @_both_classes
-def auprc(labels: Array, probabilities: Array) -> float:
-    """Average precision: precision at each threshold, weighted by the gain in recall."""
-    order = np.argsort(-probabilities, kind="stable")
-    scores, positives = probabilities[order], np.cumsum(labels[order] > 0)
-    last = np.flatnonzero(np.append(np.diff(scores), 1))  # who share a threshold are called together
-    precision, recall = positives[last] / (last + 1), positives[last] / positives[-1]
-    # From the lowest threshold up, as scikit-learn adds: the sum is the same to the bit.
-    return float(-np.sum(np.diff(np.append(recall[::-1], 0.0)) * precision[::-1]))
-
-
-@_both_classes
-def balanced_accuracy(labels: Array, probabilities: Array) -> float:
-    """Mean of sensitivity and specificity, positive from 0.5 on."""
-    called, positive = probabilities >= 0.5, labels > 0
-    return float((called[positive].mean() + (~called[~positive]).mean()) / 2)
-
-
-@_both_classes
 def f1(labels: Array, probabilities: Array) -> float:
     """Harmonic mean of precision and recall, positive from 0.5 on; 0 when nobody is called positive."""
     called, positive = probabilities >= 0.5, labels > 0
     return float(2 * np.sum(called & positive) / (np.sum(called) + np.sum(positive)))
-
-
-def brier(labels: Array, probabilities: Array) -> float | None:
-    """Mean squared difference of probability and label; None without patients."""
-    if not len(labels):
-        return None
-    called, positive = _numbers(probabilities), np.asarray(labels)
-    # Over both classes and halved, as scikit-learn does: the sum is the same to the bit.
-    return float(np.mean(((1 - positive) - (1 - called)) ** 2 + (positive - called) ** 2) / 2)
 
 
 def log_loss(labels: Array, probabilities: Array) -> float | None:
@@ -114,41 +87,3 @@ def ece(labels: Array, probabilities: Array, bins: int = 15) -> float | None:
     rates = np.bincount(of, weights=labels) / counts
     gaps = np.array_split(np.repeat(rates - values, counts), bins)
     return float(sum(abs(gap.sum()) for gap in gaps) / len(labels))
-
-
-MEASURES: dict[str, Measure] = {
-    "auroc": auroc,
-    "auprc": auprc,
-    "brier": brier,
-    "ece": ece,
-    "balanced_accuracy": balanced_accuracy,
-    "f1": f1,
-}
-
-
-def measures(labels: Array, probabilities: Array) -> dict[str, float | None]:
-    """Every measure by name, AUROC first."""
-    return {name: measure(labels, probabilities) for name, measure in MEASURES.items()}
-
-
-def weighted_aurocs(labels: Array, probabilities: Array, weights: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """AUROCs [b] when patient i counts weights[b, i] times, NaN where a class is absent: for bootstraps.
-
-    weights: [b, n]. Equal to `auroc` of the repeated patients.
-
-    Examples:
-        >>> weighted_aurocs(np.array([0, 1, 1]), np.array([0.5, 0.2, 0.9]), np.array([[1, 1, 1], [1, 0, 2]])).tolist()
-        [0.5, 1.0]
-    """
-    values, of = np.unique(probabilities, return_inverse=True)
-    order = np.argsort(of, kind="stable")
-    starts = np.searchsorted(of[order], np.arange(len(values)))
-    ordered, positive = weights[:, order], labels[order] > 0
-    positives, negatives = ordered * positive, ordered * ~positive
-    if len(values) < len(of):  # ties
-        positives, negatives = (np.add.reduceat(side, starts, axis=1) for side in (positives, negatives))
-    below = np.cumsum(negatives, axis=1) - negatives / 2
-    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    won = np.einsum("bv,bv->b", positives, below)
-    aurocs: NDArray[np.float64] = np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-    return aurocs

@@ -84,7 +84,7 @@ def changed(resolved: Mapping[str, Resolved], read: Reader) -> set[str]:
         ("trials/runner.py", set()),
         ("plans/resolve.py", ALL),
         ("plans/identity.py", set()),
-        ("results/statistics.py", set()),
+        ("results/inference.py", set()),
         ("judges/accuracy.py", set()),
         ("cli/run.py", set()),
     ],

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from chainward.results.inference import difference, mean_over_seeds
 from chainward.results.influence import auroc
-from chainward.results.statistics import Predictions
+from chainward.results.predictions import Predictions
 from chainward.tasks import heart
 
 PENALISED, PLAIN = 0.001, 1.0

@@ -94,6 +94,17 @@ def test_prevalence_alone_is_worth_nothing_within_hospitals() -> None:
     assert not found.of.any()
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+@pytest.mark.parametrize("name", influence.MEASURES)
+def test_no_measure_depends_on_the_order_of_patients(name: str, seed: int, order: int) -> None:
+    columns = drawn(seed)
+    turned = np.random.default_rng(order).permutation(len(columns[1]))
+    plain, moved = (influence.MEASURES[name](*part) for part in (columns, [column[turned] for column in columns]))
+    assert moved.value == pytest.approx(plain.value)
+    np.testing.assert_allclose(moved.of, plain.of[turned], atol=1e-12)
+
+
 @pytest.mark.parametrize("name", [name for name in influence.MEASURES if name != "brier"])
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_one_class_has_no_figure(name: str, label: float) -> None:

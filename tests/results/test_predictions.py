@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from sample_records import predicted
 
 from chainward.results.document import Unsound
-from chainward.results.predictions import Predicted, decode, decode_own_models, encode
-from chainward.results.statistics import Predictions
+from chainward.results.predictions import Predicted, Predictions, decode, decode_own_models, encode
 
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
 NAMES = st.lists(st.text(min_size=1, max_size=3).map(lambda name: f"{name}."), min_size=6, max_size=6)
