@@ -149,9 +149,7 @@ def _mean(measure: Influential, trials: Sequence[Predictions]) -> Mean:
 
 def table(found: Mapping[tuple[str, int], Drawn]) -> str:
     """The rows as Markdown."""
-    head = (
-        "| quantity | seeds | these models | procedure | bias / error | error / deviation |\n|---|---|---|---|---|---|"
-    )
+    head = "| quantity | seeds | these models | procedure | bias | error / deviation |\n|---|---|---|---|---|---|"
     rows = (
         f"| {name} | {count} | {one.covered:.1%} | {one.covered_anew:.1%} | {one.bias:+.2f} | {one.width:.2f} |"
         for (name, count), one in sorted(found.items())
