@@ -109,7 +109,7 @@ def trial(number: int, specification: Specification) -> Ended:
         rounds=_rounds(rng, gas),
         gas_functions=_functions(gas),
         disclosures=(DisclosureRow("individual update", "everyone", 4 * ROUNDS, 4 * ROUNDS * 2000),),
-        facts=Facts(Audience.EVERYONE, 0, spends_gas=True, ended_by_itself=False, rounds_used=ROUNDS),
+        facts=Facts(Audience.EVERYONE, 0, spends_gas=True, ended_by_itself=False, rounds_used=ROUNDS, spoiled=0),
         numbers={"committee": 2},
         attackers=(),
         outcomes={},
@@ -121,7 +121,7 @@ def trial(number: int, specification: Specification) -> Ended:
 
 def _setup() -> Round:
     latency, traffic = Latency(0.0, 0.1, 0.0, 5.0, 0.0), Traffic(4096, 2048, 0)
-    return Round(0, latency, traffic, 0.5, 0.0, 0.1, (), Audience.NOBODY, (), 0, 5, 1_200_000, 1_200_000)
+    return Round(0, latency, traffic, 0.5, 0.0, 0.1, (), Audience.NOBODY, (), 0, 0, 5, 1_200_000, 1_200_000)
 
 
 def _rounds(rng: np.random.Generator, gas: tuple[int, ...]) -> Rounds:
@@ -139,6 +139,7 @@ def _rounds(rng: np.random.Generator, gas: tuple[int, ...]) -> Rounds:
         audience=(Audience.EVERYONE,) * ROUNDS,
         disclosures=DisclosureColumns(numbers, *same.values(), (4,) * ROUNDS, (8_000,) * ROUNDS),
         raw_records=(0,) * ROUNDS,
+        spoiled=(0,) * ROUNDS,
         transactions=tuple(5 + 9 * number for number in numbers),
         gas=gas,
         gas_eip7623=gas,

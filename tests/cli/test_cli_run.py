@@ -303,11 +303,13 @@ def test_ways_to_fail(case: str, plan: Path, tmp_path: Path, chainward, strategy
     assert (found.status, found.specification.strategy) == ("failed", key)
 
 
-def test_failed_before_the_world_exists(plan: Path, tmp_path: Path, chainward, monkeypatch) -> None:
+def test_failed_before_the_world_exists_and_known_on_whose_patients(
+    plan: Path, tmp_path: Path, chainward, monkeypatch
+) -> None:
     monkeypatch.setattr("chainward.trials.prepare.prepared", lambda *_: 1 / 0)
     told = chainward("run", plan, "--out", tmp_path / "report", "--json", "--in-process")
     assert told.code == 1
-    assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 0), (2, 0)]
+    assert [(row["failed"], row["hospitals"]) for row in json.loads(told.out)] == [(2, 4), (2, 4)]
 
 
 # --- options over the plan -----------------------------------------------------------------------

@@ -168,8 +168,8 @@ def test_blocks_come_one_after_another(model: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(UnknownName, match=r"'pos'; there is poa, pow"):
-        build("evm", {"consensus": "pos"}, 0, ())
+    with pytest.raises(UnknownName, match=r"'poet'; there is poa, pow"):
+        build("evm", {"consensus": "poet"}, 0, ())
     with pytest.raises(UnknownName, match=r"'evn'; there is evm"):
         build("evn", {}, 0, ())
     with pytest.raises(ChainwardError, match="no parameter 'gas'"):

@@ -33,12 +33,3 @@ def test_numpy_and_scipy_have_a_blas_that_is_held() -> None:
     """Else the test before could pass with nothing to hold."""
     assert len(blas_threads()) >= 2
     assert scipy.linalg.blas.ddot(np.ones(3), np.ones(3)) == 3
-
-
-def test_a_product_is_the_same_to_the_bit_as_with_two_threads() -> None:
-    rng = np.random.default_rng(0)
-    parts, models = rng.random((128, 118)), rng.standard_normal((118, 209))
-    with threadpool_limits(limits=2, user_api="blas"):
-        expected = parts @ models
-    with one_thread():
-        assert np.array_equal(parts @ models, expected)
