@@ -119,8 +119,12 @@ def _won(groups: NDArray[np.int64], positive: NDArray[np.bool_], probabilities: 
 
     A tie counts half.
     """
-    values, of = np.unique(probabilities, return_inverse=True)
-    _, slot = np.unique(groups * len(values) + of, return_inverse=True)  # by group, then by probability
+    order = np.lexsort((probabilities, groups))
+    higher = np.diff(groups[order], prepend=-1).astype(np.bool_) | np.diff(probabilities[order], prepend=np.nan).astype(
+        np.bool_
+    )
+    slot = np.empty(len(order), dtype=np.int64)
+    slot[order] = higher.cumsum() - 1  # who have one probability in one group share a slot
     most = int(groups.max(initial=-1)) + 1
     below, rivals = [], []
     for side in (~positive, positive):

@@ -58,15 +58,22 @@ class Predictions:
         columns = [np.asarray(column) for column in (self.hospital, self.patient, self.label, self.probability)]
         if len({column.shape for column in columns}) != 1:
             raise ValueError("hospital, patient, label and probability differ in length")
-        order = np.argsort(columns[1], kind="stable")
+        if not np.all(columns[1][1:] > columns[1][:-1]):
+            order = np.argsort(columns[1], kind="stable")
+            columns = [column[order] for column in columns]
+            if np.any(columns[1][1:] == columns[1][:-1]):
+                raise ValueError("a patient is predicted twice in one trial")
         for name, column in zip(("hospital", "patient", "label", "probability"), columns, strict=True):
-            object.__setattr__(self, name, column[order])
+            object.__setattr__(self, name, column)
         if not np.isfinite(self.probability).all():
             raise ValueError("a predicted probability is not finite")
         if len(self.probability) and not 0 <= self.probability.min() <= self.probability.max() <= 1:
             raise ValueError("a predicted probability is not between 0 and 1")
-        if len(np.unique(self.patient)) != len(self.patient):
-            raise ValueError("a patient is predicted twice in one trial")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        return self.hospital.nbytes + self.patient.nbytes + self.label.nbytes + self.probability.nbytes
 
 
 def encode(predicted: Predicted) -> bytes:

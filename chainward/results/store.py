@@ -6,7 +6,6 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
 
 from chainward.errors import ChainwardError
@@ -16,6 +15,9 @@ from chainward.results import predictions
 from chainward.results.document import Unsound, decode, digest, encode, seal, unseal
 from chainward.results.predictions import Predictions
 from chainward.results.record import Completed, Record, adapter
+
+REMEMBERED = 1 << 28
+"""Bytes of predictions: twenty thousand trials on a thousand patients."""
 
 LARGEST_RECORD = 1 << 28
 """Bytes; ten thousand hospitals over a hundred rounds need a tenth of it."""
@@ -155,23 +157,29 @@ def collector_paused() -> Iterator[None]:
 
 
 class PredictionFiles:
-    """Opens the predictions in a report folder. Those of the last trials asked for stay in memory."""
+    """Opens the predictions in a report folder. Those asked for last stay in memory, up to `REMEMBERED` bytes."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._remembered = lru_cache(maxsize=128)(partial(_decoded, out))
+        self._remembered: dict[str, Predictions] = {}
+        self._size = 0
 
     def predictions(self, record: Completed) -> Predictions:
         """Return what a trial predicted for its test patients."""
-        return self._remembered(record.id, record.predictions)
+        if record.predictions not in self._remembered:
+            content = predictions_content(self._out, record.id, record.predictions)
+            self._remember(record.predictions, predictions.decode(content))
+        return self._remembered[record.predictions]
 
     def own_models(self, record: Completed) -> Mapping[str, Predictions]:
         """Return what each hospital's own model predicted for all of them; empty where all have one model."""
         return predictions.decode_own_models(predictions_content(self._out, record.id, record.predictions))
 
-
-def _decoded(out: Path, identifier: str, expected: str) -> Predictions:
-    return predictions.decode(predictions_content(out, identifier, expected))
+    def _remember(self, digest_of_file: str, found: Predictions) -> None:
+        self._remembered[digest_of_file] = found
+        self._size += found.nbytes
+        while self._size > REMEMBERED and len(self._remembered) > 1:
+            self._size -= self._remembered.pop(next(iter(self._remembered))).nbytes
 
 
 def predictions_content(out: Path, identifier: str, expected: str) -> bytes:

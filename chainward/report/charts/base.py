@@ -36,8 +36,8 @@ def unchecked() -> AbstractContextManager[None]:
 
 
 def data(rows: Sequence[Row]) -> alt.InlineData:
-    """Rows as a chart's data, which stay in the order given."""
-    return alt.InlineData(values=[dict(row) for row in rows])
+    """Rows as a chart's data, which stay in the order given; a tuple, since altair copies lists with each layer."""
+    return alt.InlineData(values=tuple(dict(row) for row in rows))
 
 
 def pick(row: Row, *names: str) -> Row:

@@ -55,9 +55,22 @@ def write_tables(
     return tuple(contents)
 
 
-def as_json(value: Any) -> str:
-    """Strict JSON in ASCII, so that any text from outside survives; what is not a finite number is null."""
-    return json.dumps(_finite(value), indent=1, sort_keys=True, allow_nan=False) + "\n"
+def as_json(value: Any, depth: int = 3) -> str:
+    """Strict JSON in ASCII, so that any text from outside survives; what is not a finite number is null.
+
+    What is nested at most `depth` deep stands on lines of its own: a table has a line a row.
+    """
+    return _lines(_finite(value), depth) + "\n"
+
+
+def _lines(value: Any, depth: int) -> str:
+    """JSON with its outer levels on lines; the rest is left to the encoder in C, which knows no lines."""
+    if depth and isinstance(value, dict) and value:
+        items = (f"{json.dumps(name)}: {_lines(value[name], depth - 1)}" for name in sorted(value))
+        return "{\n" + ",\n".join(items) + "\n}"
+    if depth and isinstance(value, list) and value:
+        return "[\n" + ",\n".join(json.dumps(item, sort_keys=True, allow_nan=False) for item in value) + "\n]"
+    return json.dumps(value, sort_keys=True, allow_nan=False)
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -76,12 +89,18 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         # A spreadsheet would run text from outside that starts like a formula.
         return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value) if math.isfinite(value) else "null"
     return json.dumps(_finite(value), sort_keys=True, ensure_ascii=False)
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
         return {str(name): _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {str(name): _finite(item) for name, item in value.items()} if isinstance(value, Mapping) else value
