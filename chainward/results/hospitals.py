@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from chainward.results.inference import FEWEST, Interval, clustered
+from chainward.results.inference import FEWEST, Clusters, Interval
 from chainward.results.influence import Influence, auroc_by_group
-from chainward.results.predictions import Predictions
+from chainward.results.predictions import Pooled, Predictions, pooled
 
 
 @dataclass(frozen=True)
@@ -41,38 +41,14 @@ def by_hospital(seeds: Sequence[Predictions]) -> tuple[HospitalScore, ...]:
     return tuple(_score(str(name), whole, of == place, found[place]) for place, name in enumerate(names))
 
 
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """The predictions of all seeds one after another; a patient is there once a partition."""
-
-    hospital: npt.NDArray[np.str_]
-    patient: npt.NDArray[np.int64]
-    label: npt.NDArray[np.number]
-    probability: npt.NDArray[np.float64]
-
-
-def pooled(seeds: Sequence[Predictions]) -> Pooled:
-    """Return the predictions of all seeds one after another.
-
-    Raises:
-        ValueError: no seed was given.
-    """
-    if not seeds:
-        raise ValueError("no seed was given")
-    names = ("hospital", "patient", "label", "probability")
-    return Pooled(*(np.concatenate([getattr(seed, name) for seed in seeds]) for name in names))
-
-
 def _score(name: str, whole: Pooled, mine: npt.NDArray[np.bool_], found: Influence | None) -> HospitalScore:
     """Counts distinct patients: with more than five seeds each has several predictions."""
-    _, first = np.unique(whole.patient[mine], return_index=True)
-    positives = int((whole.label[mine][first] > 0).sum())
-    negatives = len(first) - positives
+    units = Clusters.of_rows(whole.patient[mine], whole.label[mine])
+    positives = units.positives
+    negatives = len(units.patients) - positives
     if found is None or min(positives, negatives) < FEWEST:
         return HospitalScore(name, positives, negatives, None)
-    return HospitalScore(
-        name, positives, negatives, clustered([found], whole.patient[mine], whole.label[mine]).interval
-    )
+    return HospitalScore(name, positives, negatives, units.mean(found).interval)
 
 
 def worst(scores: Sequence[HospitalScore], digits: int = 6) -> HospitalScore | None:

@@ -13,7 +13,7 @@ Where each seed leaves one hospital out, the estimand is the mean over hospitals
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtr, ndtri, stdtr, stdtrit
 
 from chainward.results.influence import Influence, Influential
-from chainward.results.predictions import Predictions
+from chainward.results.predictions import Predictions, pooled
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -107,23 +107,41 @@ def mean_over_seeds(measure: Influential, seeds: Sequence[Predictions]) -> Mean 
     Raises:
         ValueError: no seed was given.
     """
-    if not seeds:
-        raise ValueError("no seed was given")
-    found = [measure(seed.hospital, seed.label, seed.probability) for seed in seeds]
-    known = [one for one in found if one is not None]
-    if len(known) < len(found):
-        return None
-    rows = (np.concatenate([getattr(seed, name) for seed in seeds]) for name in ("patient", "label"))
-    return clustered(known, *rows)
+    return means_over_seeds({"": measure}, seeds)[""]
 
 
-def clustered(found: Sequence[Influence], patient: NDArray[np.int64], label: NDArray[np.number]) -> Mean:
-    """The mean of a measure found K times on rows [n] in all, one after another; a patient's rows belong together."""
-    patients, first, of = np.unique(patient, return_index=True, return_inverse=True)
-    influences = np.bincount(of, np.concatenate([one.of for one in found])) / len(found)
-    positives = int((label[first] > 0).sum())
-    value = float(np.mean([one.value for one in found]))
-    return Mean(value, patients, influences, max(1, min(positives, len(patients) - positives)))
+def means_over_seeds(measures: Mapping[str, Influential], seeds: Sequence[Predictions]) -> dict[str, Mean | None]:
+    """The mean of each measure, as `mean_over_seeds`.
+
+    Raises:
+        ValueError: no seed was given.
+    """
+    rows = pooled(seeds)
+    units = Clusters.of_rows(rows.patient, rows.label)
+    found = {
+        name: measure(rows.hospital, rows.label, rows.probability, rows.fold) for name, measure in measures.items()
+    }
+    return {name: None if one is None else units.mean(one) for name, one in found.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """The rows [n] of each patient, who may be there once a seed: `patients` [p] ascending, `of` [n] positions."""
+
+    patients: NDArray[np.int64]
+    of: NDArray[np.int64]
+    positives: int
+
+    @classmethod
+    def of_rows(cls, patient: NDArray[np.int64], label: NDArray[np.number]) -> Clusters:
+        """Return the clusters of rows with these patients [n] and labels [n]."""
+        patients, first, of = np.unique(patient, return_index=True, return_inverse=True)
+        return cls(patients, of, int((label[first] > 0).sum()))
+
+    def mean(self, found: Influence) -> Mean:
+        """Return a measure found on the rows with a patient's influences added up."""
+        rarer = max(1, min(self.positives, len(self.patients) - self.positives))
+        return Mean(found.value, self.patients, np.bincount(self.of, found.of).astype(np.float64), rarer)
 
 
 def mean_over_hospitals(measure: Influential, seeds: Sequence[Predictions]) -> Mean | None:
@@ -142,7 +160,7 @@ def mean_over_hospitals(measure: Influential, seeds: Sequence[Predictions]) -> M
     for seed in seeds:
         (name,) = _only(np.unique(seed.hospital).tolist())
         fewest = int(min((seed.label > 0).sum(), (seed.label <= 0).sum()))
-        found = measure(seed.hospital, seed.label, seed.probability) if fewest >= FEWEST else None
+        found = measure(seed.hospital, seed.label, seed.probability, None) if fewest >= FEWEST else None
         if found is not None:
             values.setdefault(name, []).append(found.value)
             rarer += fewest

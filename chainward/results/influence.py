@@ -1,8 +1,11 @@
-"""How much each patient moves a measure: its value on a test set, and the influence of every patient on it.
+"""How much each patient moves a measure: its mean over folds, and the influence of every prediction on it.
 
 The influences of a measure are centred and scaled so that the sum of their squares is the variance of the measure over
 new patients of the same hospitals. For AUROC that is the variance of DeLong, DeLong, Clarke-Pearson 1988,
 10.2307/2531595, to the last digit.
+
+Predictions of several seeds are told apart by `folds` [n] 0, 1, …, one after another; without it there is one fold.
+All are gone through at once: thousands of trials are judged for a report.
 """
 
 from __future__ import annotations
@@ -16,35 +19,139 @@ from numpy.typing import NDArray
 Names = NDArray[np.generic]
 Numbers = NDArray[np.number]
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """A measure's value on n patients, and `of` [n] each of them."""
+    """A measure's mean over folds, and `of` [n] what each prediction does to it."""
 
     value: float
     of: Floats
 
 
-Influential = Callable[[Names, Numbers, Floats], Influence | None]
+Influential = Callable[[Names, Numbers, Floats, Places | None], Influence | None]
 
 
-def auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
+def auroc(hospitals: Names, labels: Numbers, probabilities: Floats, folds: Places | None = None) -> Influence | None:
     """AUROC over all pairs of a positive and a negative; None where a class is absent. `hospitals` do not matter."""
-    return _concordance(np.zeros(len(labels), dtype=np.int64), labels, probabilities)
+    folds = _folds(labels, folds)
+    return _concordance(folds, folds, labels, probabilities)
 
 
-def within_hospital_auroc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
+def within_hospital_auroc(
+    hospitals: Names, labels: Numbers, probabilities: Floats, folds: Places | None = None
+) -> Influence | None:
     """AUROC over the pairs of one hospital only, all such pairs alike; None where no hospital has both classes.
 
     A model that knows nothing but each hospital's prevalence reaches 0.5 here, whatever it reaches over all pairs.
     """
-    return _concordance(np.unique(hospitals, return_inverse=True)[1], labels, probabilities)
+    folds, (names, place) = _folds(labels, folds), np.unique(hospitals, return_inverse=True)
+    return _concordance(folds, folds * len(names) + place, labels, probabilities)
 
 
-def auprc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
+def auprc(hospitals: Names, labels: Numbers, probabilities: Floats, folds: Places | None = None) -> Influence | None:
     """Average precision; None where a class is absent. The influence is the derivative by a patient's weight."""
+    folds = _folds(labels, folds)
+    parts = [folds == fold for fold in range(_count(folds))]
+    found = [_average_precision(np.asarray(labels)[mine] > 0, probabilities[mine]) for mine in parts]
+    known = [one for one in found if one is not None]
+    if not known or len(known) < len(found):
+        return None
+    of = np.empty(len(folds))
+    for mine, one in zip(parts, known, strict=True):
+        of[mine] = one.of / len(parts)
+    return Influence(float(np.mean([one.value for one in known])), of)
+
+
+def brier(hospitals: Names, labels: Numbers, probabilities: Floats, folds: Places | None = None) -> Influence | None:
+    """Mean squared difference of probability and label; None without patients."""
+    folds = _folds(labels, folds)
+    if not len(folds):
+        return None
+    errors, counts = (probabilities - labels.astype(np.float64)) ** 2, np.bincount(folds)
+    means = np.bincount(folds, errors) / counts
+    of = _unbiased(errors - means[folds], counts[folds]) / counts[folds] / len(counts)
+    return Influence(float(means.mean()), of)
+
+
+def balanced_accuracy(
+    hospitals: Names, labels: Numbers, probabilities: Floats, folds: Places | None = None
+) -> Influence | None:
+    """Mean of sensitivity and specificity, positive from 0.5 on; None where a class is absent."""
+    folds, positive = _folds(labels, folds), np.asarray(labels) > 0
+    side = 2 * folds + positive
+    counts = np.bincount(side, minlength=2 * _count(folds))
+    if not len(folds) or not counts.all():
+        return None
+    right = ((probabilities >= 0.5) == positive).astype(np.float64)
+    rates = np.bincount(side, right) / counts
+    of = _unbiased(right - rates[side], counts[side]) / (2 * counts[side]) / _count(folds)
+    return Influence(float(rates.mean()), of)
+
+
+MEASURES: dict[str, Influential] = {
+    "auroc": auroc,
+    "within_hospital_auroc": within_hospital_auroc,
+    "auprc": auprc,
+    "brier": brier,
+    "balanced_accuracy": balanced_accuracy,
+}
+
+
+def auroc_by_group(groups: Places, labels: Numbers, probabilities: Floats) -> list[Influence | None]:
+    """AUROC in each of the groups [n] 0, 1, … alone, influences by its own patients; None where it lacks a class."""
+    members = [groups == group for group in range(_count(groups))]
+    names = np.empty(0)
+    return [auroc(names, labels[mine], probabilities[mine]) for mine in members]
+
+
+def _folds(labels: Numbers, folds: Places | None) -> Places:
+    return np.zeros(len(labels), dtype=np.int64) if folds is None else folds
+
+
+def _count(groups: Places) -> int:
+    return int(groups.max(initial=-1)) + 1
+
+
+def _concordance(folds: Places, groups: Places, labels: Numbers, probabilities: Floats) -> Influence | None:
+    """The mean over folds of the share of won pairs among those of a positive and a negative of one group.
+
+    None where a fold has no pair. A group lies within a fold.
+    """
     positive = np.asarray(labels) > 0
+    won, rivals = _won(groups, positive, probabilities)
+    pairs, gained = (np.bincount(folds, np.where(positive, what, 0.0)) for what in (rivals, won))
+    if not len(pairs) or not pairs.all():
+        return None
+    values, side = gained / pairs, 2 * folds + positive
+    met = np.bincount(side, rivals > 0, minlength=2 * len(pairs))[side]
+    of = _unbiased((won - values[folds] * rivals) / pairs[folds], met) / len(pairs)
+    return Influence(float(values.mean()), of)
+
+
+def _won(groups: Places, positive: Mask, probabilities: Floats) -> tuple[Floats, Floats]:
+    """How many of its rivals, who are those of the other class in its group, each patient is placed right against.
+
+    A tie counts half.
+    """
+    order = np.lexsort((probabilities, groups))
+    ordered, scores = groups[order], probabilities[order]
+    higher = np.append(True, (ordered[1:] != ordered[:-1]) | (scores[1:] != scores[:-1]))[: len(order)]
+    slot = np.empty(len(order), dtype=np.int64)
+    slot[order] = higher.cumsum() - 1  # who have one probability in one group share a slot
+    below, rivals = [], []
+    for side in (~positive, positive):
+        at = np.bincount(slot[side], minlength=_count(slot))
+        own = np.bincount(groups[side], minlength=_count(groups))
+        below.append((at.cumsum() - at / 2)[slot] - (own.cumsum() - own)[groups])
+        rivals.append(own[groups].astype(np.float64))
+    won = np.where(positive, below[0], rivals[1] - below[1])
+    return won, np.where(positive, *rivals)
+
+
+def _average_precision(positive: Mask, probabilities: Floats) -> Influence | None:
     if not 0 < positive.sum() < len(positive):
         return None
     order = np.argsort(-probabilities, kind="stable")
@@ -61,85 +168,6 @@ def auprc(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence
     influence = np.empty(len(moved))
     influence[order] = moved
     return Influence(value, influence)
-
-
-def brier(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
-    """Mean squared difference of probability and label; None without patients."""
-    return _mean((probabilities - labels.astype(np.float64)) ** 2) if len(labels) else None
-
-
-def balanced_accuracy(hospitals: Names, labels: Numbers, probabilities: Floats) -> Influence | None:
-    """Mean of sensitivity and specificity, positive from 0.5 on; None where a class is absent."""
-    positive = np.asarray(labels) > 0
-    counts = np.where(positive, positive.sum(), (~positive).sum())
-    if not 0 < positive.sum() < len(positive):
-        return None
-    right = ((probabilities >= 0.5) == positive).astype(np.float64)
-    rates = np.where(positive, right[positive].mean(), right[~positive].mean())
-    value = float((right[positive].mean() + right[~positive].mean()) / 2)
-    return Influence(value, _unbiased(right - rates, counts) / (2 * counts))
-
-
-MEASURES: dict[str, Influential] = {
-    "auroc": auroc,
-    "within_hospital_auroc": within_hospital_auroc,
-    "auprc": auprc,
-    "brier": brier,
-    "balanced_accuracy": balanced_accuracy,
-}
-
-
-def auroc_by_group(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> list[Influence | None]:
-    """AUROC in each of the groups [n] 0, 1, … alone, influences by its own patients; None where it lacks a class."""
-    positive = np.asarray(labels) > 0
-    won, rivals = _won(groups, positive, probabilities)
-    members = [groups == group for group in range(groups.max(initial=-1) + 1)]
-    return [_share(won[mine], rivals[mine], positive[mine]) for mine in members]
-
-
-def _concordance(groups: NDArray[np.int64], labels: Numbers, probabilities: Floats) -> Influence | None:
-    """The share of won pairs among those of a positive and a negative of one group; None where there is no pair."""
-    positive = np.asarray(labels) > 0
-    return _share(*_won(groups, positive, probabilities), positive)
-
-
-def _share(won: Floats, rivals: Floats, positive: NDArray[np.bool_]) -> Influence | None:
-    """The share of won pairs, given how many rivals each patient has and is placed right against."""
-    pairs = rivals[positive].sum()
-    if not pairs:
-        return None
-    value = float(won[positive].sum() / pairs)
-    met = rivals > 0
-    counts = np.where(positive, (met & positive).sum(), (met & ~positive).sum())
-    return Influence(value, _unbiased((won - value * rivals) / pairs, counts))
-
-
-def _won(groups: NDArray[np.int64], positive: NDArray[np.bool_], probabilities: Floats) -> tuple[Floats, Floats]:
-    """How many of its rivals, who are those of the other class in its group, each patient is placed right against.
-
-    A tie counts half.
-    """
-    order = np.lexsort((probabilities, groups))
-    higher = np.diff(groups[order], prepend=-1).astype(np.bool_) | np.diff(probabilities[order], prepend=np.nan).astype(
-        np.bool_
-    )
-    slot = np.empty(len(order), dtype=np.int64)
-    slot[order] = higher.cumsum() - 1  # who have one probability in one group share a slot
-    most = int(groups.max(initial=-1)) + 1
-    below, rivals = [], []
-    for side in (~positive, positive):
-        at = np.bincount(slot[side], minlength=slot.max(initial=-1) + 1)
-        own = np.bincount(groups[side], minlength=most)
-        below.append((at.cumsum() - at / 2)[slot] - (own.cumsum() - own)[groups])
-        rivals.append(own[groups].astype(np.float64))
-    won = np.where(positive, below[0], rivals[1] - below[1])
-    return won, np.where(positive, *rivals)
-
-
-def _mean(values: Floats) -> Influence:
-    value = float(values.mean())
-    count = np.full(len(values), len(values))
-    return Influence(value, _unbiased(values - value, count) / count)
 
 
 def _unbiased(centred: Floats, counts: NDArray[np.number]) -> Floats:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -74,6 +74,30 @@ class Predictions:
     def nbytes(self) -> int:
         """Bytes of all columns."""
         return self.hospital.nbytes + self.patient.nbytes + self.label.nbytes + self.probability.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """The predictions of all seeds one after another, by `fold` [n] 0, 1, …; a patient is there once a partition."""
+
+    fold: npt.NDArray[np.int64]
+    hospital: npt.NDArray[np.str_]
+    patient: npt.NDArray[np.int64]
+    label: npt.NDArray[np.number]
+    probability: Numbers
+
+
+def pooled(seeds: Sequence[Predictions]) -> Pooled:
+    """Return the predictions of all seeds one after another.
+
+    Raises:
+        ValueError: no seed was given.
+    """
+    if not seeds:
+        raise ValueError("no seed was given")
+    fold = np.repeat(np.arange(len(seeds)), [len(seed.label) for seed in seeds])
+    names = ("hospital", "patient", "label", "probability")
+    return Pooled(fold, *(np.concatenate([getattr(seed, name) for seed in seeds]) for name in names))
 
 
 def encode(predicted: Predicted) -> bytes:

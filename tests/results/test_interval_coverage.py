@@ -41,6 +41,6 @@ def test_the_truth_is_what_many_new_patients_show(procedure: str, name: str) -> 
     population, rng = Population(4), np.random.default_rng(0)
     patients, new = population.draw(100, rng), population.draw(20_000, rng)
     weights = PROCEDURES[procedure](patients, np.ones((1, len(patients.label))))[:, :FEATURES]
-    sampled = MEASURES[name](new.hospital, new.label, new.features @ weights[0])
+    sampled = MEASURES[name](new.hospital, new.label, new.features @ weights[0], None)
     (truth,) = population.reached(weights)[MEASURES[name]]
     assert sampled.value == pytest.approx(truth, abs=4 * np.sqrt(sampled.of @ sampled.of))

@@ -9,10 +9,10 @@ from statistics import fmean
 from chainward.report.tables.groups import Group, Row
 from chainward.results.calibration import ece_floor, slope
 from chainward.results.collection import Opener
-from chainward.results.hospitals import HospitalScore, by_hospital, pooled, worst
-from chainward.results.inference import Mean, mean_over_hospitals, mean_over_seeds
+from chainward.results.hospitals import HospitalScore, by_hospital, worst
+from chainward.results.inference import Mean, mean_over_hospitals, mean_over_seeds, means_over_seeds
 from chainward.results.influence import MEASURES, Influential
-from chainward.results.predictions import Predictions
+from chainward.results.predictions import Predictions, pooled
 from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
 from chainward.tasks.metrics import ece, f1
 
@@ -37,8 +37,14 @@ def accuracy(one: Group, opener: Opener) -> Accuracy:
         seeds = [opener.predictions(trial) for trial in one.completed]
     except ValueError as error:
         return Accuracy(NOBODY, {**_figures([], NOBODY), "accuracy_error": str(error)})
-    means = {name: mean_of(measure, seeds, one) for name, measure in MEASURES.items()} if seeds else NOBODY
+    means = _means(seeds, one) if seeds else NOBODY
     return Accuracy(means, {**_figures(seeds, means), "accuracy_error": None})
+
+
+def _means(seeds: Sequence[Predictions], one: Group) -> Mapping[str, Mean | None]:
+    if one.specification.split == LEAVE_ONE_HOSPITAL_OUT:
+        return {name: mean_over_hospitals(measure, seeds) for name, measure in MEASURES.items()}
+    return means_over_seeds(MEASURES, seeds)
 
 
 def mean_of(measure: Influential, seeds: Sequence[Predictions], one: Group) -> Mean | None:
