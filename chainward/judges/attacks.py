@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from chainward.judges.evidence import Evidence, Trials, named, only
 from chainward.judges.figures import difference, told
@@ -87,6 +86,8 @@ def _share(trials: Trials) -> float:
 
 def _p_value(quantity: str, trials: Sequence[Completed]) -> float:
     malicious, honest = _sides(quantity, trials)
+    from scipy.stats import mannwhitneyu  # takes half a second to load, which most reports can spare
+
     return float(mannwhitneyu(malicious, honest, alternative="less").pvalue)
 
 

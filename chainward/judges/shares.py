@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import pearsonr, rankdata, spearmanr
 
 from chainward.judges.attacks import outcome
 from chainward.judges.costs import variants
 from chainward.judges.evidence import Evidence, need_same_patients
 from chainward.judges.finding import Finding, Unjudgeable, decided
+from chainward.methods.ranks import mean_ranks
 from chainward.results.record import Completed
 
 
@@ -19,8 +19,8 @@ def size_and_score(evidence: Evidence, *, quantity: str, reproduced: float, part
     """Judge "more data scores higher": Pearson correlation, over all trials, of log relative size and percentile."""
     trials = evidence.records
     sizes = [np.log(values / values.mean()) for values in map(_sizes, trials)]
-    percentiles = [rankdata(values) / len(values) for values in (_of_hospitals(quantity, trial) for trial in trials)]
-    return _correlated(pearsonr, np.concatenate(sizes), np.concatenate(percentiles), reproduced, partly, trials)
+    percentiles = [mean_ranks(values) / len(values) for values in (_of_hospitals(quantity, trial) for trial in trials)]
+    return _correlated("pearsonr", np.concatenate(sizes), np.concatenate(percentiles), reproduced, partly, trials)
 
 
 def size_and_share(evidence: Evidence, *, quantity: str, reproduced: float, partly: float) -> Finding:
@@ -28,7 +28,7 @@ def size_and_share(evidence: Evidence, *, quantity: str, reproduced: float, part
     trials = evidence.records
     sizes = np.concatenate([_sizes(trial) for trial in trials])
     shares = np.concatenate([_of_hospitals(quantity, trial) for trial in trials])
-    return _correlated(spearmanr, sizes, shares, reproduced, partly, trials)
+    return _correlated("spearmanr", sizes, shares, reproduced, partly, trials)
 
 
 def pays_alike(
@@ -40,16 +40,23 @@ def pays_alike(
     paid, due = (
         np.concatenate([_of_hospitals(quantity, trial) for trial in side.records]) for side in (sampled, reference)
     )
-    return _correlated(pearsonr, paid, due, reproduced, partly, evidence.records)
+    return _correlated("pearsonr", paid, due, reproduced, partly, evidence.records)
 
 
 def _correlated(
-    correlation: Callable[..., Any], x: Any, y: Any, reproduced: float, partly: float, records: Sequence[Completed]
+    correlation: Literal["pearsonr", "spearmanr"],
+    x: Any,
+    y: Any,
+    reproduced: float,
+    partly: float,
+    records: Sequence[Completed],
 ) -> Finding:
-    """The verdict on a correlation that should be high."""
+    """The verdict on a correlation, one of `scipy.stats`, that should be high."""
+    from scipy import stats  # takes half a second to load, which most reports can spare
+
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         raise Unjudgeable("all hospitals have the same")
-    value = float(correlation(x, y).statistic)
+    value = float(getattr(stats, correlation)(x, y).statistic)
     return decided(value >= reproduced, value >= partly, f"correlation {value:.3f} over {len(x)} hospitals", records)
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.integrate import cumulative_trapezoid, trapezoid
 from scipy.special import expit
 
 from chainward.tasks.base import BY_PATIENT, FederatedDataset, Task, Training
@@ -102,6 +101,8 @@ class Synthetic(Task):
         With one intercept and slope everywhere, hospital h's logits are Normal(b + w.m_h, |w|); the population's are
         their mixture by size.
         """
+        from scipy.integrate import cumulative_trapezoid, trapezoid  # a report need not wait for it
+
         weights = self.weights()
         centres = np.array([INTERCEPT + self._centre(h, weights) @ weights for h in range(self.hospitals)])
         logits = np.linspace(centres.min() - 8 * SIGNAL, centres.max() + 8 * SIGNAL, 10_001)

@@ -2,9 +2,20 @@
 
 from chainward.report.charts.base import Chart, unchecked
 from chainward.report.charts.curves import learning_curves
-from chainward.report.charts.drawing import Drawing, draw
+from chainward.report.charts.drawing import Draw, Drawing, draw, drawer
 from chainward.report.charts.functions import gas_functions
 from chainward.report.charts.latency import latency_parts
 from chainward.report.charts.pareto import pareto
 
-__all__ = ["Chart", "Drawing", "draw", "gas_functions", "latency_parts", "learning_curves", "pareto", "unchecked"]
+__all__ = [
+    "Chart",
+    "Draw",
+    "Drawing",
+    "draw",
+    "drawer",
+    "gas_functions",
+    "latency_parts",
+    "learning_curves",
+    "pareto",
+    "unchecked",
+]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from chainward.report.charts.base import Chart
 from chainward.report.charts.svg import finished
@@ -25,33 +28,50 @@ class Drawing:
     why: str = ""
 
 
+_Told = tuple[list[Mapping[str, str]], str]
+Draw = Callable[[Sequence[Chart]], dict[str, Drawing]]
+
+
+@contextmanager
+def drawer(program: Sequence[str] = PROGRAM) -> Iterator[Draw]:
+    """Start the process that draws, which takes as long as some charts, and yield what to give it the charts, once.
+
+    Equal charts give equal pictures, by the key of each chart.
+    """
+    try:
+        process = subprocess.Popen(program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    except OSError:
+        yield partial(_pictures, told=lambda _: ([], "memory"))
+        return
+    with process:
+        try:
+            yield partial(_pictures, told=partial(_told, process))
+        finally:
+            process.kill()
+
+
 def draw(charts: Sequence[Chart], program: Sequence[str] = PROGRAM) -> dict[str, Drawing]:
-    """Return the picture of each chart by its key; equal charts give equal pictures."""
+    """Return the picture of each chart by its key."""
     if not charts:
         return {}
-    lines = [json.dumps(chart.specification) for chart in charts]
-    told, ending = _told(lines, program)
-    missing = {"why": ending}
-    answers = [*told, *[missing] * (len(charts) - len(told))]
-    return {chart.key: _drawing(chart, answer) for chart, answer in zip(charts, answers, strict=True)}
+    with drawer(program) as pictures:
+        return pictures(charts)
 
 
-def _told(lines: Sequence[str], program: Sequence[str]) -> tuple[list[Mapping[str, str]], str]:
-    """What the program says to each line, as far as it came, and in one word what ended it before."""
+def _pictures(charts: Sequence[Chart], told: Callable[[Sequence[str]], _Told]) -> dict[str, Drawing]:
+    answers, ending = told([json.dumps(chart.specification) for chart in charts])
+    missing = [{"why": ending}] * (len(charts) - len(answers))
+    return {chart.key: _drawing(chart, one) for chart, one in zip(charts, [*answers, *missing], strict=True)}
+
+
+def _told(process: subprocess.Popen[bytes], lines: Sequence[str]) -> _Told:
+    """What the process says to each line, as far as it came, and in one word what ended it before."""
     patience = START_S + CHART_S * len(lines)
     try:
-        done = subprocess.run(
-            program,
-            input="".join(f"{line}\n" for line in lines).encode(),
-            capture_output=True,
-            timeout=patience,
-            check=False,
-        )
-        output, ending = done.stdout, "memory"
+        output, _ = process.communicate("".join(f"{line}\n" for line in lines).encode(), patience)
+        ending = "memory"
     except subprocess.TimeoutExpired as error:
         output, ending = error.stdout or b"", "time"
-    except OSError:
-        return [], "memory"
     whole = output[: output.rfind(b"\n") + 1].splitlines()
     return [json.loads(line) for line in whole[: len(lines)]], ending
 

@@ -83,7 +83,7 @@ def clean(value: Any) -> Any:
     """A specification that XML and JSON can hold: every text printable, no number that is none."""
     if isinstance(value, dict):
         return {name: clean(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [clean(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None

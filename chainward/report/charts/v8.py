@@ -9,6 +9,8 @@ import json
 import sys
 from contextlib import suppress
 
+NOTHING = {"data": {"values": [{}]}, "mark": "point"}
+
 
 def main() -> None:
     """Draw each line of standard input; what cannot be drawn is told by its reason."""
@@ -18,6 +20,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # an abort leaves no file behind
     import vl_convert
 
+    with suppress(Exception):
+        vl_convert.vegalite_to_svg(NOTHING)  # V8 starts with its first chart: while the charts are still being made
     for line in sys.stdin:
         try:
             told = {"svg": vl_convert.vegalite_to_svg(json.loads(line))}

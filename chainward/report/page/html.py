@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
@@ -35,7 +35,7 @@ RECORDS = 500
 
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
-    views = _illustrated(settings(tables))
+    views = _illustrated(tables)
     script, style = _asset("report.js"), _asset("report.css")
     context = {
         "settings": views,
@@ -73,20 +73,21 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
-def _illustrated(views: tuple[Setting, ...]) -> tuple[Setting, ...]:
+def _illustrated(tables: Tables) -> tuple[Setting, ...]:
     """The settings with their charts drawn, all at once."""
-    found = [picture.chart for view in views for picture in view.pictures.values()]
-    if not found:
-        return views
-    from chainward.report.charts import draw
+    if not any(row["trials"] > row["failed"] for row in tables["leaderboard"]):
+        return settings(tables)
+    from chainward.report.charts import drawer  # and with it altair: only where there is something to draw
 
-    drawings = draw(found)
+    with drawer() as draw:
+        views = settings(tables)
+        drawings = draw([picture.chart for view in views for picture in view.pictures.values()])
+    return tuple(_drawn(view, drawings) for view in views)
 
-    def drawn(view: Setting) -> Setting:
-        pictures = {name: replace(one, drawing=drawings[one.chart.key]) for name, one in view.pictures.items()}
-        return replace(view, pictures=pictures)
 
-    return tuple(map(drawn, views))
+def _drawn(view: Setting, drawings: Mapping[str, Drawing]) -> Setting:
+    pictures = {name: replace(one, drawing=drawings[one.chart.key]) for name, one in view.pictures.items()}
+    return replace(view, pictures=pictures)
 
 
 def _svg(drawing: Drawing) -> str:
