@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chainward.report.charts import Drawing
 
 
-RECORDS = 500
+RECORDS = 300
 """How many trials the index of a page holds."""
 
 
@@ -43,7 +43,7 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "totals": totals(tables["leaderboard"], tables["claims"]),
         "glance": Table.of("At a glance", columns.GLANCE, glance(_main(views)), "leaderboard"),
         "others_left_out": len(tables["resolution"]) - len(views),
-        "main_rows": [row for view in views if view.main for row in view.leaderboard.rows],
+        "main_rows": [_plain(row) for view in views if view.main for row in view.leaderboard.rows],
         "tables": tables,
         "attacks": attack_tables(tables["attacks"]),
         "lists": (lists := _lists(tables)),
@@ -115,6 +115,11 @@ def _asset(name: str) -> str:
 
 def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
     return [(view.leaderboard.rows, view.told) for view in views if view.main]
+
+
+def _plain(row: Row) -> Row:
+    """A row without what has a table of its own."""
+    return {name: value for name, value in row.items() if name != "auroc_hospitals"}
 
 
 def _lists(tables: Tables) -> dict[str, Table]:

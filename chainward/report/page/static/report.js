@@ -1,19 +1,28 @@
 "use strict";
 // Everything here only adds to a page that is complete without it.
 
+const NOTHING = ["", "–", "none estimable"];
+
+// What a cell is sorted by: what it prints, unless it says otherwise. A failed row has one wide cell: no value under most.
+function value(row, column, numeric) {
+  const cell = row.cells[column];
+  if (!cell || cell.colSpan !== 1) return "";
+  const text = cell.dataset.value ?? cell.textContent.trim();
+  if (NOTHING.includes(text)) return "";
+  const number = Number.parseFloat(text.replaceAll(",", "").replace("−", "-"));
+  return numeric ? (Number.isNaN(number) ? "" : number) : text;
+}
+
 const compare = (a, b) => {
   // What has no figure stands last, whichever way the column is sorted.
   if (a === "" || b === "") return 0;
-  const numbers = [Number(a), Number(b)];
-  return numbers.some(Number.isNaN) ? a.localeCompare(b, "en") : numbers[0] - numbers[1];
+  return typeof a === "number" ? a - b : a.localeCompare(b, "en");
 };
-
-// A failed row has one wide cell: no value under most columns.
-const value = (row, column) => (row.cells[column] && row.cells[column].colSpan === 1 ? row.cells[column].dataset.value || "" : "");
 
 function sort(table, heading) {
   const column = heading.cellIndex;
-  const first = heading.classList.contains("number") ? "descending" : "ascending";
+  const numeric = heading.classList.contains("number");
+  const first = numeric ? "descending" : "ascending";
   const second = first === "ascending" ? "descending" : "ascending";
   const direction = heading.getAttribute("aria-sort") === first ? second : first;
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
@@ -21,7 +30,7 @@ function sort(table, heading) {
   const sign = direction === "ascending" ? 1 : -1;
   const body = table.tBodies[0];
   const rows = [...body.rows].sort((a, b) => {
-    const [left, right] = [value(a, column), value(b, column)];
+    const [left, right] = [value(a, column, numeric), value(b, column, numeric)];
     return (left === "") - (right === "") || sign * compare(left, right);
   });
   body.append(...rows);
