@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import click
@@ -12,6 +13,9 @@ from chainward.cli.output import as_table, shown, tell
 from chainward.names import visible
 
 Rows = Sequence[dict[str, Any]]
+
+TABLES = 20
+"""How many tables of a kind are printed."""
 
 _COLUMNS = {
     "place": "rank",
@@ -34,10 +38,19 @@ def print_leaderboard(rows: Rows, resolution: Rows) -> None:
     from chainward.report.page.summary import resolution as sentence
 
     told = {(one["task"], one["setting"]): one for one in resolution}
-    for (task, setting), group in groupby(rows, key=lambda row: (row["task"], row["setting"])):
-        lines = list(group)
-        as_table([_line(row) for row in lines], _COLUMNS, title=f"\n{task}: {setting} · {lines[0]['scenario']}")
-        tell(sentence(told[task, setting]))
+    for lines in _tables(rows, "task", "setting", file="leaderboard.csv"):
+        first = lines[0]
+        title = f"\n{first['task']}: {first['setting']} · {first['scenario']}"
+        as_table([_line(row) for row in lines], _COLUMNS, title=title)
+        tell(sentence(told[first["task"], first["setting"]]))
+
+
+def _tables(rows: Rows, *names: str, file: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each table, as far as a terminal is for; then say where the rest is."""
+    tables = [list(members) for _, members in groupby(rows, key=itemgetter(*names))]
+    yield from tables[:TABLES]
+    if tables[TABLES:]:
+        tell(f"\n{len(tables) - TABLES} more tables are in {file}")
 
 
 def print_verdicts(verdicts: Rows) -> None:
@@ -73,7 +86,7 @@ def print_attacks(rows: Rows) -> None:
         "loss": "drop [95 %]",
         "note": "",
     }
-    for (task, setting, attack), group in groupby(rows, key=lambda row: (row["task"], row["setting"], row["attack"])):
+    for found in _tables(rows, "task", "setting", "attack", file="attacks.csv"):
         lines = [
             {
                 **row,
@@ -82,9 +95,9 @@ def print_attacks(rows: Rows) -> None:
                 "under": _fixed(row["auroc_under"]),
                 "loss": _bounded(row, "drop"),
             }
-            for row in group
+            for row in found
         ]
-        as_table(lines, columns, title=f"\n{attack}, on {task}: {setting}")
+        as_table(lines, columns, title=f"\n{found[0]['attack']}, on {found[0]['task']}: {found[0]['setting']}")
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
