@@ -25,7 +25,7 @@ class Manifest:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    schema: Literal[2]
+    schema: Literal[3]
     plan: str
     command: str
     environment: Provenance

@@ -15,7 +15,7 @@ from chainward.results.document import STRICT
 from chainward.results.rounds import Count, DisclosureRow, Round, Rounds
 from chainward.world import Audience
 
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Phase = Literal["setup", "round"]
@@ -118,7 +118,7 @@ class Heading:
     hospitals: tuple[HospitalSize, ...]
     notes: tuple[str, ...]
     preprocessing_bytes: Count
-    schema: Literal[2]
+    schema: Literal[3]
 
     @property
     def order(self) -> tuple[str, str, int, str]:
