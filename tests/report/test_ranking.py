@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ DEMO = Path(__file__).parents[1] / "fixtures" / "demo_heart.npz"
 REFERENCES = ("fedavg", "local_only", "pooled")
 
 
+@cache
 def demo() -> dict[str, list[Predictions]]:
     """What seven strategies predicted for the 920 patients of `heart` in five seeds."""
     with np.load(DEMO) as file:
@@ -36,6 +38,12 @@ def demo() -> dict[str, list[Predictions]]:
         columns = (hospital, arrays["patient"].astype(np.int64), arrays["label"].astype(np.float64), probability)
         found[name] = [Predictions(*(column[mine] for column in columns)) for mine in rows]
     return found
+
+
+@cache
+def demo_means() -> dict[str, Mean]:
+    """The mean AUROC of each."""
+    return {name: mean_over_seeds(auroc, seeds) for name, seeds in demo().items()}
 
 
 def demo_trials(noise: float = 0.0):
@@ -55,8 +63,8 @@ def demo_tables(noise: float = 0.0):
 
 def test_what_can_be_told_apart_on_heart() -> None:
     """Holm over the 21 pairs of the demo's seven strategies."""
-    names, seeds = zip(*demo().items(), strict=True)
-    found = compare([mean_over_seeds(auroc, one) for one in seeds])
+    names, means = zip(*demo_means().items(), strict=True)
+    found = compare(means)
     told = {(names[i], names[j]) for i, j in zip(*np.nonzero(found.better), strict=True)}
     above_explorer = {(name, "explorer_chain") for name in ("swarm_learning", "pooled", "fedavg", "blockflow")}
     assert told == {("fedavg", "bflc"), ("pooled", "bflc")} | above_explorer
@@ -79,7 +87,7 @@ def test_the_leaderboard_says_so_for_every_row() -> None:
     assert rows["pooled"]["better_than"] == ["bflc", "explorer_chain"]
     # The best paper is the swarm: only ExplorerChain is told apart from it.
     assert {name for name, row in rows.items() if not row["tied_with_best"]} == {"explorer_chain"}
-    pair = difference(*(mean_over_seeds(auroc, demo()[name]) for name in ("bflc", "fedavg")))
+    pair = difference(demo_means()["bflc"], demo_means()["fedavg"])
     bflc = rows["bflc"]
     assert (bflc["auroc_minus_baseline"], bflc["auroc_minus_baseline_low"]) == (pair.estimate, pair.low)
     assert pair.p < bflc["auroc_minus_baseline_p"] < 0.05
@@ -122,8 +130,8 @@ def page_text(tables) -> str:
 @settings(max_examples=15)
 def test_the_order_of_rows_decides_nothing(order: list[int]) -> None:
     contestants = [
-        Contestant(name, name in REFERENCES, name == "fedavg", mean_over_seeds(auroc, seeds), 1000 + number)
-        for number, (name, seeds) in enumerate(demo().items())
+        Contestant(name, name in REFERENCES, name == "fedavg", found, 1000 + number)
+        for number, (name, found) in enumerate(demo_means().items())
     ]
     plain, turned = Ranking(tuple(contestants)), Ranking(tuple(contestants[i] for i in order))
     for place, i in enumerate(order):
