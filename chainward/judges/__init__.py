@@ -89,3 +89,5 @@ def _finding(recorded: Recorded, strategy: str, claim: Claim) -> tuple[Finding, 
         return judge(Evidence.of(recorded, strategy, claim), **claim.arguments), ""
     except Unjudgeable as reason:
         return nothing, str(reason)
+    except Exception as error:  # a judge of another package, or predictions that cannot be judged
+        return nothing, f"{claim.judge} failed: {type(error).__name__}: {error}"

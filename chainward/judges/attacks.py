@@ -17,9 +17,12 @@ def robust_to_attack(evidence: Evidence, *, other: str, drop: float, others_drop
     """Judge "withstands what breaks the other": drop is mean AUROC without minus with the attack.
 
     Reproduced: drop is at most `drop` and the other's at least `others_drop`. Partly: drop is at most `partly` times
-    the other's. Both drops are told with their 95 % intervals, paired patient by patient.
+    the other's. An attack that breaks or spoils nothing decides nothing. Both drops are told with their 95 %
+    intervals, paired patient by patient.
     """
     ours, theirs = _drop(evidence, evidence.strategy), _drop(evidence, other)
+    if theirs.low <= 0:
+        raise Unjudgeable(f"the attack does not break {other}: its drop is {told(theirs)}")
     reproduced = ours.estimate <= drop and theirs.estimate >= others_drop
     found = f"drop {told(ours)}, that of {other} {told(theirs)}"
     return decided(reproduced, ours.estimate <= partly * theirs.estimate, found, evidence.records)
@@ -69,6 +72,8 @@ def _drop(evidence: Evidence, strategy: str) -> Difference:
         only((one for one in trials if bool(one.specification.attack) is side), f"{strategy} {what}")
         for side, what in ((False, "without an attack"), (True, "under attack"))
     )
+    if not any(trial.facts.spoiled for trial in attacked.records):
+        raise Unjudgeable(f"the attack spoiled nothing that {strategy} uses")
     return difference(evidence, honest, attacked)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chainward.judges.evidence import Evidence, Trials, only
 from chainward.judges.figures import mean_auroc, round_gas
-from chainward.judges.finding import NOT_REPRODUCED, PARTLY, Finding, decided
+from chainward.judges.finding import NOT_REPRODUCED, PARTLY, Finding, Unjudgeable, decided
 from chainward.results.record import Completed
 from chainward.strategy import discovery
 
@@ -120,5 +120,7 @@ def _without_creation(trial: Completed) -> float:
 def _least_squares(rows: Numbers, values: Numbers) -> tuple[Numbers, float]:
     """Coefficients, and the share of the variance around the mean that they explain."""
     fitted: Numbers = np.linalg.lstsq(rows, values, rcond=None)[0].astype(np.float64)
+    if np.ptp(values) == 0:
+        raise Unjudgeable("the gas is the same in all trials, which no line explains")
     residual = float(((values - rows @ fitted) ** 2).sum())
     return fitted, 1 - residual / float(((values - values.mean()) ** 2).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,18 +28,19 @@ class _Missing(Unjudgeable):
 
 @dataclass(frozen=True)
 class Recorded:
-    """The trials of a report that ran to their end, by what exactly they are."""
+    """The trials of a report that ran to their end, by what exactly they are, and what is there `twice`."""
 
     trials: Mapping[str, Completed]
+    twice: frozenset[str]
     opener: Opener
 
     @classmethod
     def of(cls, results: Results) -> Recorded:
-        """Return those of all results; of two records of one specification the first in their order."""
-        trials: dict[str, Completed] = {}
-        for record in results.completed:
-            trials.setdefault(_canonical(record.specification), record)
-        return cls(trials, results.opener)
+        """Return those of all results; two records of one specification, of other code or patients, decide nothing."""
+        names = [_canonical(record.specification) for record in results.completed]
+        counts = Counter(names)
+        twice = frozenset(name for name, count in counts.items() if count > 1)
+        return cls(dict(zip(names, results.completed, strict=True)), twice, results.opener)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Evidence:
             Unjudgeable: one is missing, or what the claim names is not here.
         """
         try:
-            trials = tuple(_trials(part, wanted, recorded.trials) for part, wanted in _asked_for(strategy, claim))
+            trials = tuple(_trials(part, wanted, recorded) for part, wanted in _asked_for(strategy, claim))
         except _Missing as missing:
             raise Unjudgeable(f"{missing}; `chainward run --claims {strategy}` gathers what is missing") from None
         return cls(strategy, trials, recorded.opener)
@@ -188,8 +190,11 @@ def _asked_for(strategy: str, claim: Claim) -> Iterator[tuple[int, list[Specific
             yield part, list(alike)
 
 
-def _trials(part: int, wanted: Sequence[Specification], recorded: Mapping[str, Completed]) -> Trials:
-    found = [recorded[name] for name in map(_canonical, wanted) if name in recorded]
+def _trials(part: int, wanted: Sequence[Specification], recorded: Recorded) -> Trials:
+    names = [_canonical(one) for one in wanted]
+    if recorded.twice.intersection(names):
+        raise Unjudgeable(f"this report holds two records of one trial, of other code, of {_described(wanted[0])}")
+    found = [recorded.trials[name] for name in names if name in recorded.trials]
     if len(found) < len(wanted):
         raise _Missing(f"this report holds {len(found)} of {len(wanted)} seeds of {_described(wanted[0])}")
     return Trials(part, wanted[0], tuple(found))

@@ -15,15 +15,24 @@ SMALLEST = 1e-6
 """Probabilities are held this far from 0 and 1 where their logit is taken."""
 
 
-def ece_floor(probabilities: Floats, bins: int = BINS) -> float:
+def ece_floor(probabilities: Floats, patients: Numbers, bins: int = BINS) -> float:
     """The calibration error (`metrics.ece`) to expect of these probabilities [n] if every one of them were right.
+
+    A patient [n] who is predicted several times has one outcome, so that its gaps are not independent.
 
     A bin's gap is then a sum of independent draws with mean 0 and variance sum p (1 - p), nearly normal, whose mean
     absolute value is sqrt(2 / pi) of its deviation. A model is miscalibrated by no more than what exceeds this.
     """
-    ordered = np.sort(probabilities)
-    deviations = [np.sqrt((part * (1 - part)).sum()) for part in np.array_split(ordered, bins)]
-    return float(np.sqrt(2 / np.pi) * sum(deviations) / len(ordered))
+    order = np.argsort(probabilities, kind="stable")
+    variances = [_variance(probabilities[part], patients[part]) for part in np.array_split(order, bins)]
+    return float(np.sqrt(2 / np.pi) * np.sqrt(variances).sum() / len(order))
+
+
+def _variance(probabilities: Floats, patients: Numbers) -> float:
+    """The variance of the sum of gaps in one bin, a patient's rows there standing for one outcome."""
+    _, of, rows = np.unique(patients, return_inverse=True, return_counts=True)
+    chance = np.bincount(of, probabilities) / rows if len(rows) else np.zeros(0)
+    return float((rows**2 * chance * (1 - chance)).sum())
 
 
 def slope(labels: Numbers, probabilities: Floats) -> float | None:

@@ -72,7 +72,7 @@ def brier(hospitals: Names, labels: Numbers, probabilities: Floats, folds: Place
         return None
     errors, counts = (probabilities - labels.astype(np.float64)) ** 2, np.bincount(folds)
     means = np.bincount(folds, errors) / counts
-    of = _unbiased(errors - means[folds], counts[folds]) / counts[folds] / len(counts)
+    of = _centred(errors, folds, means, counts, np.zeros(len(counts), dtype=np.int64)) / counts[folds] / len(counts)
     return Influence(float(means.mean()), of)
 
 
@@ -87,7 +87,7 @@ def balanced_accuracy(
         return None
     right = ((probabilities >= 0.5) == positive).astype(np.float64)
     rates = np.bincount(side, right) / counts
-    of = _unbiased(right - rates[side], counts[side]) / (2 * counts[side]) / _count(folds)
+    of = _centred(right, side, rates, counts, np.arange(len(counts)) % 2) / (2 * counts[side]) / _count(folds)
     return Influence(float(rates.mean()), of)
 
 
@@ -126,8 +126,9 @@ def _concordance(folds: Places, groups: Places, labels: Numbers, probabilities: 
     if not len(pairs) or not pairs.all():
         return None
     values, side = gained / pairs, 2 * folds + positive
-    met = np.bincount(side, rivals > 0, minlength=2 * len(pairs))[side]
-    of = _unbiased((won - values[folds] * rivals) / pairs[folds], met) / len(pairs)
+    counts = np.bincount(side, rivals > 0, minlength=2 * len(pairs))
+    weight, share = rivals / pairs[folds], np.divide(won, rivals, out=np.zeros(len(won)), where=rivals > 0)
+    of = weight * _centred(share, side, np.repeat(values, 2), counts, np.arange(len(counts)) % 2) / len(pairs)
     return Influence(float(values.mean()), of)
 
 
@@ -170,6 +171,19 @@ def _average_precision(positive: Mask, probabilities: Floats) -> Influence | Non
     return Influence(value, influence)
 
 
-def _unbiased(centred: Floats, counts: NDArray[np.number]) -> Floats:
-    """Widened as a sample's variance is by n / (n - 1); one patient alone of a class says nothing of its spread."""
-    return np.asarray(centred * np.sqrt(counts / np.maximum(counts - 1, 1)), dtype=np.float64)
+def _centred(
+    values: Floats, side: Places, means: Floats, counts: NDArray[np.number], kind: Places
+) -> NDArray[np.float64]:
+    """Values [n] less the mean of their side, widened as a sample's variance is by n / (n - 1).
+
+    A side is a class in a fold, with `means` and `counts`; `kind` says which sides are the same class in other folds.
+    One patient alone says nothing of its class's spread in that fold: those who are alone are centred together.
+    """
+    alone = counts == 1
+    number = np.bincount(kind, alone, minlength=_count(kind))
+    singles = np.where(alone[side], values, 0.0)
+    shared = np.bincount(kind[side], singles, minlength=len(number)) / np.maximum(number, 1)
+    centre = np.where(alone, shared[kind], means)
+    many = np.where(alone, number[kind], counts)
+    wide = np.sqrt(many / np.maximum(many - 1, 1))
+    return np.asarray((values - centre[side]) * wide[side], dtype=np.float64)

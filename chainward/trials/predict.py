@@ -47,9 +47,11 @@ def validation(trial: Trial) -> dict[str, Patients]:
 
 
 def validation_auroc(trial: Trial, model: Model) -> float | None:
-    """Return the AUROC on all validation patients, None where they are all of one class."""
+    """Return the AUROC on all validation patients, None where they are all of one class or the model has diverged."""
     parts = validation(trial)
     predicted = np.concatenate(list(probabilities(trial, model, parts).values()))
+    if np.isnan(predicted).any():
+        return None  # a trial that ends so fails; one whose model is chosen among rounds may not
     return auroc(np.concatenate([rows.labels for rows in parts.values()]), predicted)
 
 

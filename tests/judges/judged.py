@@ -12,9 +12,11 @@ from chainward.plans.claims import plans_of
 from chainward.plans.specification import Specification
 from chainward.results.collection import InMemory, Results
 from chainward.results.papers import Paper
+from chainward.results.record import Facts
 from chainward.results.store import Ended
 from chainward.strategy import discovery
 from chainward.strategy.claims import Claim
+from chainward.world import Audience
 
 WORDS = {"key": "k", "claim": "It works.", "tier": "T1", "reproduced": "if so", "partly": ""}
 SIX = {"key": "synthetic", "hospitals": 6, "patients": 20}
@@ -51,7 +53,12 @@ def trial(specification: Specification, figures: Figures = lambda _: {}) -> Ende
     told = dict(figures(specification))
     made = [told.pop(name, usual) for name, usual in (("probabilities", PERFECT), ("labels", LABELS))]
     predictions = predicted(made[0], made[1], HOSPITALS, told.pop("own_models", None))
-    return ended(specification, predictions, **{"data": "fold", **told})
+    return ended(specification, predictions, **{"data": "fold", "facts": facts(bool(specification.attack)), **told})
+
+
+def facts(attacked: bool) -> Facts:
+    """What the meters saw; an attacker spoils something."""
+    return Facts(Audience.EVERYONE, 0, spends_gas=True, ended_by_itself=False, rounds_used=2, spoiled=int(attacked))
 
 
 def results(trials: Iterable[Ended], **claims: Sequence[Claim]) -> Results:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from judged import facts
 from sample_records import ended, entry, predicted
 
 from chainward import tasks
@@ -42,7 +43,7 @@ def hospitals(task: str, **params: Any) -> tuple[HospitalSize, ...]:
 
 
 def record(specification: Specification) -> Ended:
-    """A trial as if it had been run, with figures that mean nothing."""
+    """A trial as if it had been run, with figures that mean nothing; an attack breaks everything."""
     rng = stream(specification.seed, str(specification.document()))
     parties = hospitals(specification.task, **specification.task_params)
     names = [hospital.name for hospital in parties]
@@ -51,7 +52,7 @@ def record(specification: Specification) -> Ended:
     latency = {"compute": rng.uniform(), "consensus": rng.uniform()}
     return ended(
         specification,
-        predicted(rng.uniform(size=8).tolist(), [0, 1] * 4, names[:1] * 8, own),
+        predicted([0.9, 0.1] * 4 if specification.attack else [0.1, 0.9] * 4, [0, 1] * 4, names[:1] * 8, own),
         data=specification.task,
         hospitals=parties,
         attackers=tuple(names[:1]) if specification.attack else (),
@@ -59,6 +60,7 @@ def record(specification: Specification) -> Ended:
         rounds=Rounds.of([entry(1, gas[1], latency)]),
         gas_functions=(GasRow("C", "f", "round", 1, gas[2], float(gas[2]), gas[2], gas[2], gas[2], reverted=0),),
         outcomes=outcomes(names, rng),
+        facts=facts(attacked=bool(specification.attack)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from judged import CHANCE, ONE_SWAPPED, PERFECT, REVERSED, SIX, claim_of, judged, part
+from judged import CHANCE, ONE_SWAPPED, PERFECT, REVERSED, SIX, claim_of, facts, judged, part
 from sample_records import entry
 
 from chainward.judges import NOT_REPRODUCED, NOT_TESTABLE, PARTLY, REPRODUCED
@@ -51,7 +51,8 @@ def under_attack(ours: Sequence[float], theirs: Sequence[float]) -> Callable[[Sp
     ("ours", "theirs", "expected"),
     [
         (PERFECT, REVERSED, REPRODUCED),
-        (PERFECT, PERFECT, PARTLY),  # nothing was broken, so nothing was withstood
+        (PERFECT, PERFECT, NOT_TESTABLE),  # nothing was broken, so nothing was withstood
+        (REVERSED, PERFECT, NOT_TESTABLE),
         (ONE_SWAPPED, REVERSED, PARTLY),
         (REVERSED, REVERSED, NOT_REPRODUCED),
     ],
@@ -59,6 +60,11 @@ def under_attack(ours: Sequence[float], theirs: Sequence[float]) -> Callable[[Sp
 def test_robust_to_attack(ours: Sequence[float], theirs: Sequence[float], expected: str) -> None:
     found = judged("bflc", ROBUST, under_attack(ours, theirs))
     assert found["verdict"] == expected, found["found"]
+
+
+def test_an_attack_that_spoils_nothing_is_not_withstood() -> None:
+    nothing = lambda one: {**under_attack(PERFECT, REVERSED)(one), "facts": facts(attacked=False)}  # noqa: E731
+    assert judged("bflc", ROBUST, nothing)["verdict"] == NOT_TESTABLE
 
 
 def test_robust_to_attack_puts_an_interval_on_both_drops() -> None:

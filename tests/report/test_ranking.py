@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -95,8 +96,8 @@ def test_the_leaderboard_says_so_for_every_row() -> None:
     (told,) = tables["resolution"]
     assert (told["best"], told["pairs"], told["pairs_told_apart"], told["decisive"]) == ("swarm_learning", 21, 6, False)
     assert resolution(told) == (
-        "6 of 21 pairs of rows are told apart, with 920 patients as units; that takes a difference of AUROC of 0.003 "
-        "to 0.023, by the pair, 0.016 in the median. The ranking is not decisive: bflc, blockflow, fedavg, "
+        "6 of 21 pairs of rows are told apart, with 920 patients as units; a difference of AUROC of 0.003 to 0.023 is "
+        "enough, by the pair, 0.016 in the median. The ranking is not decisive: bflc, blockflow, fedavg, "
         "local_only, pooled cannot be told apart from swarm_learning."
     )
 
@@ -204,7 +205,7 @@ def test_a_missing_seed_takes_part_in_no_rank() -> None:
     assert tables["leaderboard"][-1]["strategy"] == "lacking"
     assert [rows[name]["rank"] for name in ("bflc", "other")] == [1, 1]
     assert (tables["resolution"][0]["compared"], tables["resolution"][0]["not_compared"]) == (2, 1)
-    assert "1 rows take no part" in resolution(tables["resolution"][0])
+    assert "1 row takes no part" in resolution(tables["resolution"][0])
     assert "1 of 2" in page(tables)
 
 
@@ -212,6 +213,50 @@ def test_other_patients_than_most_take_part_in_no_rank() -> None:
     trials = [record(name, seed=seed) for name in ("bflc", "other") for seed in (0, 1)]
     rows = all_tables(results([*trials, record("more", seed=5)]), [])["leaderboard"]
     assert {row["strategy"]: row["rank"] for row in rows} == {"bflc": 1, "other": 1, "more": None}
+
+
+def test_a_row_of_one_seed_puts_nobody_out() -> None:
+    """Fewer patients never outvote more, however many rows have them."""
+    trials = [record("whole", seed=seed) for seed in (0, 1)] + [record(name, skill=0.9) for name in ("one", "two")]
+    tables = all_tables(results(trials), [])
+    assert {row["strategy"]: row["rank"] for row in tables["leaderboard"]} == {"whole": 1, "one": None, "two": None}
+    assert resolution(tables["resolution"][0]) == "2 rows cannot be compared."
+
+
+def test_the_same_patients_split_otherwise_are_not_compared() -> None:
+    trials = [record(name, seed=seed) for name in ("a", "b") for seed in (0, 1)]
+    digests = replace(trials[2].record.digests, data="0" * 64)
+    other = [replace(one, record=replace(one.record, digests=digests)) for one in trials[2:]]
+    mixed = [*trials[:2], *other, *(record("c", seed=seed) for seed in (0, 1))]
+    rows = all_tables(results(mixed), [])["leaderboard"]
+    assert {row["strategy"]: row["rank"] for row in rows} == {"a": 1, "b": None, "c": 1}
+
+
+def test_settings_that_read_alike_are_never_one_table() -> None:
+    flip = {"kind": "sign_flip", "strength": 1.0}
+    shares = (0.3, 0.3000000000000001, 0.304)
+    trials = [record(name, attack={**flip, "share": share}) for name in ("a", "b") for share in shares]
+    tables = all_tables(results(trials), [])
+    assert [len(rows) for rows in tables_of(tables["leaderboard"])] == [2, 2, 2]
+    assert len(tables["resolution"]) == 3
+    assert page(tables)
+
+
+def tables_of(rows):
+    settings = dict.fromkeys((row["task"], row["setting"]) for row in rows)
+    return [[row for row in rows if (row["task"], row["setting"]) == setting] for setting in settings]
+
+
+def test_the_page_looks_for_the_cheapest_among_all_rows_and_draws_the_whole_front() -> None:
+    """Also among those it has no room for."""
+    trials = [record(f"s{number:03}", gas=100_000 + number) for number in range(130)]
+    trials.append(record("zcheap", gas=10_000))
+    tables = all_tables(results(trials), [])
+    html = page(tables)
+    glanced = html[html.index('id="summary"') : html.index('id="leaderboard"')]
+    assert "zcheap: 520,000 gas" in glanced
+    assert "On the Pareto front: zcheap." in html
+    assert "more rows are in the table." in html
 
 
 def test_the_cheapest_and_the_fastest_are_all_that_print_alike() -> None:

@@ -14,6 +14,7 @@ from chainward.report.page.html import page
 from chainward.report.page.settings import settings as views_of
 from chainward.report.tables.attacks import attack_rows
 from chainward.report.tables.groups import group
+from chainward.results.collection import InMemory
 from chainward.results.papers import Paper
 from chainward.results.predictions import decode
 from chainward.tasks.metrics import auroc
@@ -70,8 +71,27 @@ def test_only_seeds_that_ran_both_ways_count():
 
 
 def test_without_an_honest_trial_there_is_nothing_to_compare():
-    assert rows_of([attacked("bflc")]) == []
-    assert rows_of([record("bflc", params={"a": 1}), attacked("bflc")]) == []
+    for found in ([attacked("bflc")], [record("bflc", params={"a": 1}), attacked("bflc")]):
+        (row,) = rows_of(found)
+        assert (row["drop"], row["rank"], row["note"]) == (None, None, "no trial without the attack")
+
+
+def test_where_every_hospital_attacks_nobody_is_left_to_judge():
+    (row,) = rows_of([record("bflc"), attacked("bflc", attackers=("north", "south"))])
+    assert (row["auroc_without"], row["drop"], row["note"]) == (None, None, "every hospital attacks")
+
+
+def test_one_trial_that_cannot_be_judged_costs_its_row_only():
+    whole = results([record("bflc"), attacked("bflc"), record("fedavg"), attacked("fedavg")])
+
+    class Broken(InMemory):
+        def predictions(self, trial):
+            if trial.specification.strategy == "bflc":
+                raise ValueError("a patient is predicted twice")
+            return super().predictions(trial)
+
+    rows = attack_rows(group(whole), Broken(whole.opener.files))
+    assert {row["strategy"]: row["note"] for row in rows} == {"bflc": "a patient is predicted twice", "fedavg": ""}
 
 
 def test_a_failed_trial_leaves_no_figure():

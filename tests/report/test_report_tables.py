@@ -106,13 +106,13 @@ def test_every_accuracy_has_the_interval_of_its_patients(name):
 
 def test_calibration_is_of_all_predictions_together():
     trials = [record("bflc", seed=seed, small="south") for seed in (0, 1)]
-    label, probability = (
+    label, probability, patient = (
         np.concatenate([getattr(decode(trial.predictions), name) for trial in trials])
-        for name in ("label", "probability")
+        for name in ("label", "probability", "patient")
     )
     found = row()
     assert found["ece"] == ece(label, probability)
-    assert found["ece_floor"] == ece_floor(probability)
+    assert found["ece_floor"] == ece_floor(probability, patient)
     assert found["calibration_slope"] == slope(label, probability)
 
 

@@ -21,12 +21,23 @@ def test_the_floor_is_what_right_probabilities_reach() -> None:
     labels, probabilities = drawn(0)
     rng = np.random.default_rng(1)
     reached = [ece((rng.random(len(labels)) < probabilities).astype(float), probabilities) for _ in range(400)]
-    assert ece_floor(probabilities) == pytest.approx(np.mean(reached), rel=0.03)
+    assert ece_floor(probabilities, np.arange(len(labels))) == pytest.approx(np.mean(reached), rel=0.03)
+
+
+def test_the_floor_of_repeated_predictions_is_that_of_their_patients() -> None:
+    """Five partitions predict each patient five times, a little differently; the outcome is one."""
+    _, probabilities = drawn(0)
+    rng = np.random.default_rng(1)
+    patients = np.tile(np.arange(len(probabilities)), 5)
+    repeated = np.clip(np.tile(probabilities, 5) + rng.normal(0, 0.01, len(patients)), 0, 1)
+    outcomes = ((rng.random(len(probabilities)) < probabilities).astype(float) for _ in range(200))
+    reached = [ece(np.tile(one, 5), repeated) for one in outcomes]
+    assert ece_floor(repeated, patients) == pytest.approx(np.mean(reached), rel=0.06)
 
 
 def test_what_is_wrong_exceeds_the_floor() -> None:
     labels, probabilities = drawn(2, steepness=0.3)
-    assert ece(labels, probabilities) > 2 * ece_floor(probabilities)
+    assert ece(labels, probabilities) > 2 * ece_floor(probabilities, np.arange(len(labels)))
 
 
 @pytest.mark.parametrize("steepness", [0.3, 1.0, 2.0])

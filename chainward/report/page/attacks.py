@@ -9,16 +9,15 @@ from chainward.report.page import columns
 from chainward.report.page.settings import Table
 from chainward.report.tables.groups import Row
 
-TABLES, TABLE_ROWS = 12, 40
-"""How many of them a page holds, and rows of each."""
+ROWS = 40
+"""How many rows of each a page holds."""
 
 
 def attack_tables(rows: Sequence[Row]) -> list[Table]:
     """One table a setting and attack, rows in the order of the ranks that ties share."""
-    found = [
-        Table.of(f"{task}: {attack}; {setting}", columns.ATTACKS, list(members), "attacks", most=TABLE_ROWS)
+    return [
+        Table.of(f"{task}: {attack}; {setting}", columns.ATTACKS, list(members), "attacks", most=ROWS)
         for (task, setting, attack), members in groupby(
             rows, key=lambda row: (row["task"], row["setting"], row["attack"])
         )
     ]
-    return found[:TABLES]

@@ -37,6 +37,7 @@ class Column:
             "bounded",
             "difference",
             "loss",
+            "compute",
             "asked",
             "rank",
             "worst",

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from chainward.report.charts import Drawing
 
 
-RECORDS = 300
-"""How many trials the index of a page holds."""
+RECORDS, ATTACKS = 300, 12
+"""How many trials the index of a page holds, and how many tables of attacks."""
 
 
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
@@ -45,7 +45,8 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "others_left_out": len(tables["resolution"]) - len(views),
         "main_rows": [_plain(row) for view in views if view.main for row in view.leaderboard.rows],
         "tables": tables,
-        "attacks": attack_tables(tables["attacks"]),
+        "attacks": (attacks := attack_tables(tables["attacks"]))[:ATTACKS],
+        "attacks_left_out": max(0, len(attacks) - ATTACKS),
         "lists": (lists := _lists(tables)),
         "record_ids": {row["id"] for row in lists["records"].rows},
         "cards": tables["cards"],
@@ -114,7 +115,7 @@ def _asset(name: str) -> str:
 
 
 def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
-    return [(view.leaderboard.rows, view.told) for view in views if view.main]
+    return [(view.rows, view.told) for view in views if view.main]
 
 
 def _plain(row: Row) -> Row:

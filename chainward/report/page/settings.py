@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chainward.report.formats import count, size
@@ -66,7 +66,7 @@ class Picture:
 class Setting:
     """Everything that may be compared with each other: one task, one track, one ledger, the same faults.
 
-    `told` is what its rows can be told apart by.
+    `rows` are those of its leaderboard, of which the table may hold the first, and `told` what tells them apart.
     """
 
     key: str
@@ -74,6 +74,7 @@ class Setting:
     words: str
     told: Row
     main: bool
+    rows: tuple[Row, ...]
     leaderboard: Table
     tables: Mapping[str, Table]
     pictures: Mapping[str, Picture]
@@ -124,7 +125,7 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) 
         name: Table.of(caption, shape, found, file, limits, most)
         for name, (caption, shape, found, file) in shapes.items()
     }
-    tables["hospitals"] = hospital_table(done[:most], mine["hospitals"])
+    tables["hospitals"] = hospital_table(done, mine["hospitals"], most)
     leaderboard = Table.of(
         f"{rows[0]['setting']} · {rows[0]['scenario']}", columns.LEADERBOARD, rows, "leaderboard", limits, most
     )
@@ -133,7 +134,8 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) 
     pictured = done and (main or (len(done) > 1 and number <= PICTURED))
     pictures = _pictures(key, done, mine, tables) if pictured else {}
     (resolution,) = mine["resolution"]
-    return Setting(key, rows[0]["task"], rows[0]["setting"], resolution, main, leaderboard, tables, pictures)
+    first = rows[0]
+    return Setting(key, first["task"], first["setting"], resolution, main, tuple(rows), leaderboard, tables, pictures)
 
 
 def _some_rounds(rows: Sequence[Row]) -> list[Row]:
@@ -146,7 +148,7 @@ def _pictures(
 ) -> dict[str, Picture]:
     from chainward.report import charts  # and with them altair: only where there is something to draw
 
-    labels = {row["label"] for row in rows[:PANELS]}
+    labels = {row["label"] for place, row in enumerate(rows) if place < PANELS or row["on_front"]}
     first, curves, functions = (
         [row for row in found if row["label"] in labels]
         for found in (rows, mine["learning_curves"], mine["gas_functions"])
@@ -158,10 +160,16 @@ def _pictures(
             "time": (charts.latency_parts(first, f"{key}-time"), tables["time"]),
             "functions": (charts.gas_functions(functions, f"{key}-functions"), tables["functions"]),
         }
-    return {name: Picture(chart, table) for name, (chart, table) in drawn.items() if chart is not None}
+    left = len(rows) - len(first)
+    more = f" {left} more rows are in the table." if left else ""
+    return {
+        name: Picture(replace(chart, description=f"{chart.description}{more}"), table)
+        for name, (chart, table) in drawn.items()
+        if chart is not None
+    }
 
 
-def hospital_table(leaderboard: Sequence[Row], rows: Iterable[Row]) -> Table:
+def hospital_table(leaderboard: Sequence[Row], rows: Iterable[Row], most: int = ROWS) -> Table:
     """Strategies by hospitals, the first ones; a cell is an AUROC or says why there is none."""
     cells: dict[str, dict[str, Row]] = defaultdict(dict)
     names: dict[str, int] = {}
@@ -173,7 +181,7 @@ def hospital_table(leaderboard: Sequence[Row], rows: Iterable[Row]) -> Table:
     more = f"; {len(names) - len(shown)} more hospitals are in hospitals.csv" if len(names) > len(shown) else ""
     caption = f"AUROC in each hospital, pooled out-of-fold predictions{more}"
     lines = [{**line, **cells[line["label"]]} for line in leaderboard]
-    return Table.of(caption, hospital_columns(shown), lines, "hospitals")
+    return Table.of(caption, hospital_columns(shown), lines, "hospitals", most=most)
 
 
 def _limits(rows: Sequence[Row]) -> tuple[float, float]:

@@ -41,11 +41,12 @@ def glance(main: Sequence[tuple[Sequence[Row], Row]]) -> list[Row]:
 def resolution(told: Row) -> str:
     """What a table can tell apart, in a sentence; empty where it has no pair."""
     if not told["pairs"]:
-        return ""
+        return f"{told['not_compared']} rows cannot be compared." if told["not_compared"] > 1 else ""
     apart = f"{told['pairs_told_apart']} of {told['pairs']} pairs of rows are told apart"
     least, median, most = (fixed(told[f"needed_{name}"]) for name in ("least", "median", "most"))
-    reach = f"; that takes a difference of AUROC of {least} to {most}, by the pair, {median} in the median"
-    left = f"; {told['not_compared']} rows take no part" if told["not_compared"] else ""
+    reach = f"; a difference of AUROC of {least} to {most} is enough, by the pair, {median} in the median"
+    count = told["not_compared"]
+    left = f"; {count} row{'s take' if count > 1 else ' takes'} no part" if count else ""
     return f"{apart}, with {told['units']} {told['unit']}s as units{reach}{left}. {_decision(told)}".strip()
 
 

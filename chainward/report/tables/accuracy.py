@@ -76,7 +76,7 @@ def _calibration(seeds: Sequence[Predictions]) -> Row:
     whole = pooled(seeds)
     return {
         "ece": ece(whole.label, whole.probability),
-        "ece_floor": ece_floor(whole.probability),
+        "ece_floor": ece_floor(whole.probability, whole.patient),
         "calibration_slope": slope(whole.label, whole.probability),
     }
 

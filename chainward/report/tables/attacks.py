@@ -18,6 +18,7 @@ from chainward.results.predictions import Predictions
 from chainward.results.record import Completed
 
 NOBODY_ATTACKS, NO_UPDATE = "nobody attacks", "does not apply"
+ALONE, EVERYBODY_ATTACKS = "no trial without the attack", "every hospital attacks"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +44,20 @@ def attack_rows(groups: Sequence[Group], opener: Opener) -> list[Row]:
     """
     honest = {one.key: one for one in groups if not one.specification.attack}
     pairs = [(honest.get(one.calm_key), one) for one in groups if one.specification.attack]
-    found = [_attacked(before, after, opener) for before, after in pairs if before is not None]
+    found = [_judged(before, after, opener) for before, after in pairs]
     settings = groupby(found, key=lambda one: (one.group.specification.task, one.group.setting))
     return [row for _, members in settings for row in _ordered(list(members))]
 
 
 def _ordered(found: Sequence[Attacked]) -> Iterable[Row]:
-    ranking = Ranking(tuple(Contestant(one.group.label, False, False, _spared(one), 0) for one in found))
+    ranking = Ranking(tuple(Contestant(one.group.label, False, False, _spared(one), 0, _seeds(one)) for one in found))
     ranks = [ranking.columns(i)["rank"] for i in range(len(found))]
     rows = [{**_row(one), "rank": rank} for one, rank in zip(found, ranks, strict=True)]
     return sorted(rows, key=lambda row: (row["rank"] is None, row["rank"], row["label"]))
+
+
+def _seeds(one: Attacked) -> tuple[tuple[int, str], ...]:
+    return tuple((seed, "") for seed in one.seeds)
 
 
 def _spared(one: Attacked) -> Mean | None:
@@ -60,6 +65,17 @@ def _spared(one: Attacked) -> Mean | None:
     if one.drop is None or len(one.seeds) < len(one.group.records):
         return None
     return replace(one.drop, value=-one.drop.value, influences=-one.drop.influences)
+
+
+def _judged(before: Group | None, after: Group, opener: Opener) -> Attacked:
+    """What cannot be judged is a row that says why: one bad trial must not cost the report."""
+    nothing = Attacked(after, (), None, None, None, "", ALONE)
+    if before is None:
+        return nothing
+    try:
+        return _attacked(before, after, opener)
+    except ValueError as error:
+        return replace(nothing, note=str(error))
 
 
 def _attacked(before: Group, after: Group, opener: Opener) -> Attacked:
@@ -87,6 +103,8 @@ def _note(trials: Sequence[Completed]) -> str:
     """Why there is no drop, if so: nobody attacks, or the meter saw nothing that an attacker spoiled."""
     if trials and not any(trial.attackers for trial in trials):
         return NOBODY_ATTACKS
+    if trials and all(len(trial.attackers) == len(trial.hospitals) for trial in trials):
+        return EVERYBODY_ATTACKS
     return NO_UPDATE if trials and not any(trial.facts.spoiled for trial in trials) else ""
 
 

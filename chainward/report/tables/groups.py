@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -90,18 +91,33 @@ def group(results: Results) -> tuple[Group, ...]:
     firsts = [by_key[key][0] for key in keys]
     settings = [canonical(_setting(first.specification)) for first in firsts]
     sizes = Counter(settings)
-    labels = _labels(firsts, settings)
+    labels, words = _labels(firsts, settings), _words_of(firsts, settings)
     order = sorted(range(len(keys)), key=lambda i: _precedence(firsts[i].specification, settings[i], sizes))
     return tuple(
         Group(
             tuple(by_key[keys[i]]),
             keys[i],
-            describe_setting(firsts[i].specification),
+            words[settings[i]],
             labels[i],
             results.card(firsts[i].specification.strategy),
         )
         for i in order
     )
+
+
+def _words_of(firsts: Sequence[Record], settings: Sequence[str]) -> dict[str, str]:
+    """Each setting in words; where two of a task have the same ones, with a few digits that tell them apart."""
+    found = {setting: describe_setting(first.specification) for setting, first in zip(settings, firsts, strict=True)}
+    tasks = {setting: first.specification.task for setting, first in zip(settings, firsts, strict=True)}
+    alike = Counter((tasks[setting], words) for setting, words in found.items())
+    return {
+        setting: words if alike[tasks[setting], words] == 1 else f"{words} · {_digits(setting)}"
+        for setting, words in found.items()
+    }
+
+
+def _digits(setting: str) -> str:
+    return hashlib.sha256(setting.encode()).hexdigest()[:8]
 
 
 def describe_attack(specification: Specification) -> str:
@@ -110,13 +126,13 @@ def describe_attack(specification: Specification) -> str:
     if not attack:
         return ""
     kind = str(attack["kind"]).replace("_", " ")
-    return f"{kind}, strength {attack['strength']:g}, by {attack['share']:.0%} of hospitals"
+    return f"{kind}, strength {attack['strength']:.10g}, by {100 * attack['share']:.10g}% of hospitals"
 
 
 def describe_setting(specification: Specification) -> str:
     """A setting in words, e.g. `common track · evm: poa, period_s 5, signers 4, silent 0 · cohort engine`."""
     told = _setting(specification)
-    changed = [f"{name}: {_words(told[name])}" for name in ("speeds", "training") if told.get(name)]
+    changed = [f"{name}: {_words(told[name])}" for name in ("engine_params", "speeds", "training") if told[name]]
     parts = [
         _words(told["task_params"]),
         f"{told['track']} track",
@@ -141,11 +157,11 @@ def _labels(firsts: Sequence[Record], settings: Sequence[str]) -> list[str]:
     facts = [_facts(record) for record in firsts]
     rivals: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, (mine, setting) in enumerate(zip(facts, settings, strict=True)):
-        rivals[mine["strategy"], setting].append(i)
+        rivals[mine["strategy"], f"{mine.get('track')} {setting}"].append(i)
     labels = [""] * len(facts)
     for (strategy, _), members in rivals.items():
         names = sorted({name for i in members for name in facts[i]})
-        differing = [name for name in names if len({facts[i].get(name) for i in members}) > 1]
+        differing = [name for name in names if name == "track" or len({facts[i].get(name) for i in members}) > 1]
         for i in members:
             words = ", ".join(_told(name, facts[i][name]) for name in differing if name in facts[i])
             labels[i] = f"{strategy} ({words})" if words else strategy

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from chainward import tasks
 from chainward.report.tables.accuracy import Accuracy, accuracy
 from chainward.report.tables.costs import (
     bytes_figures,
@@ -58,9 +59,17 @@ def _ranked(groups: Sequence[Group], opener: Opener, prices: Assumptions) -> tup
 
 
 def _usual_rounds(groups: Sequence[Group]) -> int:
-    """The rounds of most rows; of equals the fewer."""
-    counts = Counter(group.specification.rounds for group in groups)
-    return min(counts, key=lambda rounds: (-counts[rounds], rounds))
+    """The rounds of most rows; of equals those of the task itself, or else the fewer."""
+    counts, own = Counter(group.specification.rounds for group in groups), _rounds_of_task(groups[0])
+    return min(counts, key=lambda rounds: (-counts[rounds], rounds != own, rounds))
+
+
+def _rounds_of_task(group: Group) -> int | None:
+    """None where the task is not here any more."""
+    try:
+        return tasks.load(group.specification.task, **group.specification.task_params).rounds
+    except ValueError:
+        return None
 
 
 def _contestant(group: Group, row: Row, found: Accuracy, usual: int) -> Contestant:
@@ -73,6 +82,7 @@ def _contestant(group: Group, row: Row, found: Accuracy, usual: int) -> Contesta
         baseline=specification.strategy == BASELINE and plain,
         mean=None if group.failed else found.means["auroc"],
         gas=round(row["gas_total"] or 0),
+        trials=tuple((trial.specification.seed, trial.digests.data) for trial in group.completed),
     )
 
 

@@ -25,6 +25,7 @@ class Contestant:
     """A row as the others see it: its label, its mean where that may be compared, what its gas is as printed.
 
     `reference` strategies are compared and never the best. `baseline` marks the one that others are compared with.
+    `trials` are the seeds of its mean, each with the digest of its patients as split.
     """
 
     label: str
@@ -32,21 +33,22 @@ class Contestant:
     baseline: bool
     mean: Mean | None
     gas: int
+    trials: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The rows of one table against each other; those without a mean, or on other patients than most, take no part."""
+    """The rows of one table against each other; those without a mean, or of other seeds than most, take no part."""
 
     everybody: tuple[Contestant, ...]
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """The positions of those that are compared: of the largest set that stands on the same patients."""
+        """The positions of those that are compared: the same seeds, as many patients as any, the most rows."""
         known = [i for i, one in enumerate(self.everybody) if one.mean is not None]
-        counts = Counter(self._units(i) for i in known)
-        most = max(counts, key=lambda units: (counts[units], units), default=b"")
-        return tuple(i for i in known if self._units(i) == most)
+        counts = Counter(self._stands_on(i) for i in known)
+        most = max(counts, key=lambda one: (one[0], counts[one], one), default=None)
+        return tuple(i for i in known if self._stands_on(i) == most)
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -104,6 +106,7 @@ class Ranking:
             "pairs": self.comparison.pairs,
             "pairs_told_apart": told,
             **dict(zip(("needed_least", "needed_median", "needed_most"), self.comparison.told_apart, strict=True)),
+            "baseline": None if self.baseline is None else self.everybody[self.baseline].label,
             "best": None if self.best is None else self.everybody[self.best].label,
             "tied_with_best": tied,
             "decisive": len(tied) == 1,
@@ -127,8 +130,9 @@ class Ranking:
         assert found is not None  # only those that have one are compared
         return found
 
-    def _units(self, one: int) -> bytes:
-        return np.ascontiguousarray(self._mean(one).units).tobytes()
+    def _stands_on(self, one: int) -> tuple[int, tuple[tuple[int, str], ...], bytes]:
+        units = np.ascontiguousarray(self._mean(one).units)
+        return len(units), self.everybody[one].trials, units.tobytes()
 
 
 def _difference(name: str, found: Difference | None, adjusted: float | None) -> Row:
