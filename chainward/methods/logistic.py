@@ -14,6 +14,9 @@ Floats = npt.NDArray[np.float64]
 PENALTIES = (1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2, 1e-3)
 """What is tried, strongest first: multiples of |w|^2 / 2 beside the sum of the patients' log losses."""
 
+CONSTANT = 1e-12
+"""A feature that varies by less than so much of its mean is constant, and what is left is rounding."""
+
 FOLDS = 5
 TYPICAL_ITERATIONS = 20
 
@@ -37,7 +40,7 @@ def fit(features: npt.NDArray[Any], labels: npt.NDArray[Any], seed: int) -> Floa
     if not rarer:
         return np.concatenate([[prevalence(labels)], np.zeros(features.shape[1])])
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    scale[scale == 0] = 1.0
+    scale[scale <= CONSTANT * np.abs(mean)] = 1.0
     standard = (features - mean) / scale
     model = _fitted(standard, labels, _penalty(standard, labels, min(FOLDS, rarer), seed))
     weights = model.coef_[0] / scale

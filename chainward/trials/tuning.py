@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from chainward.errors import ChainwardError
 from chainward.plans.resolve import Resolved
 from chainward.results.predictions import Predicted
 from chainward.results.record import Result
@@ -48,10 +49,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best for all hospitals together and, where each has a model of its own, for each of them by name."""
+    """The best for all hospitals together and, where each has a model of its own, for each of them by name.
+
+    `chose` are those that did choose: who answered, and had validation patients.
+    """
 
     together: Candidate
     own: Mapping[str, Candidate]
+    chose: tuple[str, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -66,9 +71,9 @@ class Choice:
     @property
     def numbers(self) -> dict[str, float]:
         """What was chosen, for the record: where each hospital chose, the median, the least and the most."""
-        if not self.own:
+        if not self.chose:
             return {"learning_rate": self.together.rate, "rounds": self.together.rounds}
-        rates, rounds = zip(*((one.rate, one.rounds) for one in self.own.values()), strict=True)
+        rates, rounds = zip(*((self.own[name].rate, self.own[name].rounds) for name in self.chose), strict=True)
         return {
             f"{name}_{which}": float(of(values))
             for name, values in (("learning_rate", rates), ("rounds", rounds))
@@ -90,19 +95,36 @@ def run_tuned(resolved: Resolved, make: Make, checkpoint: Checkpoint) -> tuple[R
 
 
 def choose(resolved: Resolved, make: Make) -> Choice:
-    """Return what is best on the validation patients; a hospital without any takes what is best for all together."""
+    """Return what is best on the validation patients; a hospital without any takes what is best for all together.
+
+    Raises:
+        ChainwardError: nobody has validation patients that are none of the training patients, or all models diverged.
+    """
     best: dict[str | None, Candidate] = {}
     for rate in _rates(resolved.training.learning_rate):
         with closing(make(_with(resolved, rate, ROUNDS * resolved.specification.rounds))) as trial:
+            _need_validation_patients(trial)
             for rounds, model in _models(trial):
                 for whose, loss in _losses(trial, model).items():
                     candidate = Candidate(loss, rounds, rate, model if whose is None else model[whose])
                     best[whose] = min(best.get(whose, candidate), candidate)
     together = best[None]
+    if math.isinf(together.loss):
+        raise ChainwardError("all models diverged on the validation patients: nothing to choose")
     if not each_has_its_own(trial, together.model):
         return Choice(together, {})
     shared = {name: replace(together, model=together.model[name]) for name in trial.world.hospitals}
-    return Choice(together, {name: best.get(name, shared[name]) for name in shared})
+    chose = tuple(name for name in shared if name in best and name in trial.world.answered)
+    return Choice(together, {name: best.get(name, shared[name]) for name in shared}, chose)
+
+
+def _need_validation_patients(trial: Trial) -> None:
+    hospitals, task = trial.dataset.hospitals, trial.specification.task
+    validated = np.concatenate([hospital.validation.patients for hospital in hospitals])
+    if not len(validated):
+        raise ChainwardError(f"task {task}: no hospital has validation patients to choose by; use the common track")
+    if np.isin(validated, np.concatenate([hospital.train.patients for hospital in hospitals])).any():
+        raise ChainwardError(f"task {task}: validation patients train too, so they cannot choose; use the common track")
 
 
 def _rates(own: float) -> Iterator[float]:

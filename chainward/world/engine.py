@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,8 +37,8 @@ class Engine(Protocol):
 
     apportioned: bool
 
-    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
-        """Add a party; `source` "validation" gives it all validation patients. Returns each giving hospital's share."""
+    def enrol(self, party: str, givers: Sequence[str]) -> Mapping[str, Share]:
+        """Add a party that these hospitals give their validation patients. Returns the share of each that has any."""
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         """Run `query` at every party in `requests` with its payload; `label` names the occasion for random streams."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,27 +71,52 @@ class World:
         """Bind a deployed contract."""
         return self.chain.at(address)
 
-    def parties(self, role: str, count: int, records: str | None = None) -> tuple[str, ...]:
+    def parties(self, role: str, count: int, records: Literal["validation"] | None = None) -> tuple[str, ...]:
         """Return `count` parties that are not hospitals, each with an account.
 
-        With `records="validation"` each holds the validation patients of all hospitals, which then count as shared.
-        Hospitals send theirs side by side, so the time is that of the longest transfer.
+        With `records="validation"` each holds the validation patients of the hospitals that answer now, which then
+        count as shared. They send theirs side by side, so the time is that of the latest to arrive; who is absent, or
+        later than the patience of the time model, gives none and is missing.
         """
         names = tuple(f"{role} {number}" for number in range(1, count + 1))
-        shares = {name: self.engine.enrol(name, records) for name in names}
+        givers = self._givers() if records else ()
+        shares = {name: self.engine.enrol(name, givers) for name in names}
         for name, given in shares.items():
-            self._hand_over(name, records, given)
-        sizes = [share.size for given in shares.values() for share in given.values()]
-        if sizes:
-            self.clock.spend("network", self.speeds.transfer(max(sizes)))
+            self._hand_over(name, given)
+        if records:
+            self._await(givers, shares)
         return names
 
-    def _hand_over(self, party: str, records: str | None, given: Mapping[str, Share]) -> None:
+    def _givers(self) -> tuple[str, ...]:
+        """The hospitals that answer within the patience of the time model."""
+        return tuple(
+            name
+            for name in self.hospitals
+            if not self.faults.is_absent(name, self.round) and self.faults.delay_of(name) <= self.speeds.patience_s
+        )
+
+    def _await(self, givers: Sequence[str], shares: Mapping[str, Mapping[str, Share]]) -> None:
+        """Let time pass until the last share of those who give is there, or patience has ended."""
+        missing = set(self.hospitals) - set(givers)
+        self.meter.missing.update(missing)
+        arrivals = [
+            (self.faults.delay_of(name) + self.speeds.transfer(share.size), self.faults.delay_of(name))
+            for given in shares.values()
+            for name, share in given.items()
+        ]
+        latest, delay = max(arrivals, default=(0.0, 0.0))
+        start = self.clock.now
+        self.clock.spend("network", latest - delay)
+        self.clock.spend("waiting", delay)
+        if missing:
+            self.clock.until("waiting", start + self.speeds.patience_s)
+
+    def _hand_over(self, party: str, given: Mapping[str, Share]) -> None:
         """Meter the records that hospitals send a party that is none."""
         for hospital, share in given.items():
             self.meter.party_bytes += share.size
             self.meter.disclose(Kind.RECORDS, hospital, [party], share.size)
-        self.meter.raw_records += self._first_time(records, sum(share.records for share in given.values()))
+            self.meter.raw_records += self._first_time(f"validation of {hospital}", share.records)
 
     def ask(self, who: str | Iterable[str], what: Query, payload: Any = None, *, first: int | None = None) -> Replies:
         """Have `who` do `what` with `payload` (or with one each, `Each`) and return their sealed replies.
@@ -161,6 +186,7 @@ class World:
         missing = tuple(party for party in parties if party not in {s.owner for s in in_time})
         self.meter.missing.update(missing)
         self.answered.update(s.owner for s in in_time if s.owner in self.sizes)
+        self.meter.spoiled += sum(answers[s.owner].cost.spoiled for s in kept)
         return Replies(sorted(kept, key=lambda s: order[s.owner]), missing, self._open)
 
     def _times(self, party: str, cost: Cost, sent: int, size: int, label: str) -> tuple[float, float, float]:
@@ -183,7 +209,6 @@ class World:
         self.meter.party_bytes += size
         self.meter.store_bytes += cost.fetched + sum(item.size for item in cost.published)
         self.meter.measured_s += cost.seconds
-        self.meter.spoiled += cost.spoiled
         for item in cost.published:
             readers = (EVERYONE,) if item.readers is None else item.readers
             records = self._records(item.kind, party, readers)

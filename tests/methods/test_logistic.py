@@ -67,3 +67,14 @@ def test_noise_is_penalised_and_signal_is_not() -> None:
 def test_nobody_gives_one_half() -> None:
     features, labels = drawn(0)
     assert logistic.predict(logistic.fit(features, labels, 0), np.ones((1, 4))).tolist() == [0.5]
+
+
+def test_what_does_not_vary_but_by_rounding_has_no_weight() -> None:
+    """A constant column of doubles has a deviation of rounding, and would else be blown up to millions."""
+    rng = np.random.default_rng(0)
+    features = np.column_stack([rng.normal(size=27), np.full(27, 1 / 3), np.full(27, 0.7)])
+    labels = (features[:, 0] + rng.normal(size=27) > 0).astype(float)
+    coefficients = logistic.fit(features, labels, seed=0)
+    assert np.abs(coefficients).max() < 100
+    moved = features + np.array([0.0, 0.1, 0.1])
+    assert np.abs(logistic.predict(coefficients, moved) - logistic.predict(coefficients, features)).max() < 0.2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainward.judges import evidence
 from chainward.plans.specification import Specification
+from chainward.tasks.metrics import auroc
 from chainward.testing.small import completed, recorded, results_of, run_small, run_whole, small
 
 
@@ -18,8 +18,8 @@ def aurocs(strategy: str, attack: dict[str, object]) -> np.ndarray:
     """AUROC on each of two seeds [2]."""
     trials = [Specification(strategy, "synthetic", seed, 30, attack=attack) for seed in range(2)]
     results = results_of(*map(recorded, trials))
-    judged = evidence.Evidence(results, strategy)
-    return np.array([evidence.STATISTICS["auroc"](judged, record) for record in results.completed])
+    predicted = map(results.opener.predictions, results.completed)
+    return np.array([auroc(one.label, one.probability) for one in predicted])
 
 
 def test_the_sign_flip_breaks_federated_averaging_only_beyond_the_bound() -> None:
@@ -43,3 +43,19 @@ def test_a_share_that_comes_to_nobody_is_nobody_on_record(hospitals: int, attack
     assert len(completed(attacked.record).attackers) == attackers
     assert completed(attacked.record).specification.attack == flip(4.0)
     assert (attacked.predictions == honest.predictions) == (attackers == 0)
+
+
+def test_what_an_attacker_sends_too_late_spoils_nothing() -> None:
+    """Nor is it counted: the model is the honest one's, so the attack did not reach it."""
+    attacker = completed(run_small("fedavg", attack=flip(4.0))).attackers[0]
+    late = {"delay": {attacker: 10_000.0}}
+    honest, attacked = (run_whole(small("fedavg", attack=attack, faults=late)) for attack in ({}, flip(4.0)))
+    assert attacked.predictions == honest.predictions
+    assert completed(attacked.record).facts.spoiled == 0
+
+
+@pytest.mark.parametrize("kind", ["sign_flip", "label_flip", "free_rider"])
+def test_what_an_attacker_sends_in_time_is_counted(kind: str) -> None:
+    attacked = completed(run_small("fedavg", attack={"kind": kind, "share": 0.3, "strength": 1.0}))
+    assert attacked.facts.spoiled >= attacked.facts.rounds_used * len(attacked.attackers) > 0
+    assert completed(run_small("fedavg")).facts.spoiled == 0

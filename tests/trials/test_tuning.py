@@ -22,7 +22,7 @@ from chainward.testing.rounds import states
 from chainward.testing.small import completed, dataset, run_whole, small, without_times
 from chainward.trials import tuning
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.predict import model_of
+from chainward.trials.predict import model_of, validation_auroc
 from chainward.trials.prepare import Make, prepared
 from chainward.trials.tuning import choose, run_tuned
 
@@ -152,3 +152,35 @@ def test_goes_on_from_a_checkpoint_to_the_same_result(tmp_path: Path) -> None:
 def test_is_for_references_that_train_the_tasks_network(key: str) -> None:
     with pytest.raises(ChainwardError, match=f'{key} has no track "tuned"'):
         tuned(key)
+
+
+def test_without_validation_patients_nothing_is_chosen() -> None:
+    """Five patients a hospital leave none, and the fewest rounds at the smallest rate would be no floor."""
+    few = tuned("fedavg", task="synthetic", task_params={"hospitals": 10, "patients": 4})
+    with pytest.raises(ChainwardError, match="no hospital has validation patients"):
+        choose(few, make(few))
+
+
+def test_patients_who_train_do_not_choose() -> None:
+    resolved = tuned("fedavg")
+    whole = dataset(resolved.specification)
+    alike = with_hospitals(whole, (replace(one, validation=one.train) for one in whole.hospitals))
+    with pytest.raises(ChainwardError, match="validation patients train too"):
+        choose(resolved, make(resolved, alike))
+
+
+def test_numbers_are_of_hospitals_that_chose() -> None:
+    absent = HOSPITALS[1].name
+    resolved = tuned("local_only", faults={"absent": {absent: []}})
+    found = choose(resolved, make(resolved))
+    assert set(found.chose) == {hospital.name for hospital in HOSPITALS} - {absent}
+    assert found.numbers["rounds_least"] == min(found.own[name].rounds for name in found.chose)
+
+
+def test_a_round_in_which_somebody_diverged_has_no_validation_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of record goes on to the last round anybody chose, at a rate that may be too much for others by then."""
+    trial = opened("local_only", rounds=1)
+    states(trial)
+    nothing = {hospital.name: np.full(len(hospital.validation), np.nan) for hospital in HOSPITALS}
+    monkeypatch.setattr("chainward.trials.predict.probabilities", lambda *_: nothing)
+    assert validation_auroc(trial, None) is None

@@ -36,11 +36,12 @@ class ScriptedEngine:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[tuple[str, dict[str, Any], str]] = []
-        self.enrolled: dict[str, str | None] = {}
+        self.enrolled: dict[str, tuple[str, ...]] = {}
 
-    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
-        self.enrolled[party] = source
-        return {"A": Share(3, 8), "B": Share(4, 11)} if source else {}
+    def enrol(self, party: str, givers: Sequence[str]) -> Mapping[str, Share]:
+        self.enrolled[party] = tuple(givers)
+        shares = {"A": Share(3, 8), "B": Share(4, 11)}
+        return {name: share for name, share in shares.items() if name in givers}
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         self.asked.append((query.name, dict(requests), label))

@@ -9,7 +9,7 @@ from small_world import ASK, COUNT, HOSPITALS, RECORDS, cost, replying, world
 
 from chainward import codec
 from chainward.strategy import Audience
-from chainward.world import Answer, Kind, Meter, Published
+from chainward.world import Answer, Faults, Kind, Meter, Published
 
 
 def disclosed(of: Any) -> list[tuple[str, str, int, int]]:
@@ -175,6 +175,19 @@ def test_validation_patients_count_once_as_shared() -> None:
     assert one.meter.party_bytes == 2 * (8 + 11)
     assert one.clock.parts["network"] == 1 + 11  # a trip and the larger part, sent side by side
     assert one.clock.now == 12
+
+
+def test_who_does_not_answer_gives_no_validation_patients() -> None:
+    """Neither who is absent nor who is later than the patience; who is late in time is waited for."""
+    one = world(replying(), faults=Faults({"A": ()}))
+    one.parties("miner", 1, records="validation")
+    assert (one.meter.raw_records, one.meter.party_bytes, one.meter.missing) == (4, 11, {"A"})
+    assert one.clock.now == one.speeds.patience_s
+    late = world(replying(), faults=Faults({}, {"A": one.speeds.patience_s + 1, "B": 5.0}))
+    late.parties("miner", 1, records="validation")
+    assert (late.meter.raw_records, late.meter.missing) == (4, {"A"})
+    assert late.clock.parts["network"] == 1 + 11
+    assert late.clock.now == late.speeds.patience_s
 
 
 def test_fetching_what_everybody_may_read_is_metered() -> None:

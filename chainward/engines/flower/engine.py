@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chainward.engines.flower.exchange import Exchange, Questions
@@ -41,9 +41,9 @@ class FlowerEngine:
         """Bytes of the records in Flower's messages so far, both ways."""
         return self.exchange.wire_bytes
 
-    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
+    def enrol(self, party: str, givers: Sequence[str]) -> Mapping[str, Share]:
         """Add a party that is not a hospital; see `Sites.enrol`."""
-        return self._here.enrol(party, source)
+        return self._here.enrol(party, givers)
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         """Run `query` at every party in `requests`; a hospital that does not answer in time is left out."""

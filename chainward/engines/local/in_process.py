@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,9 @@ class InProcessEngine(ABC):
     def fit(self, jobs: list[Job]) -> list[Fitted]:
         """Train every job's network on its own patients."""
 
-    def enrol(self, party: str, source: str | None) -> Mapping[str, Share]:
+    def enrol(self, party: str, givers: Sequence[str]) -> Mapping[str, Share]:
         """Add a party that is not a hospital; see `Sites.enrol`."""
-        return self.sites.enrol(party, source)
+        return self.sites.enrol(party, givers)
 
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         """Run `query` at every party in `requests`."""
@@ -71,8 +71,8 @@ class InProcessEngine(ABC):
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Put back what `snapshot` returned."""
-        for party, source in snapshot["enrolled"].items():
-            self.sites.enrol(party, source)
+        for party, givers in snapshot["enrolled"].items():
+            self.sites.enrol(party, givers)
         self.sites.memories.update(snapshot["memories"])
 
     def held(self, party: str, name: str) -> npt.NDArray[np.float32]:

@@ -42,23 +42,23 @@ class Sites:
         self.true_rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
         self.training_rows = {name: self._used(name, patients, seed) for name, patients in self.true_rows.items()}
         self.memories: dict[str, Memory] = {}
-        self.enrolled: dict[str, str | None] = {}
+        self.enrolled: dict[str, tuple[str, ...]] = {}
         self._hospitals = tuple(self.training_rows)
         self._rows: dict[str, Patients] = dict(self.training_rows)
         self._validation = {hospital.name: hospital.validation for hospital in dataset.hospitals}
         self.seed, self.store, self._trainer = seed, store, trainer
         self._keys = {name: key_of(name).public for name in self._hospitals}
 
-    def enrol(self, party: str, source: str | None) -> dict[str, Share]:
-        """Add a party with no records, or with source "validation" the validation patients of all hospitals.
+    def enrol(self, party: str, givers: Sequence[str]) -> dict[str, Share]:
+        """Add a party with the validation patients of these hospitals, who give them to it.
 
-        Returns the share of each hospital that gives any.
+        Returns the share of each hospital that has any.
 
         Raises:
-            KeyError: there is no such source.
+            KeyError: there is no such hospital.
         """
-        given: Mapping[str, Patients] = {None: {}, "validation": self._validation}[source]
-        self.enrolled[party] = source
+        given = {name: self._validation[name] for name in givers}
+        self.enrolled[party] = tuple(givers)
         template = next(iter(self._validation.values()))
         self._rows[party] = Patients(
             np.concatenate([template.features[:0], *(part.features for part in given.values())]),

@@ -146,12 +146,12 @@ def test_snapshot_brings_back_memories_and_parties(name: str) -> None:
     how, patients = training(), dataset()
     whole = engine(how, patients, name=name)
     whole.run(KEEP, {"odd": Held("own")}, "1/fit/1")
-    shares = whole.enrol("miner 1", "validation")
+    shares = whole.enrol("miner 1", [hospital.name for hospital in patients.hospitals])
     assert {name: (share.records, share.size) for name, share in shares.items()} == {
         hospital.name: (3, codec.size({"features": hospital.validation.features, "labels": hospital.validation.labels}))
         for hospital in patients.hospitals
     }
-    assert whole.enrol("centre 1", None) == {}
+    assert whole.enrol("centre 1", ()) == {}
     fresh = engine(how, patients, name=name)
     fresh.restore(whole.snapshot())
     assert np.array_equal(fresh.held("odd", "own"), whole.held("odd", "own"))
@@ -174,9 +174,9 @@ def test_training_as_a_second_step_is_refused() -> None:
         engine(training(), dataset()).run(DRAW.then(FIT), {"odd": None}, "1/draw/1")
 
 
-def test_parties_without_hospitals_have_no_source_but_the_known_one() -> None:
+def test_only_hospitals_give_patients() -> None:
     with pytest.raises(KeyError):
-        engine(training(), dataset()).enrol("miner 1", "everything")
+        engine(training(), dataset()).enrol("miner 1", ("everything",))
 
 
 def test_unknown_engine_is_refused() -> None:
