@@ -109,7 +109,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--insecure", is_flag=True, help="A Flower deployment without TLS and authentication.")
 @click.option("--device", help="auto, cpu or cuda.")
 @click.option("--ledger", help="Where contracts run; see `chainward list ledgers`.")
-@click.option("--consensus", help="Model of block times: poa, pow, pbft, raft or committee.")
+@click.option("--consensus", help="Model of block times: poa, pos, pow, pbft, raft or committee.")
 @click.option("--absent", multiple=True, metavar="HOSPITAL[:ROUNDS]", help="A hospital that does not answer.")
 @click.option("--delay", multiple=True, metavar="HOSPITAL:SECONDS", help="A hospital that answers late.")
 @click.option(

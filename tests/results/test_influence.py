@@ -113,3 +113,25 @@ def test_one_class_has_no_figure(name: str, label: float) -> None:
 
 def test_no_pair_within_a_hospital_is_no_figure() -> None:
     assert influence.within_hospital_auroc(np.array(["A", "B"]), np.array([0.0, 1.0]), np.array([0.2, 0.7])) is None
+
+
+@pytest.mark.parametrize("positives", [1, 2, 10])
+def test_few_of_a_class_in_a_fold_still_tell_its_spread(positives: int) -> None:
+    """The standard error is the deviation over populations, also where one positive is alone in each of five folds."""
+    rng = np.random.default_rng(positives)
+    fold, label = np.repeat(np.arange(5), positives + 60), np.tile(np.r_[np.ones(positives), np.zeros(60)], 5)
+    drawn_anew = [rng.normal(size=len(label)) + label for _ in range(400)]
+    found = [influence.auroc(np.empty(0), label, scores, fold) for scores in drawn_anew]
+    assert np.sqrt(np.mean([one.of @ one.of for one in found])) == pytest.approx(
+        np.std([one.value for one in found]), rel=0.15
+    )
+
+
+@pytest.mark.parametrize("name", influence.MEASURES)
+def test_the_mean_over_folds_is_that_of_each_fold_alone(name: str) -> None:
+    parts = [drawn(seed) for seed in (1, 2, 3)]
+    whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    found = influence.MEASURES[name](*whole, np.repeat(np.arange(3), [len(part[1]) for part in parts]))
+    alone = [influence.MEASURES[name](*part) for part in parts]
+    assert found.value == pytest.approx(np.mean([one.value for one in alone]))
+    np.testing.assert_allclose(found.of, np.concatenate([one.of / 3 for one in alone]), atol=1e-12)
