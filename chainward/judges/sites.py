@@ -10,7 +10,7 @@ import numpy as np
 from chainward.judges.evidence import Evidence, Trials, need_same_patients, only, task_of
 from chainward.judges.figures import mean_auroc, mean_of, told
 from chainward.judges.finding import Finding, Unjudgeable, decided
-from chainward.results import inference
+from chainward.results import comparison, inference
 from chainward.results.inference import Difference, Mean
 from chainward.results.record import Completed
 
@@ -58,7 +58,7 @@ def _against(evidence: Evidence, ours: Trials, floors: Sequence[str]) -> _Agains
         alone |= {f"{name} ({floor})": mean for name, mean in _alone(evidence, theirs).items()}
         records += theirs.records
     names = list(alone)
-    best = names[inference.best([alone[name].value for name in names], names)]
+    best = names[comparison.best([alone[name].value for name in names], names)]
     mine = mean_auroc(evidence, ours)
     mean = float(np.mean([one.value for one in alone.values()]))
     return _Against(inference.difference(mine, alone[best]), best, mine.value, mean, task, tuple(records))

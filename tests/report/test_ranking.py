@@ -18,7 +18,8 @@ from chainward.report import all_tables
 from chainward.report.page.html import page
 from chainward.report.page.summary import glance, resolution
 from chainward.report.tables.ranking import Contestant, Ranking
-from chainward.results.inference import Mean, compare, difference, mean_over_seeds
+from chainward.results.comparison import compare
+from chainward.results.inference import Mean, difference, mean_over_seeds
 from chainward.results.influence import auroc
 from chainward.results.papers import Paper
 from chainward.results.predictions import Predicted, Predictions

@@ -8,12 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import sem, ttest_rel
 
+from chainward.results.comparison import best, compare, holm
 from chainward.results.inference import (
     Mean,
-    best,
-    compare,
     difference,
-    holm,
     mean_over_hospitals,
     mean_over_seeds,
     unpaired,

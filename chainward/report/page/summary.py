@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from chainward.report.formats import fixed, integer, significant
 from chainward.report.tables.groups import Row
-from chainward.results.inference import best
+from chainward.results.comparison import best
 
 VERDICTS = (
     "reproduced",

@@ -9,8 +9,9 @@ from itertools import groupby
 import numpy as np
 
 from chainward.report.tables.accuracy import interval, mean_of
-from chainward.report.tables.groups import Group, Row, describe_attack
+from chainward.report.tables.groups import Group, Row
 from chainward.report.tables.ranking import Contestant, Ranking
+from chainward.report.tables.words import describe_attack
 from chainward.results.collection import Opener
 from chainward.results.inference import Mean, difference
 from chainward.results.influence import auroc

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +11,21 @@ from typing import Any
 from chainward.codec import fields
 from chainward.plans.specification import Specification
 from chainward.report.tables.scenarios import Scenario, scenario
+from chainward.report.tables.words import (
+    COMMON,
+    TUNED,
+    canonical,
+    describe_attack,
+    describe_setting,
+    plain,
+    setting_of,
+    words_of,
+)
 from chainward.results.collection import Results
 from chainward.results.record import Completed, Failed, Record
 from chainward.strategy import Card
-from chainward.tasks.base import BY_PATIENT
 
 Row = dict[str, Any]
-
-# What may tell two rows of one table apart. All else in a specification but the seed is the setting they share.
-VARIANT = ("strategy", "params", "rounds")
-TUNED, COMMON = "tuned", "common"
-"""A reference tuned on its validation patients stands beside what it reaches on the common track."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,9 @@ def group(results: Results) -> tuple[Group, ...]:
         by_key[_key(record.specification, record.digests.code)].append(record)
     keys = sorted(by_key)
     firsts = [by_key[key][0] for key in keys]
-    settings = [canonical(_setting(first.specification)) for first in firsts]
+    settings = [canonical(setting_of(first.specification)) for first in firsts]
     sizes = Counter(settings)
-    labels, words = _labels(firsts, settings), _words_of(firsts, settings)
+    labels, words = _labels(firsts, settings), words_of([first.specification for first in firsts], settings)
     order = sorted(range(len(keys)), key=lambda i: _precedence(firsts[i].specification, settings[i], sizes))
     return tuple(
         Group(
@@ -105,50 +107,9 @@ def group(results: Results) -> tuple[Group, ...]:
     )
 
 
-def _words_of(firsts: Sequence[Record], settings: Sequence[str]) -> dict[str, str]:
-    """Each setting in words; where two of a task have the same ones, with a few digits that tell them apart."""
-    found = {setting: describe_setting(first.specification) for setting, first in zip(settings, firsts, strict=True)}
-    tasks = {setting: first.specification.task for setting, first in zip(settings, firsts, strict=True)}
-    alike = Counter((tasks[setting], words) for setting, words in found.items())
-    return {
-        setting: words if alike[tasks[setting], words] == 1 else f"{words} · {_digits(setting)}"
-        for setting, words in found.items()
-    }
-
-
-def _digits(setting: str) -> str:
-    return hashlib.sha256(setting.encode()).hexdigest()[:8]
-
-
-def describe_attack(specification: Specification) -> str:
-    """An attack in words, e.g. `sign flip, strength 4, by 30 % of hospitals`; empty where nobody attacks."""
-    attack = specification.attack
-    if not attack:
-        return ""
-    kind = str(attack["kind"]).replace("_", " ")
-    return f"{kind}, strength {attack['strength']:.10g}, by {100 * attack['share']:.10g}% of hospitals"
-
-
-def describe_setting(specification: Specification) -> str:
-    """A setting in words, e.g. `common track · evm: poa, period_s 5, signers 4, silent 0 · cohort engine`."""
-    told = _setting(specification)
-    changed = [f"{name}: {_words(told[name])}" for name in ("engine_params", "speeds", "training") if told[name]]
-    parts = [
-        _words(told["task_params"]),
-        f"{told['track']} track",
-        "" if specification.split == BY_PATIENT else specification.split,
-        scenario(specification).chain,
-        f"{told['engine']} engine",
-        *changed,
-        f"faults: {_words(told['faults'])}" if told["faults"] else "no faults",
-        describe_attack(specification),
-    ]
-    return " · ".join(part for part in parts if part)
-
-
 def _precedence(specification: Specification, setting: str, sizes: Mapping[str, int]) -> tuple[Any, ...]:
     disturbed = bool(specification.faults) + 2 * bool(specification.attack)
-    track = _setting(specification)["track"]
+    track = setting_of(specification)["track"]
     return (specification.task, track != COMMON, disturbed, -sizes[setting], setting)
 
 
@@ -184,22 +145,3 @@ def _key(specification: Specification, code: str) -> str:
     """All that tells one group from another: everything but the seed."""
     told = {name: value for name, value in fields(specification).items() if name != "seed"}
     return canonical([told, code])
-
-
-def _setting(specification: Specification) -> dict[str, Any]:
-    told = {name: value for name, value in fields(specification).items() if name not in (*VARIANT, "seed")}
-    return told | {"track": COMMON if specification.track == TUNED else specification.track}
-
-
-def _words(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {plain(values[name])}" for name in sorted(values))
-
-
-def plain(value: Any) -> str:
-    """A parameter as a reader would write it: text bare, anything else as JSON."""
-    return value if isinstance(value, str) else canonical(value)
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys, equal for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)

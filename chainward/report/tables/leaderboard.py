@@ -18,9 +18,10 @@ from chainward.report.tables.costs import (
     privacy_figures,
     transactions,
 )
-from chainward.report.tables.groups import COMMON, Group, Row
+from chainward.report.tables.groups import Group, Row
 from chainward.report.tables.ranking import BASELINE, Contestant, Ranking
 from chainward.report.tables.scenarios import Assumptions
+from chainward.report.tables.words import COMMON
 from chainward.results.collection import Opener
 
 

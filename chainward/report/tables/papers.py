@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chainward.report.tables.groups import Group, Row, plain
+from chainward.report.tables.groups import Group, Row
+from chainward.report.tables.words import plain
 from chainward.results.collection import Results
 from chainward.strategy.claims import Claim
 

@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from chainward.report.tables.groups import Row
-from chainward.results.inference import Comparison, Difference, Mean, best, compare, difference
+from chainward.results.comparison import Comparison, best, compare
+from chainward.results.inference import Difference, Mean, difference
 
 BASELINE = "fedavg"
 """The strategy that others are compared with, where it is in a table as it comes."""
