@@ -138,6 +138,7 @@ def test_the_record_of_a_trial():
         "spends_gas": True,
         "ended_by_itself": True,
         "rounds_used": transfers,
+        "spoiled": 0,
     }
     assert {row.function for row in result.gas_functions} == {
         "constructor",
