@@ -88,29 +88,32 @@ WITHIN = Column(
     "AUROC over pairs of one hospital only: what prevalence alone cannot raise above 0.5.",
 )
 
+WORST = Column(
+    "auroc_worst_hospital",
+    "Worst hospital",
+    "measured",
+    "worst",
+    "Lowest AUROC among hospitals where one is estimable.",
+)
+GAS_A_ROUND = Column("gas_per_round", "Gas a round", "measured", "integer", "Mean over rounds, set-up apart.")
+
 LEADERBOARD = (
     STRATEGY,
     RANK,
     TRIALS,
     ROUNDS,
     AUROC,
-    WITHIN,
     BASELINE,
     BEST,
-    Column(
-        "auroc_worst_hospital",
-        "Worst hospital",
-        "measured",
-        "worst",
-        "Lowest AUROC among hospitals where one is estimable.",
-    ),
-    LATENCY,
-    LATENCY_TOTAL,
-    Column("gas_per_round", "Gas a round", "measured", "integer", "Mean over rounds, set-up apart."),
     GAS_TOTAL,
+    LATENCY_TOTAL,
     USD,
     SEES,
     RAW,
+    WITHIN,
+    WORST,
+    GAS_A_ROUND,
+    LATENCY,
 )
 ACCURACY = (
     STRATEGY,
@@ -139,7 +142,7 @@ TIME = (
 FEES = (
     STRATEGY,
     Column("gas_deploy", "Gas, set-up", "measured", "integer", "Contract creation and registration."),
-    Column("gas_per_round", "Gas a round", "measured", "integer"),
+    GAS_A_ROUND,
     GAS_TOTAL,
     Column("gas_per_hospital", "Gas a hospital", "measured", "integer", "Total over hospitals."),
     Column("gas_eip7623_total", "Total, EIP-7623", "modelled", "integer", "Total with the calldata floor price."),
