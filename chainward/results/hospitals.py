@@ -53,5 +53,7 @@ def _score(name: str, whole: Pooled, mine: npt.NDArray[np.bool_], found: Influen
 
 def worst(scores: Sequence[HospitalScore], digits: int = 6) -> HospitalScore | None:
     """The hospital with the lowest AUROC among those where it is estimable; of equals the first by name."""
-    estimable = [score for score in scores if score.auroc is not None]
-    return min(estimable, key=lambda one: (round(one.auroc.estimate, digits), one.hospital), default=None)  # type: ignore[union-attr]
+    estimable = [
+        (round(score.auroc.estimate, digits), score.hospital, score) for score in scores if score.auroc is not None
+    ]
+    return min(estimable, key=lambda entry: entry[:2])[2] if estimable else None
