@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from chainward.errors import ChainwardError
 from chainward.ledgers.accounts import checksummed
 from chainward.ledgers.base import ContractLedger
-from chainward.ledgers.consensus import BlockTimes, block_times, parameters
+from chainward.ledgers.consensus import DEFAULT, BlockTimes, block_times, parameters
 from chainward.ledgers.evm_machine import Machine
 from chainward.ledgers.fees import floor_gas
 from chainward.ledgers.outcomes import Outcome
@@ -110,7 +110,7 @@ def chain(ledger: str, params: Mapping[str, Any], seed: int, *others: str) -> tu
 
     Parameters are `consensus`, what its model takes, `gas_limit`, and those of `others` that the ledger itself knows.
     """
-    consensus = params.get("consensus", "poa")
+    consensus = params.get("consensus", DEFAULT)
     of_the_model = parameters(consensus)
     known = ("consensus", "gas_limit", *of_the_model, *others)
     unknown = sorted(set(params) - set(known))

@@ -84,7 +84,7 @@ def _of_ledger(given: Document) -> Document:
     """Without what the consensus model has anyway and what a block holds; which model it is, is always said."""
     default: Document = {}
     with suppress(ChainwardError):
-        default = {"gas_limit": BLOCK_GAS_LIMIT, **consensus.defaults(given.get("consensus", "poa"))}
+        default = {"gas_limit": BLOCK_GAS_LIMIT, **consensus.defaults(given.get("consensus", consensus.DEFAULT))}
     typed = {name: float(value) if type(default.get(name)) is float else value for name, value in given.items()}
     return _unlike(typed, default)
 

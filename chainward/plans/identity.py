@@ -50,7 +50,7 @@ def code_digest(resolved: Resolved, read: Reader = Path.read_bytes) -> str:
     task, and all that these import of chainward; the strategy, its contracts as compiled and, on the track "published",
     its published settings; on "tuned", how its settings are chosen.
     """
-    model = resolved.specification.ledger_params.get("consensus", "poa")
+    model = resolved.specification.ledger_params.get("consensus", consensus.DEFAULT)
     package = resolved.engine.__name__.rpartition(".")[0].removeprefix("chainward.").split(".")[:2]
     engines = {*_modules(PACKAGE / "engines" / "local"), *_modules(PACKAGE.joinpath(*package))}
     kind, track = type(resolved.strategy), resolved.specification.track

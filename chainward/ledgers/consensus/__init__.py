@@ -121,8 +121,7 @@ def described(name: str, params: Mapping[str, Any]) -> str:
         >>> described("poa", {"period_s": 2})
         'poa, period_s 2, signers 4, silent 0'
     """
-    own = {field.name: field.default for field in dataclasses.fields(_kind(name))}
-    told = {**own, **params}
+    told = {**defaults(name), **params}
     numbers = {key: f"{value:,.10g}" if isinstance(value, int | float) else value for key, value in told.items()}
     return ", ".join([name, *(f"{key} {value}" for key, value in numbers.items())])
 

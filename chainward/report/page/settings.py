@@ -89,7 +89,8 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
         others = len(found) - len({one.task for one in found})
         if main or others < OTHERS:
             mine = {name: rows_of.get(setting, []) for name, rows_of in shared.items()}
-            found.append(_view(f"setting-{len(found) + 1}", rows, mine, main))
+            number = len(found) + 1
+            found.append(_view(f"setting-{number}", rows, mine, main, number <= PICTURED))
     return tuple(found)
 
 
@@ -107,7 +108,7 @@ def _setting(row: Row) -> tuple[str, str]:
     return row["task"], row["setting"]
 
 
-def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) -> Setting:
+def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, early: bool) -> Setting:
     done = [row for row in rows if row["trials"] > row["failed"]]
     limits = _limits(done)
     most = ROWS if main else SIDE_ROWS
@@ -130,8 +131,7 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool) 
         f"{rows[0]['setting']} · {rows[0]['scenario']}", columns.LEADERBOARD, rows, "leaderboard", limits, most
     )
     # A chart compares: a lone strategy in a side setting has its figures in the tables.
-    number = int(key.rpartition("-")[2])
-    pictured = done and (main or (len(done) > 1 and number <= PICTURED))
+    pictured = done and (main or (len(done) > 1 and early))
     pictures = _pictures(key, done, mine, tables) if pictured else {}
     (resolution,) = mine["resolution"]
     first = rows[0]

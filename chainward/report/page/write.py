@@ -99,8 +99,8 @@ def _cell(value: Any) -> str:
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(name): _finite(item) for name, item in value.items()}
+    if value is None or isinstance(value, str | int):  # most are: to ask for a Mapping takes longer
+        return value
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return {str(name): _finite(item) for name, item in value.items()} if isinstance(value, Mapping) else value

@@ -10,7 +10,7 @@ from chainward.report.tables.groups import Group, Row
 from chainward.results.calibration import ece_floor, slope
 from chainward.results.collection import Opener
 from chainward.results.hospitals import HospitalScore, by_hospital, worst
-from chainward.results.inference import Mean, mean_over_hospitals, mean_over_seeds, means_over_seeds
+from chainward.results.inference import Mean, mean_over_hospitals, means_over_seeds
 from chainward.results.influence import MEASURES, Influential
 from chainward.results.predictions import Predictions, pooled
 from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
@@ -21,7 +21,8 @@ from chainward.tasks.metrics import ece, f1
 class Accuracy:
     """The mean of each measure over the seeds of one row, None where there is none, and the columns made of them.
 
-    `error` says why predictions cannot be judged (not finite, a patient twice): one bad trial must not cost the report.
+    The column `accuracy_error` says why predictions cannot be judged (not finite, a patient twice): one bad trial must
+    not cost the report.
     """
 
     means: Mapping[str, Mean | None]
@@ -37,20 +38,17 @@ def accuracy(one: Group, opener: Opener) -> Accuracy:
         seeds = [opener.predictions(trial) for trial in one.completed]
     except ValueError as error:
         return Accuracy(NOBODY, {**_figures([], NOBODY), "accuracy_error": str(error)})
-    means = _means(seeds, one) if seeds else NOBODY
+    means = means_of(MEASURES, seeds, one) if seeds else NOBODY
     return Accuracy(means, {**_figures(seeds, means), "accuracy_error": None})
 
 
-def _means(seeds: Sequence[Predictions], one: Group) -> Mapping[str, Mean | None]:
+def means_of(
+    measures: Mapping[str, Influential], seeds: Sequence[Predictions], one: Group
+) -> Mapping[str, Mean | None]:
+    """The mean of each measure over seeds, patients as units; hospitals where each seed leaves one out."""
     if one.specification.split == LEAVE_ONE_HOSPITAL_OUT:
-        return {name: mean_over_hospitals(measure, seeds) for name, measure in MEASURES.items()}
-    return means_over_seeds(MEASURES, seeds)
-
-
-def mean_of(measure: Influential, seeds: Sequence[Predictions], one: Group) -> Mean | None:
-    """The mean over seeds, patients as units; hospitals where each seed leaves one out."""
-    over = mean_over_hospitals if one.specification.split == LEAVE_ONE_HOSPITAL_OUT else mean_over_seeds
-    return over(measure, seeds)
+        return {name: mean_over_hospitals(measure, seeds) for name, measure in measures.items()}
+    return means_over_seeds(measures, seeds)
 
 
 def _figures(seeds: Sequence[Predictions], means: Mapping[str, Mean | None]) -> Row:

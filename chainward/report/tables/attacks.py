@@ -8,7 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
-from chainward.report.tables.accuracy import interval, mean_of
+from chainward.report.tables.accuracy import interval, means_of
 from chainward.report.tables.groups import Group, Row
 from chainward.report.tables.ranking import Contestant, Ranking
 from chainward.report.tables.words import describe_attack
@@ -24,16 +24,15 @@ ALONE, EVERYBODY_ATTACKS = "no trial without the attack", "every hospital attack
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """A group under attack beside the same trials without: the mean of each at the honest hospitals, and the drop.
+    """A group under attack beside the same trials without: the mean AUROC of each at the honest hospitals.
 
-    `drop` is AUROC without minus with the attack, None where one is missing or `note` says why there is no such figure.
+    There is no drop between them where one is missing, or `note` says why it would be no such figure.
     """
 
     group: Group
     seeds: tuple[int, ...]
     without: Mean | None
     under: Mean | None
-    drop: Mean | None
     attackers: str
     note: str
 
@@ -63,14 +62,15 @@ def _seeds(one: Attacked) -> tuple[tuple[int, str], ...]:
 
 def _spared(one: Attacked) -> Mean | None:
     """What an attack leaves, as a mean that is higher where less is lost; None where seeds are missing."""
-    if one.drop is None or len(one.seeds) < len(one.group.records):
+    if one.note or not one.without or not one.under or len(one.seeds) < len(one.group.records):
         return None
-    return replace(one.drop, value=-one.drop.value, influences=-one.drop.influences)
+    value, influences = one.under.value - one.without.value, one.under.influences - one.without.influences
+    return replace(one.under, value=value, influences=influences)
 
 
 def _judged(before: Group | None, after: Group, opener: Opener) -> Attacked:
     """What cannot be judged is a row that says why: one bad trial must not cost the report."""
-    nothing = Attacked(after, (), None, None, None, "", ALONE)
+    nothing = Attacked(after, (), None, None, "", ALONE)
     if before is None:
         return nothing
     try:
@@ -87,9 +87,8 @@ def _attacked(before: Group, after: Group, opener: Opener) -> Attacked:
         _mean([_at_honest(opener.predictions(one), other) for one, other in zip(side, attacked, strict=True)], after)
         for side in (calm, attacked)
     )
-    drop = _drop(without, under) if without and under and not note else None
     seeds = tuple(trial.specification.seed for trial in attacked)
-    return Attacked(after, seeds, without, under, drop, ", ".join(counts), note)
+    return Attacked(after, seeds, without, under, ", ".join(counts), note)
 
 
 def _both(before: Group, after: Group) -> tuple[list[Completed], list[Completed]]:
@@ -116,18 +115,13 @@ def _at_honest(found: Predictions, trial: Completed) -> Predictions:
 
 
 def _mean(seeds: Sequence[Predictions], one: Group) -> Mean | None:
-    return mean_of(auroc, seeds, one) if seeds else None
-
-
-def _drop(without: Mean, under: Mean) -> Mean:
-    """The drop as a mean of its own, paired patient by patient."""
-    return replace(without, value=without.value - under.value, influences=without.influences - under.influences)
+    return means_of({"auroc": auroc}, seeds, one)["auroc"] if seeds else None
 
 
 def _row(one: Attacked) -> Row:
     identity = one.group.identity
-    known = one if not one.note else replace(one, under=None)
-    found = difference(one.without, one.under) if one.drop and one.without and one.under else None
+    under = None if one.note else one.under
+    found = difference(one.without, under) if one.without and under else None
     return {
         **identity,
         "setting": one.group.calm,
@@ -136,7 +130,7 @@ def _row(one: Attacked) -> Row:
         "trials": len(one.seeds),
         "asked": len(one.group.records),
         **interval("auroc_without", "auroc_without", one.without),
-        **interval("auroc_under", "auroc_under", known.under),
+        **interval("auroc_under", "auroc_under", under),
         "drop": found and found.estimate,
         "drop_low": found and found.low,
         "drop_high": found and found.high,
