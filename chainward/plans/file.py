@@ -18,6 +18,7 @@ from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
 from chainward.plans.resolve import published
 from chainward.strategy import discovery
+from chainward.tasks.division import Division, Partition
 
 LARGEST_BYTES = 1_000_000
 
@@ -124,14 +125,15 @@ def _check(plan: Plan) -> None:
     for strategy in plan.strategies:
         discovery.build(strategy.key, strategy.params)
         published(discovery.load(strategy.key), plan.track)
+    division = Division(plan.split, Partition(**plan.partition.document), plan.preparation)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
-        missing = task.refuses(plan.split) or task.requires()
+        missing = task.refuses(division) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
         faulty = {*plan.faults.absent, *plan.faults.delay}
         if faulty:
-            names = [hospital.name for hospital in task.dataset(0, plan.split).everyone]
+            names = [hospital.name for hospital in task.dataset(0, division).everyone]
             unknown = sorted(faulty - set(names))
             if unknown:
                 raise ChainwardError(f"faults: {entry.key} has no hospital {quoted(unknown[0])}; it has {_some(names)}")

@@ -20,6 +20,8 @@ from chainward.plans.fields import (
     FaultPlan,
     FlowerPlan,
     LedgerPlan,
+    PartitionEntry,
+    PartitionPlan,
     ShortText,
     SpeedPlan,
     Strict,
@@ -45,7 +47,9 @@ class Plan(Strict):
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
-    split: Literal["by-patient", "leave-one-hospital-out"] = "by-patient"
+    split: Literal["by-patient", "leave-one-hospital-out", "by-time"] = "by-patient"
+    partition: PartitionEntry = PartitionPlan()
+    preparation: Literal["federated", "per-hospital"] = "federated"
     track: Literal["common", "tuned", "published"] = "common"
     training: TrainingPlan = TrainingPlan()
     engine: ShortText = "cohort"
@@ -123,6 +127,8 @@ class Plan(Strict):
                 seed=0,
                 rounds=self.rounds or tasks.load(task.key, **task.params).rounds,
                 split=self.split,
+                partition=self.partition.document,
+                preparation=self.preparation,
                 track=self.track,
                 training=self.training.model_dump(exclude_none=True),
                 engine=self.engine,

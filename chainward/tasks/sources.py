@@ -1,9 +1,15 @@
 """Data files that chainward does not ship: where they lie, what they must hash to, where they come from."""
 
+from __future__ import annotations
+
+import gzip
 import hashlib
 import os
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
@@ -16,7 +22,10 @@ from chainward.errors import ChainwardError, DataMissing
 class Source:
     """Files published together: `url` ends where a file's name begins, `files` maps names to SHA-256 digests.
 
-    They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder.
+    They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder. A digest is of
+    the content: a file may lie there compressed (`NAME.gz`), under another name (`aliases`: name -> names), or as a
+    member of an archive that the publisher gives out (`archives`, zip or tar). Without a digest ("") any content is
+    taken, as of data that grow or that nobody may pass on: then `credentialed` says how one comes to them.
     """
 
     name: str
@@ -24,6 +33,10 @@ class Source:
     folder: str
     files: Mapping[str, str]
     licence: str
+    citation: str = ""
+    archives: tuple[str, ...] = ()
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    credentialed: str = ""
 
 
 EXPLORER = Source(
@@ -63,35 +76,86 @@ def find(relative: str) -> Path | None:
     return next((place / relative for place in places if (place / relative).is_file()), None)
 
 
+def located(source: Source, name: str) -> Located | None:
+    """Where the content of a file of `source` lies on this machine: itself, compressed, renamed or in an archive."""
+    spellings = [name, *source.aliases.get(name, ())]
+    for spelling in (other for one in spellings for other in (one, f"{one}.gz")):
+        if path := find(f"{source.folder}/{spelling}"):
+            return Located(path, None)
+    for archive in source.archives:
+        if path := find(f"{source.folder}/{archive}"):
+            return Located(path, name)
+    return None
+
+
+@dataclass(frozen=True)
+class Located:
+    """A file, or a member of the archive that a file is."""
+
+    path: Path
+    member: str | None
+
+    def content(self) -> bytes:
+        """The bytes, decompressed.
+
+        Raises:
+            ChainwardError: the file is no such archive or broken, or the archive has no such member.
+        """
+        try:
+            if self.member is not None:
+                return _member(self.path, self.member)
+            return gzip.decompress(self.path.read_bytes()) if self.path.suffix == ".gz" else self.path.read_bytes()
+        except (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as reason:
+            what = f"its member {self.member}" if self.member else "it"
+            raise ChainwardError(f"{self.path}: {what} cannot be read ({reason}); get the file again") from reason
+
+
+def _member(path: Path, name: str) -> bytes:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    with tarfile.open(path) as archive:
+        member = archive.extractfile(name)
+        if member is None:
+            raise KeyError(f"{name} is no file")
+        return member.read()
+
+
 def requires(source: Source, names: tuple[str, ...]) -> str | None:
     """None when every one of `names` is on this machine, else one line on what to fetch."""
-    absent = [name for name in names if find(f"{source.folder}/{name}") is None]
+    absent = [name for name in names if located(source, name) is None]
     if not absent:
         return None
-    return (
-        f"{', '.join(absent)} not found: run `chainward data get {source.name}`, "
-        f"or set CHAINWARD_DATA to a folder that holds {source.folder}/"
-    )
+    place = f"set CHAINWARD_DATA to a folder that holds {source.folder}/"
+    got = source.credentialed or f"run `chainward data get {source.name}`"
+    return f"{', '.join(absent)} not found: {got}, or {place}"
 
 
 def read(source: Source, name: str) -> bytes:
-    """The checked bytes of one file of `source`.
+    """The checked content of one file of `source`, decompressed.
 
     Raises DataMissing when it is not on this machine and ChainwardError when it is not the pinned file.
     """
-    path = find(f"{source.folder}/{name}")
-    if path is None:
+    found = located(source, name)
+    if found is None:
         raise DataMissing(requires(source, (name,)))
-    return verified(path, source.files[name])
+    content, expected = found.content(), source.files[name]
+    if expected:
+        _verify(found.path, content, expected)
+    return content
 
 
 def verified(path: Path, sha256: str) -> bytes:
     """The bytes of `path`; raises ChainwardError when their SHA-256 is not `sha256`."""
     content = path.read_bytes()
+    _verify(path, content, sha256)
+    return content
+
+
+def _verify(path: Path, content: bytes, sha256: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ChainwardError(f"{path} has SHA-256 {found}, expected {sha256}: replace it with the published file")
-    return content
 
 
 def fetch(source: Source, *, progress: bool = True) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -46,7 +47,7 @@ def attempt(
     with one_thread():
         try:
             resolved = resolve(job.specification)
-            dataset = resolved.task.dataset(job.specification.seed, job.specification.split)
+            dataset = resolved.task.dataset(job.specification.seed, job.specification.division)
             heading = _with_dataset(heading, dataset, str(device_for(device)))
             make = partial(prepared, dataset=dataset, device=device, build=build)
             run = _tuned if job.specification.track == "tuned" else _as_given
@@ -97,7 +98,7 @@ def _heading(job: Job) -> Heading:
         provenance=provenance(""),
         hospitals=(),
         notes=(),
-        preprocessing_bytes=0,
+        preprocessing={},
         schema=SCHEMA,
     )
 
@@ -110,5 +111,13 @@ def _with_dataset(heading: Heading, dataset: FederatedDataset, device: str) -> H
         provenance=provenance(device),
         hospitals=tuple(sizes),
         notes=tuple(dataset.notes),
-        preprocessing_bytes=sum(dataset.preprocessing.values()),
+        preprocessing=_disclosed(dataset),
     )
+
+
+def _disclosed(dataset: FederatedDataset) -> dict[str, int]:
+    """Bytes that all hospitals together disclosed beforehand, by kind."""
+    total: Counter[str] = Counter()
+    for kinds in dataset.preprocessing.values():
+        total.update(kinds)
+    return dict(sorted(total.items()))

@@ -55,7 +55,7 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
 def job_of(resolved: Resolved, data: str | None = None) -> Job:
     """Return the job of a trial; `data` is the digest of its patients, where the caller has it at hand."""
     specification = resolved.specification
-    data = data or data_digest(resolved.task.dataset(specification.seed, specification.split))
+    data = data or data_digest(resolved.task.dataset(specification.seed, specification.division))
     code = code_digest(resolved)
     return Job(specification, trial_id(specification, data, code), data, code)
 

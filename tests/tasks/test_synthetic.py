@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from chainward.errors import ChainwardError
-from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT, SPLITS
+from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT, SPLITS
 from chainward.tasks.metrics import auroc
 from chainward.tasks.synthetic import INTERCEPT, Synthetic
 from chainward.tasks.synthetic_skewed import SyntheticSkewed

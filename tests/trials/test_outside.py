@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chainward.plans.specification import Specification
 from chainward.results import predictions
 from chainward.tasks import load
-from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT, SPLITS
+from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT, SPLITS
 from chainward.testing.small import completed, dataset, run, run_whole, small
 
 TINY = {"hospitals": 20, "patients": 1}

@@ -57,18 +57,21 @@ class BatchedConvolution(nn.Module):
 
 
 class Convolutions(nn.Module):
-    """K temporal convolutional networks with one logit: a patient's features are one sequence, in their order."""
+    """K temporal convolutional networks with one logit: a patient's features are `inputs` values at each time."""
 
-    def __init__(self, models: int, channels: int) -> None:
+    def __init__(self, models: int, inputs: int, channels: int) -> None:
         super().__init__()
-        first = BatchedConvolution(models, 1, channels, dilation=1)
+        self.inputs = inputs
+        first = BatchedConvolution(models, inputs, channels, dilation=1)
         second = BatchedConvolution(models, channels, channels, dilation=2)
         self.layers = nn.ModuleList([first, second, BatchedLinear(models, channels, 1)])
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits [K, n] for features [K, n, d]: two convolutions, the mean over time, a linear layer."""
+        """Return logits [K, n] for features [K, n, t * i]: two convolutions, the mean over time, a linear layer."""
         models, rows, _ = inputs.shape
-        convolved = self.layers[1](self.layers[0](inputs.transpose(0, 1)))
+        times = inputs.view(models, rows, -1, self.inputs)
+        channels = times.permute(1, 0, 3, 2).reshape(rows, models * self.inputs, -1)
+        convolved = self.layers[1](self.layers[0](channels))
         output: Tensor = self.layers[2](convolved.mean(dim=2).reshape(rows, models, -1).transpose(0, 1))
         return output.squeeze(-1)
 
@@ -105,8 +108,9 @@ def flat(parameters: Sequence[Tensor]) -> Tensor:
 class TaskNetwork:
     """A task's network under a flat float32 weight vector [P]."""
 
-    def __init__(self, features: int, training: Training, device: torch.device) -> None:
+    def __init__(self, features: int, training: Training, device: torch.device, sequence: int | None = None) -> None:
         self.kind, self.features = training.network, features
+        self.times = features if sequence is None else sequence  # without a series each feature is a time of its own
         self.hidden = 0 if training.network == "logistic" else training.hidden
         self.device = device
         self._one = self.build(1)  # making a module takes longer than predicting with it
@@ -116,7 +120,7 @@ class TaskNetwork:
     def build(self, models: int) -> Perceptrons | Convolutions:
         """Return `models` networks as one batched module, all weights zero."""
         if self.kind == "tcn":
-            return Convolutions(models, self.hidden).to(self.device)
+            return Convolutions(models, self.features // self.times, self.hidden).to(self.device)
         return Perceptrons(models, self.features, self.hidden).to(self.device)
 
     def initial(self, seed: int) -> npt.NDArray[np.float32]:

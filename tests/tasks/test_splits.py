@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
-from chainward.tasks.partition import FOLDS, split
+from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
+from chainward.tasks.splits import FOLDS, split
 
 ROWS = st.integers(0, 120)
 POPULATIONS = ROWS.flatmap(
