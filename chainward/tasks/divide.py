@@ -58,7 +58,7 @@ def divide(cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
     preparations, disclosed = _preparations(rows, parts, trained, division.preparation)
     everyone = [_hospital(rows, number, parts, preparations[number]) for number in range(len(rows.names))]
     hospitals = tuple(everyone[number] for number in trained)
-    outside = tuple(one for one in everyone if not len(one.train) and len(one.validation) + len(one.test))
+    outside = tuple(hospital for hospital in everyone if not len(hospital.train))
     sequence = None if encoded.series is None else encoded.series.shape[1]
     return FederatedDataset(
         hospitals=hospitals,
@@ -100,7 +100,7 @@ def _apart(
     within = {number: limits(part, [sketches[number]]) for number, part in own.items()}
     summaries = {number: summarise(part, within[number]) for number, part in own.items()}
     agreed = prepare(rows.encoded, next(iter(within.values())), list(summaries.values()))
-    preparations = {
+    preparations = dict.fromkeys(range(len(rows.names)), agreed) | {
         number: replace(
             prepare(rows.encoded, within[number], [summary]), levels=agreed.levels, indicated=agreed.indicated
         )

@@ -132,8 +132,8 @@ class Preparation:
         return tuple(f"{name} @{time}" for time in range(encoded.series.shape[1]) for name in each)
 
     def apply(self, encoded: Encoded) -> NDArray[np.float32]:
-        """Rows to features [n, d]: numbers standardised, the mean (0) where missing; categories one-hot, all zeros where
-        missing or rare. A series likewise; a value stands until the next one."""
+        """Rows to features [n, d]: numbers standardised, the mean (0) where missing; categories one-hot, zeros where
+        missing or rare. A series likewise; a value stands until the next."""
         own = self._own(encoded)
         if encoded.series is None:
             return own

@@ -13,6 +13,9 @@ from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
 from chainward.results import check, store
 from chainward.results.manifest import Manifest
+from chainward.tasks.base import Task
+from chainward.tasks.cohort import Cohort
+from chainward.tasks.division import Division
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,14 @@ def job_of(resolved: Resolved, data: str | None = None) -> Job:
 
 
 def _jobs(plan: Plan) -> Iterator[Job]:
-    data: dict[tuple[str, str, int, str], str] = {}
+    """Each trial's job; trials of one task follow each other, so its patients are read once."""
+    data: dict[tuple[Task, int, Division], str] = {}
+    read: tuple[Task, Cohort] | None = None
     for specification in plan.specifications():
-        key = (specification.task, repr(specification.task_params), specification.seed, specification.split)
-        job = job_of(resolve(specification), data.get(key))
-        data[key] = job.data
-        yield job
+        resolved, seed, division = resolve(specification), specification.seed, specification.division
+        key = (resolved.task, seed, division)
+        if key not in data:
+            if read is None or read[0] != resolved.task:
+                read = (resolved.task, resolved.task.cohort())
+            data[key] = data_digest(resolved.task.divided(read[1], seed, division))
+        yield job_of(resolved, data[key])

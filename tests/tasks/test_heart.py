@@ -53,11 +53,11 @@ def test_zeros_that_mean_missing():
     frame = heart.canonical()
     zeros = frame[frame["chol"] == 0].groupby("hospital").size()
     assert zeros.to_dict() == {"Switzerland": 123, "VA Long Beach": 49}
-    values = heart._table(frame).values
-    chol, pressure, vessels = (frame.columns.get_loc(name) - 1 for name in ("chol", "trestbps", "ca"))
-    assert np.isnan(values[:, chol]).sum() == 172 + 30
-    assert np.isnan(values[:, pressure]).sum() == 59 + 1
-    assert (values[:, vessels] == 0).sum() == 181
+    cohort = heart.Heart().cohort()
+    assert cohort.frame["chol"].isna().sum() == 172 + 30
+    assert cohort.frame["trestbps"].isna().sum() == 59 + 1
+    assert (cohort.frame["ca"] == 0).sum() == 181
+    assert cohort.repaired == {"trestbps = 0 is missing": 1, "chol = 0 is missing": 172}
 
 
 @pytest.mark.parametrize(

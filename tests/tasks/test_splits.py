@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
+from chainward.tasks.division import BY_TIME, LEAVE_ONE_HOSPITAL_OUT, SPLITS
 from chainward.tasks.splits import FOLDS, split
 
 ROWS = st.integers(0, 120)
@@ -82,3 +82,53 @@ def test_leaving_each_hospital_out_once_tests_everyone_once(population, turn):
         assert part.test.tolist() == np.flatnonzero(hospitals == hospital).tolist()
         rows = np.concatenate([part.train, part.validation, part.test])
         assert sorted(rows) == list(range(len(labels)))
+
+
+STAYS = ROWS.flatmap(
+    lambda n: st.tuples(
+        arrays(np.int64, n, elements=st.integers(0, 4)),
+        arrays(np.int64, n, elements=st.integers(0, 1)),
+        arrays(np.int64, n, elements=st.integers(0, 30)),
+    )
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(STAYS, st.integers(0, 9), st.sampled_from(SPLITS))
+def test_a_patient_of_several_stays_is_in_one_part(population, seed, how):
+    hospitals, labels, patients = population
+    times = np.random.default_rng(seed).integers(0, 1000, len(labels))
+    part = split(hospitals, labels, seed, how, patients, times)
+    whose = [set(patients[rows].tolist()) for rows in (part.train, part.validation, part.test)]
+    assert not whose[0] & whose[1]
+    assert not whose[0] & whose[2]
+    assert not whose[1] & whose[2]
+    rows = np.concatenate([part.train, part.validation, part.test])
+    assert len(rows) == len(set(rows.tolist()))
+    left = set(range(len(labels))) - set(rows.tolist())
+    assert how == LEAVE_ONE_HOSPITAL_OUT or not left
+    assert set(patients[sorted(left)].tolist()) <= whose[2]
+
+
+@settings(max_examples=40, deadline=None)
+@given(POPULATIONS, st.integers(0, 9), st.sampled_from(SPLITS))
+def test_to_say_that_every_row_is_a_patient_changes_nothing(population, seed, how):
+    hospitals, labels = population
+    times = np.random.default_rng(seed).integers(0, 1000, len(labels))
+    plain = split(hospitals, labels, seed, how, times=times)
+    said = split(hospitals, labels, seed, how, np.arange(len(labels)), times)
+    for name in ("train", "validation", "test"):
+        assert np.array_equal(getattr(plain, name), getattr(said, name))
+
+
+@settings(max_examples=40, deadline=None)
+@given(POPULATIONS, st.integers(0, 9))
+def test_by_time_nobody_trains_on_who_comes_after_the_tested(population, seed):
+    hospitals, labels = population
+    times = np.random.default_rng(seed).permutation(len(labels))
+    part = split(hospitals, labels, seed, BY_TIME, times=times)
+    for hospital in np.unique(hospitals):
+        tested = times[part.test[hospitals[part.test] == hospital]]
+        others = np.setdiff1d(np.flatnonzero(hospitals == hospital), part.test)
+        assert len(tested) == (hospitals == hospital).sum() // FOLDS
+        assert not len(tested) or not len(others) or tested.min() > times[others].max()

@@ -21,7 +21,7 @@ from chainward.tasks.metrics import ece, f1
 class Accuracy:
     """The mean of each measure over the seeds of one row, None where there is none, and the columns made of them.
 
-    The column `accuracy_error` says why predictions cannot be judged (not finite, a patient twice): one bad trial must
+    The column `accuracy_error` says why predictions cannot be judged (not finite, say): one bad trial must
     not cost the report.
     """
 
