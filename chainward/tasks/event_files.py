@@ -40,12 +40,14 @@ class Layout:
     optional: tuple[str, ...] = ()
 
 
-def chunks(path: Path, layout: Layout, rows: int = CHUNK) -> Iterator[pd.DataFrame]:
-    """The table's rows in their order, at most `rows` at once, as frames with just the columns of the layout.
+def chunks(path: Path, layout: Layout) -> Iterator[pd.DataFrame]:
+    """The table's rows in their order, at most CHUNK at once, as frames with just the columns of the layout.
+
+    Cells that a row has beyond the header's are not looked at; those that it lacks are empty.
 
     Raises:
-        ChainwardError: the file is empty, cut off, no text in UTF-8, lacks a column or has it twice, has a row with too
-            many cells, or a cell that is no number where there should be one.
+        ChainwardError: the file is empty, cut off, no text in UTF-8, lacks a column or has it twice, or has a cell
+            that is no number where there should be one.
     """
     import pandas as pd
 
@@ -60,7 +62,7 @@ def chunks(path: Path, layout: Layout, rows: int = CHUNK) -> Iterator[pd.DataFra
         with (
             opened(path) as file,
             pd.read_csv(
-                file, usecols=list(types), dtype=types, chunksize=rows, keep_default_na=False, na_values=[""]
+                file, usecols=list(types), dtype=types, chunksize=CHUNK, keep_default_na=False, na_values=[""]
             ) as reader,
         ):
             for chunk in reader:
@@ -132,7 +134,10 @@ def _ended(path: Path, size: int) -> None:
         return
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
-        if file.read(1) not in b"\r\n":
+        last = file.read(1)
+        if last == b"\0":
+            raise ChainwardError(f"{path}: is no text in UTF-8 (but perhaps in UTF-16); save it as UTF-8")
+        if last not in b"\r\n":
             raise ChainwardError(f"{path}: its last line has no end, as of a file cut off; {_AGAIN}, or end the line")
 
 

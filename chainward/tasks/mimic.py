@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CODE = ("mimic", "mimic_layouts", "mimic_items", "event_files", "hours", "series", "sieve", "cohort")
+HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
 _HOUR = np.timedelta64(3600, "s")
 OWN = (
     Column("age", unit="a", missing="not recorded; 90 where above 89", least=18, most=90),
@@ -57,7 +58,7 @@ class Mimic(Task):
     outcome = "death in hospital (13 % in the MIMIC-III benchmark's cohort)"
     citation = f"{mimic_layouts.CITATION_III}. {mimic_layouts.CITATION_IV}"
     licence = mimic_layouts.MIMIC_III.licence
-    training = Training(network="mlp", hidden=32, learning_rate=0.03, batch_size=64, local_steps=10)
+    training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
     rounds = 30
     source = mimic_layouts.MIMIC_III
     sites = "care units (pseudo-sites)"
@@ -65,6 +66,11 @@ class Mimic(Task):
     version: mimic_layouts.Version = "III"
     hours: Literal[24, 48] = 48
     view: Literal["summary", "hourly"] = "summary"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", mimic_layouts.PUBLISHED[self.version].source)
+        if self.view == "hourly":
+            object.__setattr__(self, "training", HOURLY)
 
     def requires(self) -> str | None:
         """None when the five files of the version are in one folder."""

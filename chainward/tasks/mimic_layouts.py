@@ -41,7 +41,7 @@ class Published:
 
 
 def _published(version: str, name: str, page: str, demo: str, citation: str, tables: Mapping[str, str]) -> Source:
-    """The source of a version; published names are in capitals in one release and in small letters in another."""
+    """The source of a version. III has been published with names in capitals and in small letters."""
     files = tuple(tables.values())
     return Source(
         name=name,
@@ -50,7 +50,7 @@ def _published(version: str, name: str, page: str, demo: str, citation: str, tab
         files=dict.fromkeys(files, ""),
         licence=_LICENCE,
         citation=citation,
-        aliases={file: (file.upper().replace(".CSV", ".csv"),) for file in files},
+        aliases={file: (file.upper().replace(".CSV", ".csv"),) for file in files if "/" not in file},
         credentialed=_HOW.format(
             what=f"MIMIC-{version}",
             page=f"https://physionet.org/content/{page}/",

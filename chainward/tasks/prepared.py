@@ -150,7 +150,7 @@ def _read(path: Path) -> Cohort:
     """The cohort in a file; raises FileNotFoundError without one, anything at all for one that is broken."""
     import pandas as pd
 
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # which leaves a broken one open
         parts = {name: arrays[name] for name in arrays.files}
     header = json.loads(parts[_HEADER].tobytes())
     columns = tuple(_column(told["column"]) for told in header["columns"])
