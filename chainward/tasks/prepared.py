@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from filelock import FileLock
 
 from chainward.leftovers import clean_parts, owner_tag
 from chainward.tasks.cohort import Cohort, Column, Series
@@ -86,6 +85,8 @@ def _source(module: str) -> bytes:
 @contextmanager
 def _alone(path: Path) -> Iterator[bool]:
     """One process at a time, where the folder can be written to; whether it can."""
+    from filelock import FileLock  # only who reads a heavy source needs it
+
     lock = FileLock(path.with_suffix(".lock"), mode=0o600)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
