@@ -224,7 +224,7 @@ def _add_results(told: Hours, path: Path, stays: NDArray[np.float64]) -> None:
     known = {name: names.index(variable) for name, variable in LABORATORY.items()}
     layout = Layout(numbers=("patientunitstayid", "labresultoffset", "labresult"), texts=("labname",))
     for chunk in chunks(path, layout):
-        variable = chunk["labname"].map(known).astype(np.float64).fillna(-1).to_numpy(dtype=np.int64)
+        variable = chunk["labname"].map(known).astype(np.float64).fillna(-1).astype(np.int64).to_numpy()
         stay = places(chunk["patientunitstayid"].to_numpy(), stays)
         ours = (stay >= 0) & (variable >= 0)
         hour = _hour(chunk["labresultoffset"].to_numpy()[ours])
