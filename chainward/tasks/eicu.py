@@ -16,10 +16,11 @@ import numpy as np
 from pydantic import Field
 
 from chainward.errors import ChainwardError
-from chainward.tasks import eicu_tables
+from chainward.tasks import eicu_files, eicu_tables
 from chainward.tasks.base import Task, Training
 from chainward.tasks.cohort import Cohort, Column, Series
-from chainward.tasks.eicu_tables import HOURS, SOURCE, By, Told, View
+from chainward.tasks.eicu_files import SOURCE, By, View
+from chainward.tasks.eicu_tables import HOURS, Told
 from chainward.tasks.eicu_variables import ADMISSION
 from chainward.tasks.event_files import places
 from chainward.tasks.prepared import prepared
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
-_CODE = ("eicu", "eicu_tables", "eicu_variables", "event_files", "hours", "series", "sieve", "cohort")
+_CODE = ("eicu", "eicu_files", "eicu_tables", "eicu_variables", "event_files", "hours", "series", "sieve", "cohort")
 NOTES = (
     "A row is the first unit stay of a hospital stay; a patient with several is never split.",
     "Ages above 89 are hidden by the source and are 90 here.",
@@ -70,11 +71,11 @@ class Eicu(Task):
 
     def requires(self) -> str | None:
         """None when one folder has the tables that the view is made of."""
-        return eicu_tables.lacking(self.view, self.by)
+        return eicu_files.lacking(self.view, self.by)
 
     def cohort(self) -> Cohort:
         """See `Task.cohort`; it is kept on this disk, see `chainward.tasks.prepared`."""
-        paths = eicu_tables.files(self.view, self.by)
+        paths = eicu_files.files(self.view, self.by)
         modules = [f"chainward.tasks.{name}" for name in _CODE]
         return prepared(self.key, asdict(self), paths.values(), modules, lambda: _cohort(self, paths))
 

@@ -1,17 +1,17 @@
-"""The tables of eICU-CRD: where they lie, and what of them a stay's row is made of."""
+"""The tables of eICU-CRD: what of them a stay's row is made of."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.errors import ChainwardError, DataMissing
+from chainward.errors import ChainwardError
 from chainward.tasks.cohort import Column
 from chainward.tasks.eicu_variables import (
     ADMISSION,
@@ -27,65 +27,13 @@ from chainward.tasks.eicu_variables import (
 from chainward.tasks.event_files import Layout, chunks, places, table
 from chainward.tasks.hours import Hours, hours
 from chainward.tasks.series import plausible
-from chainward.tasks.sources import Source, located, requires
 
 if TYPE_CHECKING:
     import pandas as pd
 
-View = Literal["apache", "summary", "hourly"]
-By = Literal["hospital", "region_and_beds"]
 HOURS = 24
 ELDEST = 90.0
 """How old all patients are of whom the source says "> 89"."""
-
-_APACHE = ("apacheApsVar.csv", "apachePredVar.csv")
-_EVENTS = ("lab.csv", "vitalPeriodic.csv", "vitalAperiodic.csv")
-_FOLDERS = ("eicu", "eicu_demo", "eicu_subset")
-SOURCE = Source(
-    name="eicu",
-    url="https://physionet.org/files/eicu-crd/2.0/",
-    folder="eicu",
-    files=dict.fromkeys(("patient.csv", "hospital.csv", *_APACHE, *_EVENTS), ""),
-    licence="PhysioNet Credentialed Health Data License 1.5.0 (the demo: ODbL 1.0)",
-    citation=(
-        "Pollard TJ, Johnson AEW, Raffa JD, Celi LA, Mark RG, Badawi O. The eICU Collaborative Research Database. "
-        "Sci Data 2018;5:180178. doi:10.1038/sdata.2018.178. Demo: doi:10.13026/4mxk-na84"
-    ),
-    aliases={name: (name.lower(),) for name in (*_APACHE, *_EVENTS[1:])},
-    credentialed=(
-        "PhysioNet gives eICU-CRD to credentialed users: make an account at https://physionet.org, have it "
-        "credentialed (CITI's training 'Data or Specimens Only Research' is part of it), sign the agreement at "
-        "https://physionet.org/content/eicu-crd/2.0/ and download the files; a demo of 2,520 stays is open to all at "
-        "https://physionet.org/content/eicu-crd-demo/2.0.1/"
-    ),
-)
-
-
-def lacking(view: View, by: By) -> str | None:
-    """None when one folder has the tables that are needed, else one line that says what to get."""
-    source = _source()
-    needed = ("patient.csv", *(("hospital.csv",) if by == "region_and_beds" else ()))
-    if view == "apache":
-        return requires(source, (*needed, *_APACHE))
-    some = any(located(source, name) for name in _EVENTS)
-    return requires(source, needed if some else (*needed, *_EVENTS))
-
-
-def files(view: View, by: By) -> dict[str, Path]:
-    """The file of each table that is there and that the view is made of, by the table's name. Raises DataMissing."""
-    if lacks := lacking(view, by):
-        raise DataMissing(lacks)
-    wanted = ("patient.csv", *(_APACHE if view == "apache" else _EVENTS))
-    wanted += ("hospital.csv",) if by == "region_and_beds" else ()
-    source = _source()
-    found = {name.removesuffix(".csv"): located(source, name) for name in wanted}
-    return {name: at.path for name, at in found.items() if at is not None}
-
-
-def _source() -> Source:
-    """The source in the first folder that has patients: files of two releases never mix."""
-    choices = [replace(SOURCE, folder=folder) for folder in _FOLDERS]
-    return next((one for one in choices if located(one, "patient.csv")), SOURCE)
 
 
 def patients(path: Path) -> pd.DataFrame:
@@ -224,7 +172,7 @@ def _add_results(told: Hours, path: Path, stays: NDArray[np.float64]) -> None:
     known = {name: names.index(variable) for name, variable in LABORATORY.items()}
     layout = Layout(numbers=("patientunitstayid", "labresultoffset", "labresult"), texts=("labname",))
     for chunk in chunks(path, layout):
-        variable = chunk["labname"].map(known).astype(np.float64).fillna(-1).astype(np.int64).to_numpy()
+        variable = chunk["labname"].map(known).astype(np.float64).fillna(-1).to_numpy().astype(np.int64)
         stay = places(chunk["patientunitstayid"].to_numpy(), stays)
         ours = (stay >= 0) & (variable >= 0)
         hour = _hour(chunk["labresultoffset"].to_numpy()[ours])
