@@ -30,6 +30,7 @@ from chainward.tasks.sieve import Rule, sieved
 if TYPE_CHECKING:
     import pandas as pd
 
+_NUMBERS = ("stay", "hospital stay", "patient", "hospital")
 HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
 _CODE = ("eicu", "eicu_files", "eicu_tables", "eicu_variables", "event_files", "hours", "series", "sieve", "cohort")
 NOTES = (
@@ -111,10 +112,10 @@ def _cohort(task: Eicu, paths: Mapping[str, Path]) -> Cohort:
 def _before(view: View) -> tuple[Rule, ...]:
     """Why a stay is left out by what is known of it in `patient`."""
     rules: tuple[Rule, ...] = (
+        ("the stay, the patient or the hospital has no number", lambda f: f[[*_NUMBERS]].isna().any(axis=1)),
         ("a second row of the stay", lambda f: f.duplicated("stay")),
         ("not the first unit stay of the hospital stay", _later),
         ("the outcome is not recorded", lambda f: f["status"].isna()),
-        ("the patient or the hospital is not recorded", lambda f: f["patient"].isna() | f["hospital"].isna()),
         ("younger than 18 years", lambda f: f["age"] < 18),
     )
     short: Rule = (f"shorter than {HOURS} hours", lambda f: ~(f["minutes"] >= 60 * HOURS))

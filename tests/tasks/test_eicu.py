@@ -350,6 +350,15 @@ def test_a_row_that_is_there_twice_counts_once(shelf):
     assert len(cohort) == 4
 
 
+def test_rows_without_a_number_are_left_out_by_name(shelf):
+    nameless = [("", *STAYS[7][1:]), (31, "", *STAYS[7][2:]), (*STAYS[7][:4], "", *STAYS[7][5:]), (*STAYS[7][:11], "")]
+    publish(shelf, stays=[*STAYS[:3], *nameless])
+    assert Eicu().cohort().excluded == {
+        "the stay, the patient or the hospital has no number": 4,
+        "not the first unit stay of the hospital stay": 1,
+    }
+
+
 def test_parameters_are_checked():
     assert tasks.load("eicu", view="hourly").training.network == "tcn"
     assert Eicu.training.network == "mlp"

@@ -13,6 +13,7 @@ from chainward.tasks.mimic import Mimic
 from chainward.tasks.mimic_items import CHART, LAB, VARIABLES
 from chainward.tasks.mimic_layouts import PUBLISHED
 
+LENT = os.environ.get("CHAINWARD_DATA", "")
 CHART_III = (
     "row_id,subject_id,hadm_id,icustay_id,itemid,charttime,storetime,cgid,value,valuenum,valueuom,warning,error,"
     "resultstatus,stopped"
@@ -415,3 +416,30 @@ def test_every_source_of_the_layouts_says_how_one_comes_to_it():
         assert f"MIMIC-{version}" in published.source.credentialed
         assert "CITI" in published.source.credentialed
         assert zlib.crc32(published.source.url.encode())  # it has one
+
+
+# --- headers and invented rows of MIMIC-IV -------------------------------------------------------
+
+
+def test_the_layout_of_iv_is_read_with_its_own_columns(shelf, published_layout):
+    (shelf / "mimic4").symlink_to(published_layout)
+    assert Mimic(version="IV").requires().startswith("icu/chartevents.csv not found")
+    (shelf / "mimic4").unlink()
+    for path in published_layout.glob("*/*.csv"):
+        place = shelf / "mimic4" / path.relative_to(published_layout)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(path)
+    write(shelf / "mimic4", "icu/chartevents.csv", CHART_IV, [])
+    cohort = Mimic(version="IV", hours=24, view="hourly").cohort()
+    assert cohort.rows == 15
+    assert len(cohort) == 15 - sum(cohort.excluded.values()) > 0
+    assert set(cohort.names) <= {"MICU", "SICU", "CCU", "CVICU", "TSICU", "NICU"}
+    assert np.isfinite(cohort.series.values).any()
+
+
+@pytest.fixture
+def published_layout():
+    place = Path(LENT, "mimic4_schema")
+    if not LENT or not place.is_dir():
+        pytest.skip("CHAINWARD_DATA names no folder with mimic4_schema/")
+    return place
