@@ -218,6 +218,15 @@ def test_hours_hold_the_means_of_what_was_measured_in_them(shelf, layout):
     assert cohort.repaired["mean pressure beyond 1 to 375 mm[Hg] is missing"] == 1
 
 
+def test_a_hospital_without_a_test_patient_has_features_all_the_same(shelf):
+    publish(shelf)
+    dataset = Eicu(view="hourly").dataset(0)
+    empty = [part for one in dataset.everyone for part in (one.train, one.validation, one.test) if not len(part)]
+    assert empty
+    assert {part.features.shape for part in empty} == {(0, len(dataset.feature_names))}
+    assert len(dataset.feature_names) % dataset.sequence == 0
+
+
 def test_a_summary_has_six_columns_a_variable(shelf):
     publish(shelf)
     cohort = Eicu(view="summary").cohort()
