@@ -142,7 +142,8 @@ class Preparation:
         standard = ((self.limits.series(encoded.series) - self.series_mean) / self.series_deviation).astype(np.float32)
         carried = np.nan_to_num(_carried_forward(standard))
         still = np.broadcast_to(own[:, None], (rows, times, own.shape[1]))
-        return np.concatenate([carried, measured.astype(np.float32), still], axis=2).reshape(rows, -1)
+        whole = np.concatenate([carried, measured.astype(np.float32), still], axis=2)
+        return whole.reshape(rows, times * whole.shape[2])
 
     def _own_names(self, encoded: Encoded) -> tuple[str, ...]:
         numbers = tuple(column.name for column in encoded.columns if column.kind != "category")
