@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainward import tasks
 from chainward.errors import ChainwardError
@@ -22,6 +23,8 @@ from chainward.tasks.cohort import Cohort, Integers
 from chainward.tasks.meds import Meds
 
 THRESHOLD = 0.5
+DEALT_ANEW = ("iid", "labels", "quantity", "features")
+"""Partitions whose sites are not the cohort's hospitals."""
 Identified = tuple[Cohort, Integers, Integers]
 
 
@@ -31,8 +34,8 @@ def files(results: Results) -> Iterator[tuple[str, bytes]]:
     Records know patients by number alone: whose they are is read again from the data set, which must be as it was.
 
     Raises:
-        ChainwardError: no trial was on a MEDS data set, the data set is not here or not as it was, or it has several
-            predictions a subject, which patient numbers cannot tell apart.
+        ChainwardError: no trial was on a MEDS data set, the data set is not here or not as it was, or a partition drew
+            some of a subject's prediction times, which patient numbers cannot tell apart.
     """
     identified = cache(Meds.identified)
     found = False
@@ -59,10 +62,10 @@ def _table(record: Completed, told: Predictions, task: Meds, identified: Identif
     label = record.specification.label
     if task.divided(cohort, record.specification.seed, record.specification.division).digest != record.digests.data:
         raise ChainwardError(f"{label}: {task.folder} or {task.labels} is not as it was when this trial ran")
-    patients, first, rows = np.unique(cohort.identities, return_index=True, return_counts=True)
-    if (rows > 1).any():
-        raise ChainwardError(f"{label}: subjects have several prediction times, which its record does not tell apart")
-    row = first[np.searchsorted(patients, told.patient)]
+    anew = record.specification.division.partition.kind in DEALT_ANEW
+    row = rows_of(cohort, None if anew else told.hospital, told.patient)
+    if row is None:
+        raise ChainwardError(f"{label}: only some of a subject's prediction times take part; which is not recorded")
     columns = {
         "subject_id": pa.array(subjects[row], pa.int64()),
         "prediction_time": pa.array(times[row], pa.timestamp("us")),
@@ -71,6 +74,25 @@ def _table(record: Completed, told: Predictions, task: Meds, identified: Identif
         "predicted_boolean_probability": pa.array(told.probability.astype(np.float32), pa.float32()),
     }
     return pa.table(columns)
+
+
+def rows_of(cohort: Cohort, hospital: NDArray[np.str_] | None, patient: Integers) -> Integers | None:
+    """The cohort's row of each prediction [m], made for `patient` [m] at `hospital` [m]; None where it cannot be known.
+
+    The k-th prediction for a patient at a hospital is of the k-th row there, as all are predicted in their order.
+    Without `hospital`, where patients were dealt anew, of the k-th row anywhere: they were dealt with all rows.
+    """
+    places = {name: place for place, name in enumerate(cohort.names)}
+    sites = np.zeros(len(cohort), dtype=np.int64) if hospital is None else cohort.hospitals
+    told = np.zeros(len(patient), dtype=np.int64) if hospital is None else np.array([places[one] for one in hospital])
+    keys, wanted = (site + who * len(places) for site, who in ((sites, cohort.identities), (told, patient)))
+    order, asked = np.argsort(keys, kind="stable"), np.argsort(wanted, kind="stable")
+    here = np.isin(keys[order], wanted)
+    if not np.array_equal(keys[order][here], wanted[asked]):
+        return None
+    rows = np.empty(len(patient), dtype=np.int64)
+    rows[asked] = order[here]
+    return rows
 
 
 def _parquet(table: Any) -> bytes:

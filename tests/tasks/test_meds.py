@@ -145,7 +145,9 @@ def test_neither_the_order_of_events_nor_their_shards_matter(made, tmp_path):
     same(task(made).cohort(), again.cohort())
 
 
-def test_a_site_is_the_last_code_of_the_prefix_and_no_feature(tmp_path):
+@pytest.mark.parametrize("batch", [1, 1_000])
+def test_a_site_is_the_last_code_of_the_prefix_and_no_feature(batch, tmp_path, monkeypatch):
+    monkeypatch.setattr(meds_files, "BATCH", batch)
     events = [(0, ADMITTED, "SITE//B", None), (0, None, "SITE//A", None), (0, ADMITTED - DAY, "SITE//C", None)]
     events += [(1, None, "SITE//A", None), (2, ADMITTED, "x", None), (3, ADMITTED + MOMENT, "SITE//B", None)]
     cohort = few(tmp_path, events, [(number, ADMITTED, False) for number in range(4)], site="SITE//").cohort()
@@ -325,6 +327,31 @@ def test_a_trial_learns_and_its_predictions_are_of_these_subjects(trial, made):
 def judged(results, record):
     told = results.opener.predictions(record)
     return auroc(told.label, told.probability)
+
+
+def test_the_rows_of_a_subject_with_several_are_told_apart(tmp_path):
+    events = [(number, None, "SITE//A" if number else "SITE//B", None) for number in range(3)]
+    events += [(1, ADMITTED + DAY, "SITE//B", None)]
+    labels = [(number, ADMITTED + hours * DAY, hours == 1) for number in range(3) for hours in range(3)]
+    cohort = few(tmp_path, events, labels, site="SITE//").cohort()
+    who, where = cohort.identities, np.array(cohort.names)[cohort.hospitals]
+    tested = np.flatnonzero(who != 2)
+    order = tested[np.lexsort((tested, where[tested] == "A"))]  # by hospital, as a trial predicts
+    for given in (order, order[np.argsort(who[order], kind="stable")]):
+        assert exported.rows_of(cohort, where[given], who[given]).tolist() == given.tolist()
+    assert exported.rows_of(cohort, None, who[tested]).tolist() == tested.tolist()
+    assert exported.rows_of(cohort, where[order[1:]], who[order[1:]]) is None
+
+
+def test_dealt_subjects_are_found_again(made):
+    fields = {"folder": str(made), "labels": str(made / "labels")}
+    dealt = {"task_params": fields, "partition": {"kind": "iid", "hospitals": 3}}
+    results = results_of(run_whole(Specification(strategy="fedavg", task="meds", seed=1, rounds=1, **dealt)))
+    ((_, content),) = exported.files(results)
+    rows = parquet.read_table(pa.BufferReader(content)).to_pylist()
+    truth = {row["subject_id"]: row["boolean_value"] for row in parquet.read_table(made / "labels").to_pylist()}
+    assert len(rows) == len({row["subject_id"] for row in rows}) == 80
+    assert all(truth[row["subject_id"]] == row["boolean_value"] for row in rows)
 
 
 def test_the_record_names_no_subject(trial):
