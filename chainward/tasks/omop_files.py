@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -49,12 +49,11 @@ class Part:
         Raises:
             ChainwardError: a cell is no whole number of 64 bits.
         """
-        texts = self.frame[name].str.removesuffix(".0")
+        texts = self.frame[name].tolist()
         try:  # by way of Python's integers: float64 holds no more than 53 bits
-            return np.asarray(texts.where(texts != "", "0").astype(np.int64), dtype=np.int64)
-        except (ValueError, OverflowError):
-            good = np.array([_is_whole(text) for text in texts], dtype=np.bool_)
-            raise self._refused(name, good, "whole number of 64 bits") from None
+            return np.array([_whole(text) for text in texts], dtype=np.int64)
+        except ValueError:
+            raise self._refused(name, _first_failure(_whole, texts), "whole number of 64 bits") from None
 
     def whole_or_none(self, name: str) -> Integers:
         """The same of a column that may not be there: then all are 0."""
@@ -66,12 +65,11 @@ class Part:
         Raises:
             ChainwardError: a cell is no number.
         """
-        texts = self.frame[name].str.strip()
+        texts = self.frame[name].tolist()
         try:
-            return np.asarray(texts.where(texts != "", "nan").astype(np.float64), dtype=np.float64)
+            return np.array([_number(text) for text in texts], dtype=np.float64)
         except ValueError:
-            good = np.array([_is_number(text) for text in texts], dtype=np.bool_)
-            raise self._refused(name, good, "number") from None
+            raise self._refused(name, _first_failure(_number, texts), "number") from None
 
     def times(self, stem: str, *, late: bool) -> Times:
         """When something of columns STEM_date and STEM_datetime was [n] datetime64[s]; NaT where both are empty.
@@ -94,33 +92,41 @@ class Part:
     def _moments(self, name: str) -> Times:
         import pandas as pd
 
-        texts = self.frame[name].str.strip()
-        texts = texts.where(~texts.str.startswith(_OPEN), "")
-        found = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-        good = (found.notna() | (texts == "")).to_numpy(dtype=np.bool_)
-        if not good.all():
-            raise self._refused(name, good, "date such as 2031-05-17 or 2031-05-17 13:45:00")
-        return np.asarray(found.to_numpy(), dtype="datetime64[s]")
+        places, texts = pd.factorize(self.frame[name])  # each text is read once, however often it is there
+        known = pd.Series(["" if text.startswith(_OPEN) else text.strip() for text in texts], dtype=object)
+        found = pd.to_datetime(known, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+        wrong = (found.isna() & (known != "")).to_numpy()[places]
+        if wrong.any():
+            raise self._refused(name, int(np.argmax(wrong)), "date such as 2031-05-17 or 2031-05-17 13:45:00")
+        return np.asarray(found.to_numpy()[places], dtype="datetime64[s]")
 
-    def _refused(self, name: str, good: NDArray[np.bool_], what: str) -> ChainwardError:
-        """Says where, never what: a cell may tell who somebody is."""
-        row = self.start + int(np.argmin(good))
+    def _refused(self, name: str, place: int, what: str) -> ChainwardError:
+        """Says where a cell is, never what is in it: it may tell who somebody is."""
+        row = self.start + place
         return ChainwardError(f"{self.path}: column {name}, row {row:,} after the header: no {what}; correct it")
 
 
-def _is_whole(text: str) -> bool:
-    try:
-        return -(2**63) <= int(text or 0) < 2**63
-    except ValueError:
-        return False
+def _whole(text: str) -> int:
+    """Raises ValueError where it is none of 64 bits."""
+    number = int(text.removesuffix(".0") or 0)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError
+    return number
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
+def _number(text: str) -> float:
+    """Raises ValueError where it is none."""
+    return float(text) if text.strip() else np.nan
+
+
+def _first_failure(read: Callable[[str], object], texts: Sequence[str]) -> int:
+    """The place of the first text that `read` raises ValueError for."""
+    for place, text in enumerate(texts):
+        try:
+            read(text)
+        except ValueError:
+            return place
+    raise AssertionError("one has failed")
 
 
 def parts(folder: Path, table: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Part]:

@@ -161,16 +161,18 @@ def _last_of(cells: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def _units(part: Part) -> NDArray[np.object_]:
     """What tells units apart [n]: the concept, or the source's own word where there is none."""
     concepts = part.whole_or_none("unit_concept_id")
-    words = part.frame["unit_source_value"].str.strip() if "unit_source_value" in part.frame else concepts.astype(str)
-    return np.where(concepts == 0, np.asarray(words, dtype=np.object_), concepts.astype(str).astype(np.object_))
+    if "unit_source_value" not in part.frame:
+        return concepts.astype(str).astype(np.object_)
+    words = part.frame["unit_source_value"].tolist()
+    told = [str(concept) if concept else word.strip() for concept, word in zip(concepts.tolist(), words, strict=True)]
+    return np.array(told, dtype=np.object_)
 
 
 def _unit_names(part: Part) -> dict[str, str]:
     """The source's first word for each unit, by what tells it apart."""
-    units = _units(part)
-    words = part.frame["unit_source_value"].str.strip().to_numpy() if "unit_source_value" in part.frame else units
-    _, first = np.unique(units.astype(str), return_index=True)
-    return {str(units[place]): str(words[place]) for place in first.tolist()}
+    units = _units(part).tolist()
+    words = part.frame["unit_source_value"].tolist() if "unit_source_value" in part.frame else units
+    return {unit: word.strip() for unit, word in zip(reversed(units), reversed(words), strict=True)}
 
 
 def _pairs(visits: Visits, part: Part) -> tuple[Integers, Integers]:
