@@ -278,6 +278,43 @@ def test_a_broken_file_is_named_with_its_place(name, tmp_path):
     assert str(abs(named(0))) not in str(told.value)  # errors end up in records: they say where, not who
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_a_spoilt_file_is_refused_in_a_line_or_every_row_is_accounted_for(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    folder = write(tmp_path, rows(3))
+    path = folder / f"{[*COLUMNS][seed % len(COLUMNS)]}.csv"
+    path.write_bytes(spoilt(path.read_bytes(), rng))
+    found = told_or_read(folder)
+    if isinstance(found, str):
+        assert "\n" not in found
+        assert path.name in found or "none of" in found
+    else:
+        assert found.rows == len(found) + sum(found.excluded.values())
+        assert found.frame["age"].between(18, 130).all()
+
+
+def told_or_read(folder):
+    try:
+        return task(folder).cohort()
+    except ChainwardError as told:
+        return str(told)
+
+
+def spoilt(content, rng):
+    """Cut off, a byte or a field changed, a row repeated, or rows mixed."""
+    lines = content.split(b"\r\n")
+    place, row = int(rng.integers(1, len(content))), int(rng.integers(len(lines)))
+    fields = lines[row].split(b",")
+    fields[int(rng.integers(len(fields)))] = [b"1e400", b"x", b"", b"99999999999999999999", b"-1"][int(rng.integers(5))]
+    return (
+        content[:place],
+        content[:place] + bytes([int(rng.integers(256))]) + content[place + 1 :],
+        b"\r\n".join([*lines[:row], b",".join(fields), *lines[row + 1 :]]),
+        b"\r\n".join([*lines[: row + 1], *lines[row:]]),
+        b"\r\n".join([lines[0], *reversed(lines[1:])]),
+    )[int(rng.integers(5))]
+
+
 def test_broken_archives_are_named(made, tmp_path):
     folder = few(tmp_path)
     content = gzip.compress((folder / "death.csv").read_bytes() * 100)
