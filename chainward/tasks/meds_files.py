@@ -71,7 +71,7 @@ def labelled(path: Path, site: str | None) -> Labelled:
     tables: list[Any] = []
     sites: list[str | None] = []
     for file in files:
-        table = _opened(file).read()
+        table = _opened(file).read(use_threads=False)
         named = site is not None and site in table.column_names
         sites += table[site].cast(pa.string()).to_pylist() if named else [None] * len(table)
         tables.append(_aligned(LabelSchema, table.drop_columns([site]) if named else table, file, "boolean_value"))
@@ -101,7 +101,7 @@ def batches(files: Sequence[Path], site: str | None) -> Iterator[Events]:
         wanted = ("subject_id", "time", "code", "numeric_value", *([site] if site else []))
         names = [name for name in wanted if name in reader.schema_arrow.names]
         try:
-            for batch in reader.iter_batches(BATCH, columns=names):
+            for batch in reader.iter_batches(BATCH, columns=names, use_threads=False):
                 yield _events(_aligned(DataSchema, pa.Table.from_batches([batch]), file, "code"), site)
         except (pa.ArrowException, OSError) as reason:
             raise ChainwardError(f"{file}: {_line(reason)}; write the shard again") from reason
@@ -151,7 +151,7 @@ def _opened(file: Path) -> Any:
     from pyarrow import parquet
 
     try:
-        return parquet.ParquetFile(file)
+        return parquet.ParquetFile(file, pre_buffer=False)  # which would start a thread, and trials are forked
     except (pa.ArrowException, OSError) as reason:
         raise ChainwardError(f"{file}: {_line(reason)}; it should be a Parquet file") from reason
 

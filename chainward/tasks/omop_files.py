@@ -167,12 +167,12 @@ def _parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Iter
     except ImportError:
         raise ChainwardError(f"{path}: Parquet needs pyarrow: pip install 'chainward[parquet]'") from None
     try:
-        reader = parquet.ParquetFile(path)
+        reader = parquet.ParquetFile(path, pre_buffer=False)  # which would start a thread, and trials are forked
         spelt = {name.lower(): name for name in reader.schema_arrow.names}
         wanted = _wanted(path, [*spelt], needed, optional)
         if not reader.metadata.num_rows:
             yield pa.table({name: pa.array([], pa.string()) for name in wanted}).to_pandas()
-        for batch in reader.iter_batches(ROWS, columns=[spelt[name] for name in wanted]):
+        for batch in reader.iter_batches(ROWS, columns=[spelt[name] for name in wanted], use_threads=False):
             columns = {name: batch[spelt[name]].cast(pa.string()).fill_null("") for name in wanted}
             yield pa.table(columns).to_pandas()
     except (pa.ArrowException, OSError) as reason:

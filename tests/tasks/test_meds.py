@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,6 +205,23 @@ def test_all_rows_of_a_subject_are_in_one_part(made, tmp_path):
         parts = [set(part.patients.tolist()) for part in (hospital.train, hospital.validation, hospital.test)]
         assert all(parts)
         assert len(set.union(*parts)) == sum(map(len, parts))
+
+
+READING = """
+import os, pathlib, sys
+import pandas, pyarrow
+from chainward import tasks
+before = len(os.listdir("/proc/self/task"))
+tasks.load("meds", folder=sys.argv[1], labels=sys.argv[1] + "/labels", site="SITE//").cohort()
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux lists them")
+def test_reading_starts_no_thread_in_what_trials_are_forked_from(made):
+    quiet = {**os.environ, "JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", READING, made], env=quiet, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
 
 
 BROKEN = {
