@@ -364,6 +364,30 @@ def test_the_rows_of_a_subject_with_several_are_told_apart(tmp_path):
     assert exported.rows_of(cohort, where[order[1:]], who[order[1:]]) is None
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"split": "leave-one-hospital-out"}, {"partition": {"kind": "iid", "hospitals": 2}}]
+)
+def test_several_predictions_of_a_subject_are_written(how, tmp_path):
+    rng = np.random.default_rng(0)
+    events = [(number, None, f"SITE//{'AB'[number % 2]}", None) for number in range(60)]
+    events += [(number, ADMITTED + day * DAY, "x", float(rng.normal())) for number in range(60) for day in range(3)]
+    events += [(number, ADMITTED + DAY, "SITE//A", None) for number in range(0, 60, 7)]  # who moves
+    outcome = {
+        (named(number), ADMITTED + day * DAY): bool(rng.random() < 0.4) for number in range(60) for day in range(3)
+    }
+    few(tmp_path, events, [(0, ADMITTED, True)])
+    save_labels(tmp_path / "labels" / "0.parquet", [(*key, label) for key, label in outcome.items()])
+    fields = {"folder": str(tmp_path), "labels": str(tmp_path / "labels"), "site": "SITE//"}
+    results = results_of(run_whole(Specification("fedavg", "meds", 1, 1, task_params=fields, **how)))
+    (record,) = results.completed
+    ((_, content),) = exported.files(results)
+    table = parquet.read_table(pa.BufferReader(content))
+    keys = [(row["subject_id"], row["prediction_time"]) for row in table.to_pylist()]
+    assert len(keys) == len(set(keys)) > len({subject for subject, _ in keys}) > 5
+    assert [outcome[key] for key in keys] == table["boolean_value"].to_pylist()
+    assert len(keys) == len(results.opener.predictions(record).label)
+
+
 def test_dealt_subjects_are_found_again(made):
     fields = {"folder": str(made), "labels": str(made / "labels")}
     dealt = {"task_params": fields, "partition": {"kind": "iid", "hospitals": 3}}
