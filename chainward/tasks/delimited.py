@@ -95,7 +95,7 @@ def flag(frame: pd.DataFrame, name: str, file: str, words: Mapping[str, int]) ->
         ChainwardError: a cell is none of the words; the message names file, column and row.
     """
     cells = frame[name]
-    values = cells.map(dict(words)).to_numpy(dtype=np.float64)
+    values: Floats = np.asarray(cells.map(dict(words)), dtype=np.float64)
     _refuse(cells, name, file, cells.notna().to_numpy() & np.isnan(values), f"one of {', '.join(words)}")
     return values
 

@@ -89,7 +89,7 @@ class Support(Task):
     outcome = "death in hospital (25.9 % of patients)"
     citation = SUPPORT2.citation
     licence = SUPPORT2.licence
-    training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
+    training = Training(network="mlp", hidden=16, learning_rate=1.0, batch_size=32, local_steps=10)
     rounds = 30
     source = SUPPORT2
     sites = "pseudo-sites: disease groups"
