@@ -104,7 +104,7 @@ class Readmission(Task):
     outcome = "readmitted within 30 days (9.0 % of patients)"
     citation = DIABETES.citation
     licence = DIABETES.licence
-    training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
+    training = Training(network="mlp", hidden=16, learning_rate=0.3, batch_size=32, local_steps=10)
     rounds = 30
     source = DIABETES
     sites = "pseudo-sites: medical specialties, sources of admission or payers"

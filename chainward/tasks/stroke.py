@@ -135,6 +135,7 @@ def cohort_of(frame: pd.DataFrame, task: Stroke) -> Cohort:
     column, codes = TARGETS[task.target]
     labels = frame[column].map(dict(codes)).to_numpy(dtype=np.float64)
     kept = here & ~np.isnan(labels)
+    present, numbers = np.unique(sites[kept], return_inverse=True)
     high = (frame["RXHEP"] == "H").to_numpy()
     main = frame.assign(RXHEP=frame["RXHEP"].mask(high, "M"))
     columns, repaired = features(main[kept], COLUMNS, FILE, {"N": 0, "Y": 1})
@@ -148,8 +149,8 @@ def cohort_of(frame: pd.DataFrame, task: Stroke) -> Cohort:
         columns=COLUMNS,
         frame=columns,
         labels=labels[kept].astype(np.int64),
-        hospitals=np.searchsorted(large, sites[kept]),
-        names=tuple(f"hospital {site:.0f}" if task.by == "hospital" else str(site) for site in large),
+        hospitals=numbers.astype(np.int64),
+        names=tuple(f"hospital {site:.0f}" if task.by == "hospital" else str(site) for site in present),
         rows=len(frame),
         excluded={reason: count for reason, count in excluded.items() if count},
         repaired=repaired,
