@@ -168,7 +168,7 @@ def _keep_number(found: Inferred, name: str, column: Sequence[str], distinct: Se
     whole = np.all(seen == np.floor(seen)) and len(seen) >= FEWEST_IDENTIFIERS
     if whole and len(np.unique(seen)) == len(seen):
         return found._leave_out(name, IDENTIFIERS)
-    if mark == cells.COMMA and any(cells.number(text, cells.POINT) not in (None, numbers[text]) for text in distinct):
+    if mark == cells.COMMA and any(cells.POINT in text for text in distinct):
         found.points.append(name)
     return found._keep(Column(name, clipped=True), values)
 
