@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from chainward import engines, ledgers, tasks
 from chainward.codec import fields
-from chainward.errors import ChainwardError
+from chainward.errors import ChainwardError, DataMissing
 from chainward.ledgers import LEDGERS
 from chainward.names import quoted
 from chainward.plans import claims, values
@@ -144,10 +145,11 @@ def _check(plan: Plan, found: dict[Task, tuple[Suspect, ...]]) -> None:
         missing = task.refuses(division) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
-        if task not in found:
-            found[task] = suspects(task.cohort())
-        _check_leaks(plan, task, found[task])
-        _check_patients(plan, task, division)
+        with suppress(DataMissing):  # the trials will say so
+            if task not in found:
+                found[task] = suspects(task.cohort())
+            _check_leaks(plan, task, found[task])
+            _check_patients(plan, task, division)
 
 
 def _check_patients(plan: Plan, task: Task, division: Division) -> None:
