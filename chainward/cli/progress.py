@@ -68,7 +68,7 @@ def _with_rates(plan: Plan) -> Plan:
             found = rates.scores(asked, partial(progress.advance, bar))
         chosen[text] = rates.best(found)
         told = f"{asked.task}: learning rate {chosen[text]:g}, with which FedAvg does best on validation patients"
-        say(f"{told} (AUROC {found[chosen[text]]:.3f}, seed 0)")
+        say(f"{told} (AUROC {found[chosen[text]]:.3f})")
     return rates.answered(plan, chosen)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -21,14 +21,18 @@ from chainward.plans.plan import Plan
 from chainward.plans.resolve import published, resolve
 from chainward.plans.specification import Specification
 from chainward.strategy import discovery
+from chainward.tasks.base import FederatedDataset
+from chainward.tasks.splits import FOLDS
 from chainward.trials.checkpoint import Checkpoint
-from chainward.trials.prepare import Trial, prepared
+from chainward.trials.prepare import prepared
 from chainward.trials.run import run_trial
 from chainward.trials.threads import one_thread
 from chainward.trials.trained import NothingLearned
 
 GRID = (1e-6, 1e-5, 1e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 LAST_ROUNDS = 5
+ENOUGH = 50
+"""Validation patients of each class that one seed must have to choose alone."""
 
 Rates = Mapping[str, float]
 """What was chosen, by the text of each question."""
@@ -49,33 +53,54 @@ def question(key: str, params: Mapping[str, object], plan: Plan | None = None) -
     )
 
 
-def scores(asked: Specification, told: Callable[[], None] = lambda: None) -> dict[float, float]:
+def scores(
+    asked: Specification, told: Callable[[], None] = lambda: None, seeds: Sequence[int] | None = None
+) -> dict[float, float]:
     """The mean validation AUROC of the last rounds for each rate of the grid, minus infinity where it diverged.
 
+    At seed 0; where that has fewer than `ENOUGH` validation patients of a class, the mean over five seeds, as far as
+    each has both: of a handful of patients, an untrained model may look best. `told` hears of each rate that is done.
+
     Raises:
-        ChainwardError: no AUROC can be had: too few validation patients, or all are of one class.
+        ChainwardError: validation patients are of one class in every seed.
     """
-    dataset = tasks.load(asked.task, **asked.task_params).dataset(0, asked.division)
-    labels = np.concatenate([hospital.validation.labels for hospital in dataset.hospitals])
-    if len(np.unique(labels)) < 2:
-        raise ChainwardError(
-            f"task {asked.task}: a learning rate cannot be chosen, its {len(labels)} validation patients are not of "
-            "both classes; have more patients, or give one with --training learning_rate=0.1"
-        )
+    datasets = _datasets(asked, seeds)
     found = {}
     for rate in GRID:
-        resolved = resolve(replace(asked, training={**asked.training, "learning_rate": rate}))
-        with one_thread(), closing(prepared(resolved, dataset, "cpu")) as trial:
-            found[rate] = _score(trial)
+        one = replace(asked, training={**asked.training, "learning_rate": rate})
+        found[rate] = float(np.mean([_score(replace(one, seed=seed), data) for seed, data in datasets.items()]))
         told()
     return found
 
 
-def _score(trial: Trial) -> float:
-    try:
-        last = run_trial(trial, Checkpoint())[0].rounds.validation_auroc[-LAST_ROUNDS:]
-    except NothingLearned:
-        return -math.inf
+def _datasets(asked: Specification, seeds: Sequence[int] | None) -> dict[int, FederatedDataset]:
+    """The patients of each seed that takes part in the choice."""
+    task = tasks.load(asked.task, **asked.task_params)
+    cohort = task.cohort()
+    found = {seed: task.divided(cohort, seed, asked.division) for seed in seeds or (0,)}
+    if seeds is None and _fewer(found[0]) < ENOUGH:
+        found |= {seed: task.divided(cohort, seed, asked.division) for seed in range(1, FOLDS)}
+    usable = {seed: data for seed, data in found.items() if _fewer(data)}
+    if not usable:
+        raise ChainwardError(
+            f"task {asked.task}: a learning rate cannot be chosen, validation patients are not of both classes; have "
+            "more patients, or give one with --training learning_rate=0.1"
+        )
+    return usable
+
+
+def _fewer(dataset: FederatedDataset) -> int:
+    """How many validation patients are of the class that fewer are of."""
+    labels = np.concatenate([hospital.validation.labels for hospital in dataset.hospitals])
+    return int(min(np.sum(labels > 0), np.sum(labels <= 0)))
+
+
+def _score(asked: Specification, dataset: FederatedDataset) -> float:
+    with one_thread(), closing(prepared(resolve(asked), dataset, "cpu")) as trial:
+        try:
+            last = run_trial(trial, Checkpoint())[0].rounds.validation_auroc[-LAST_ROUNDS:]
+        except NothingLearned:
+            return -math.inf
     known = [value for value in last if value is not None]
     return float(np.mean(known)) if len(known) == len(last) else -math.inf
 
