@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainward.cli import tables
 from chainward.errors import ChainwardError
 
 if TYPE_CHECKING:
@@ -98,7 +99,27 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--ray-address", help="Ray cluster, e.g. auto or ray://host:10001 [one of its own, for this run].")
 @click.option("--name", help="Name of the plan.")
 @click.option("--title", help="Title of the report.")
-@click.option("--task", "tasks", multiple=True, help="Task instead of the plan's; repeatable.")
+@click.option("--task", "tasks", multiple=True, metavar="KEY|csv:FILE", help="Task instead of the plan's; repeatable.")
+@click.option("--label", metavar="COLUMN", help="Of a table: who had the outcome, 0 or 1, no or yes.")
+@click.option("--site", metavar="COLUMN", help="Of a table: who was at which hospital.")
+@click.option("--patient", metavar="COLUMN", help="Of a table: whose row it is.")
+@click.option("--time", metavar="COLUMN", help="Of a table: when a record begins, for a split by time.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Of a table: a column to leave out; repeatable.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    metavar="COLUMN",
+    help="Of a table: a column to read as text; repeatable.",
+)
+@click.option("--positive", metavar="VALUE", help="Of a table: the label that counts as 1, all others as 0.")
+@click.option(
+    "--leak",
+    "leaks",
+    multiple=True,
+    metavar="COLUMN=REASON",
+    help="Why a column may give the outcome away; repeatable.",
+)
 @click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
@@ -130,7 +151,7 @@ def command(
     absent: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Run PLAN, a TOML file, and write its report.
+    """Run PLAN, a TOML file, and write its report; without one, all strategies on each --task.
 
     What is already recorded in the folder is not run again, so an interrupted run goes on where it was. Each trial
     runs in a process of its own: one that fails, crashes or is over a limit is a failed record, and the others go on.
@@ -143,6 +164,7 @@ def command(
       chainward run benchmarks/demo.toml --trial-timeout 600 --trial-memory 4000
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
       chainward run --claims bflc biscotti
+      chainward run --task csv:cohort.csv --label died --site hospital --patient id
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
@@ -157,9 +179,11 @@ def command(
         },
         "speeds": _pairs(options.pop("speed")),
         "training": _pairs(options.pop("training")),
+        "leaks": tables.reasons(options.pop("leaks")),
         "flower": {"insecure": True} if options.pop("insecure") else {},
     }
     options["attacks"] = _attacks(options["attacks"])
+    options["tasks"] = tables.entries(options["tasks"], {name: options.pop(name) for name in tables.OPTIONS})
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
     loaded = _plan(plan, claims, overrides)
@@ -185,12 +209,18 @@ def _alone_in(folder: Path) -> Iterator[None]:
 def _plan(named: tuple[str, ...], claims: bool, overrides: dict[str, Any]) -> Any:
     """Read the one plan, or make that of papers' claims, and see that what its papers claim can be judged."""
     from chainward.judges import checked_claims
-    from chainward.plans.file import of_claims, read
+    from chainward.plans.file import of_claims, of_options, read
     from chainward.strategy import discovery
 
-    if not claims and len(named) != 1:
-        raise click.UsageError("name one PLAN, or --claims with papers or none")
-    plan = of_claims(named, overrides) if claims else read(Path(named[0]), overrides)
+    alone = not named and bool(overrides.get("tasks"))
+    if not claims and len(named) != 1 and not alone:
+        raise click.UsageError("name one PLAN, or a --task, or --claims with papers or none")
+    if claims:
+        plan = of_claims(named, overrides)
+    else:
+        plan = (
+            of_options(tables.plan_name(overrides["tasks"][0]), overrides) if alone else read(Path(named[0]), overrides)
+        )
     for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
         checked_claims(discovery.load(key))
     return plan

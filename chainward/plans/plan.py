@@ -37,7 +37,7 @@ class Plan(Strict):
 
     Every strategy meets every task under every attack, once also where it is named twice. `parts` are plans of their
     own that differ from this one in the fields they give: then only they are run. An `optional` part is left out where
-    a task's data are not at hand.
+    a task's data are not at hand. `leaks` say of columns that give the outcome away why they may.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
@@ -52,6 +52,7 @@ class Plan(Strict):
     preparation: Literal["federated", "per-hospital"] = "federated"
     track: Literal["common", "tuned", "published"] = "common"
     training: TrainingPlan = TrainingPlan()
+    leaks: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=1000)
     engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     ledger: LedgerPlan = LedgerPlan()

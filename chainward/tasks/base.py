@@ -1,6 +1,7 @@
 """What a task is: hospitals with patients, an outcome to predict, and how everyone trains on it."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ class HospitalDataset:
     train: Patients
     validation: Patients
     test: Patients
+
+
+NOT_FROZEN = math.nan
+"""The learning rate of a task that has none: it is chosen on validation patients when the task is run."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,8 @@ class Task(ABC):
 
     `key` is the name of the module or the entry point that a task is found by, `rounds` the common track's default,
     `source` what `chainward data get` fetches for it, `sites` what its hospitals really are, `expected` what its data
-    hold with the parameters as they are.
+    hold with the parameters as they are. `shared_validation` says why training patients validate too, where they do;
+    `private` data are in no record, be it in the words of an error.
     """
 
     key: ClassVar[str]
@@ -117,6 +123,8 @@ class Task(ABC):
     source: ClassVar[Source | None] = None
     sites: ClassVar[str] = "hospitals"
     expected: ClassVar[Expected | None] = None
+    shared_validation: ClassVar[str] = ""
+    private: ClassVar[bool] = False
 
     @abstractmethod
     def cohort(self) -> Cohort:

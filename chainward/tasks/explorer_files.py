@@ -36,6 +36,7 @@ class ExplorerTask(Task):
     feature_names: ClassVar[tuple[str, ...]]
     kind: ClassVar[Kind] = "number"
     unit: ClassVar[str] = ""
+    shared_validation = NOTES[-1]
 
     def requires(self) -> str | None:
         """None when all four files are on this machine; their digests are checked when they are read."""

@@ -20,12 +20,13 @@ from chainward.tasks.division import Division
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to run, with the name of its record."""
+    """One trial to run, with the name of its record; `notes` go with those of its data."""
 
     specification: Specification
     identifier: str
     data: str
     code: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
