@@ -18,15 +18,16 @@ def verified(source: Source, wanted: bool) -> Iterator[Row]:
     from chainward.tasks.copies import copies
 
     found = copies(source)
-    if not wanted and all(copy.status == "missing" for copy in found):
+    tasks = [_read(source, key) for key in tasks_of(source)]
+    read = any(row["status"] != "missing" for row in tasks)
+    if not (wanted or read) and all(copy.status == "missing" for copy in found):
         got = source.credentialed or f"run `chainward data get {source.name}`"
         yield _told(source, "", "note", f"not here: {got}")
         return
-    tasks = [_read(source, key) for key in tasks_of(source)]
     spare = bool(tasks) and all(row["status"] != "missing" for row in tasks)
     for copy in found:
         status = "note" if copy.status == "missing" and spare else copy.status
-        detail = f"{copy.detail}; no task needs it" if status == "note" else copy.detail
+        detail = f"{copy.detail}; no task lacks it" if status == "note" else copy.detail
         yield _told(source, copy.name, status, f"{copy.place}: {detail}".rstrip(": ") if copy.place else detail)
     yield from tasks
 

@@ -84,15 +84,17 @@ def _row(kind: type[Task], needs: str | None) -> dict[str, Any]:
 
 
 def sources() -> dict[str, Source]:
-    """Return every source of data by its name: those that tasks name, and others that are defined beside them."""
+    """Return every source of data by its name: those that tasks name, and others that stand in a module beside them."""
     from chainward.tasks.sources import Source
 
     found: dict[str, Source] = {}
     for kind in _kinds().values():
-        beside = [thing for thing in vars(sys.modules[kind.__module__]).values() if isinstance(thing, Source)]
+        package = kind.__module__.rpartition(".")[0] or kind.__module__
+        modules = [module for name, module in list(sys.modules.items()) if f"{name}.".startswith(f"{package}.")]
+        beside = [thing for module in modules for thing in vars(module).values() if isinstance(thing, Source)]
         for source in [*([kind.source] if kind.source else []), *beside]:
             found.setdefault(source.name, source)
-    return found
+    return dict(sorted(found.items()))
 
 
 def source(name: str) -> Source:

@@ -78,7 +78,8 @@ def _print_tasks(rows: list[dict[str, Any]]) -> None:
 def _here(row: dict[str, Any]) -> str:
     if row["present"]:
         return "here"
-    return "your own" if row["required"] else "not here"
+    own = row["required"] or (row["source"] is None and row["patients"] is None)
+    return "your own" if own else "not here"
 
 
 @click.command("list")
