@@ -10,10 +10,10 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
-import pooch
 
 from chainward.errors import ChainwardError, DataMissing
 
@@ -61,11 +61,9 @@ The digests are those of the authors' bytes. The names under `url` are recalled,
 on first use whether what arrives is the same file.
 """
 
-SOURCES: Mapping[str, Source] = {source.name: source for source in (EXPLORER,)}
-
 
 def folder() -> Path:
-    """The user's data folder, where `fetch` puts what it downloads."""
+    """The user's data folder, where downloads are put."""
     return platformdirs.user_data_path("chainward", appauthor=False)
 
 
@@ -76,16 +74,47 @@ def find(relative: str) -> Path | None:
     return next((place / relative for place in places if (place / relative).is_file()), None)
 
 
+def spellings(source: Source, name: str) -> tuple[str, ...]:
+    """The names under which a file of `source` may lie: its own, its aliases, each also compressed."""
+    return tuple(other for one in (name, *source.aliases.get(name, ())) for other in (one, f"{one}.gz"))
+
+
 def located(source: Source, name: str) -> Located | None:
     """Where the content of a file of `source` lies on this machine: itself, compressed, renamed or in an archive."""
-    spellings = [name, *source.aliases.get(name, ())]
-    for spelling in (other for one in spellings for other in (one, f"{one}.gz")):
+    for spelling in spellings(source, name):
         if path := find(f"{source.folder}/{spelling}"):
             return Located(path, None)
     for archive in source.archives:
-        if path := find(f"{source.folder}/{archive}"):
-            return Located(path, name)
+        path = find(f"{source.folder}/{archive}")
+        if path and (member := _member_called(name, path)):
+            return Located(path, member)
     return None
+
+
+def _member_called(name: str, archive: Path) -> str | None:
+    """The member `name`, or the only one so called in any folder; of a broken archive `name`: reading it says why."""
+    status = archive.stat()
+    try:
+        members = _members(archive, status.st_mtime_ns, status.st_size)
+    except _BROKEN:
+        return name
+    if name in members:
+        return name
+    deeper = [member for member in members if member.endswith(f"/{name}")]
+    return deeper[0] if len(deeper) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _members(archive: Path, _: int, __: int) -> frozenset[str]:
+    """The members of an archive as it was at a time and of a size: to list a compressed one is to read it whole."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as opened:
+            return frozenset(opened.namelist())
+    with tarfile.open(archive) as tar:
+        return frozenset(tar.getnames())
+
+
+_BROKEN = (OSError, EOFError, KeyError, RuntimeError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
 
 @dataclass(frozen=True)
@@ -94,6 +123,9 @@ class Located:
 
     path: Path
     member: str | None
+
+    def __str__(self) -> str:
+        return f"{self.path}, member {self.member}" if self.member else str(self.path)
 
     def content(self) -> bytes:
         """The bytes, decompressed.
@@ -105,17 +137,18 @@ class Located:
             if self.member is not None:
                 return _member(self.path, self.member)
             return gzip.decompress(self.path.read_bytes()) if self.path.suffix == ".gz" else self.path.read_bytes()
-        except (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as reason:
+        except _BROKEN as reason:
             what = f"its member {self.member}" if self.member else "it"
-            raise ChainwardError(f"{self.path}: {what} cannot be read ({reason}); get the file again") from reason
+            why = " ".join(str(reason).split())
+            raise ChainwardError(f"{self.path}: {what} cannot be read ({why}); get the file again") from reason
 
 
 def _member(path: Path, name: str) -> bytes:
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    with tarfile.open(path) as archive:
-        member = archive.extractfile(name)
+    with tarfile.open(path) as tar:
+        member = tar.extractfile(name)
         if member is None:
             raise KeyError(f"{name} is no file")
         return member.read()
@@ -132,7 +165,7 @@ def requires(source: Source, names: tuple[str, ...]) -> str | None:
 
 
 def read(source: Source, name: str) -> bytes:
-    """The checked content of one file of `source`, decompressed.
+    """The checked content of one file of `source`, decompressed, with the line endings it was published with.
 
     Raises DataMissing when it is not on this machine and ChainwardError when it is not the pinned file.
     """
@@ -140,38 +173,35 @@ def read(source: Source, name: str) -> bytes:
     if found is None:
         raise DataMissing(requires(source, (name,)))
     content, expected = found.content(), source.files[name]
-    if expected:
-        _verify(found.path, content, expected)
-    return content
+    return _checked(str(found), content, expected) if expected else content
 
 
 def verified(path: Path, sha256: str) -> bytes:
-    """The bytes of `path`; raises ChainwardError when their SHA-256 is not `sha256`."""
-    content = path.read_bytes()
-    _verify(path, content, sha256)
-    return content
+    """The bytes of `path`, with the line endings they were published with.
 
-
-def _verify(path: Path, content: bytes, sha256: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ChainwardError(f"{path} has SHA-256 {found}, expected {sha256}: replace it with the published file")
-
-
-def fetch(source: Source, *, progress: bool = True) -> tuple[Path, ...]:
-    """Download what is missing of `source` into the user's data folder, check it, return the paths in order.
-
-    Files already there and sound are kept. Raises ChainwardError when the network or a digest fails.
+    Raises ChainwardError when their SHA-256 is not `sha256`.
     """
-    shelf = pooch.create(
-        path=folder() / source.folder,
-        base_url=source.url,
-        registry={name: f"sha256:{digest}" for name, digest in source.files.items()},
-        retry_if_failed=3,
-    )
-    download = pooch.HTTPDownloader(progressbar=progress)
-    try:
-        return tuple(Path(shelf.fetch(name, downloader=download)) for name in source.files)
-    except (OSError, ValueError) as reason:
-        line = str(reason).splitlines()[0]
-        raise ChainwardError(f"could not get {source.name} from {source.url}: {line}") from reason
+    return _checked(str(path), path.read_bytes(), sha256)
+
+
+def as_published(content: bytes, sha256: str) -> bytes | None:
+    r"""The content, or what it is with the other line endings, of which this is the SHA-256; None for another content.
+
+    Examples:
+        >>> pinned = hashlib.sha256(b"a\nb\n").hexdigest()
+        >>> as_published(b"a\r\nb\r\n", pinned), as_published(b"a\nc\n", pinned)
+        (b'a\nb\n', None)
+    """
+    if hashlib.sha256(content).hexdigest() == sha256:
+        return content
+    lines = content.replace(b"\r\n", b"\n")
+    others = (lines, lines.replace(b"\n", b"\r\n"))
+    return next((other for other in others if hashlib.sha256(other).hexdigest() == sha256), None)
+
+
+def _checked(place: str, content: bytes, sha256: str) -> bytes:
+    published = as_published(content, sha256)
+    if published is None:
+        found = hashlib.sha256(content).hexdigest()
+        raise ChainwardError(f"{place} has SHA-256 {found}, expected {sha256}: replace it with the published file")
+    return published
