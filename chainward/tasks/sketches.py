@@ -103,4 +103,4 @@ def _merged(sketches: Sequence[Any]) -> Any:
 
 
 def _bins(sketch: Any) -> int:
-    return sum(1 for store in (sketch.store, sketch.negative_store) for count in store.bins if count) + 1
+    return sum(1 for store in (sketch._store, sketch._negative_store) for count in store.bins if count) + 1
