@@ -74,6 +74,8 @@ NOTES = (
     "A value at 48:00 counts in the last hour; several in an hour are their mean.",
     "The weight that each file begins with is a descriptor; weights after it are a series.",
 )
+HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=20)
+"""The rate is the best of three seeds: at seed 0 alone 0.1, 0.3 and 3 are within 0.004, and only 0.1 stays there."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,6 @@ class IcuPhysionet2012(Task):
         cohort = from_files(files, deaths, self.view)
         physionet2012_files.check(files)  # last: what is wrong with a broken file was told by its name
         return cohort
-
-
-HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
 
 
 def from_files(files: Mapping[str, bytes], deaths: pd.Series, view: str) -> Cohort:
