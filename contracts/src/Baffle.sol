@@ -38,7 +38,7 @@ contract Baffle {
         uint256[8] scores; // of its last bid, four a slot: score + 1 of each chunk, 0 for no bid
     }
 
-    /// @notice Hospitals times chunks at most, unless all win: ranking the bids must fit into a block of 30 million gas.
+    /// @notice Hospitals times chunks at most, unless all win: bids must be ranked within a block of 30 million gas.
     uint256 public constant MOST_BIDS = 4_500;
 
     /// @notice Who may write the first model.
@@ -287,9 +287,9 @@ contract Baffle {
         }
     }
 
-    /// @dev The least of the best `winners` of the first `count` keys. The best so far are a heap with the least of them
-    /// on top, 0 where there is none yet; a better key takes its place. That is count times log2(winners) steps at most,
-    /// whatever hospitals bid.
+    /// @dev The least of the best `winners` of the first `count` keys. The best so far are a heap with the least of
+    /// them on top, 0 where there is none yet; a better key takes its place. That takes at most count times
+    /// log2(winners) steps, whatever hospitals bid.
     function _least(uint256[] memory keys, uint256 count) private view returns (uint256) {
         unchecked {
             uint256[] memory best = new uint256[](winners);
