@@ -116,6 +116,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
     "--attack", "attacks", multiple=True, metavar="KIND[:SHARE[:STRENGTH]]", help="Hospitals that attack; none: honest."
 )
 @click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
+@click.option("--estimate", is_flag=True, help="Print what the plan will cost, from small trials, and run nothing.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(
     plan: tuple[str, ...],
@@ -126,6 +127,7 @@ def command(
     trial_timeout: float | None,
     trial_memory: float | None,
     in_process: bool,
+    estimate: bool,
     json_output: bool,
     absent: tuple[str, ...],
     **options: Any,
@@ -143,6 +145,7 @@ def command(
       chainward run benchmarks/demo.toml --trial-timeout 600 --trial-memory 4000
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
       chainward run --claims bflc biscotti
+      chainward run benchmarks/demo.toml --estimate
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
@@ -163,6 +166,11 @@ def command(
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
     overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
     loaded = _plan(plan, claims, overrides)
+    if estimate:
+        from chainward.cli.estimate import print_estimates
+
+        print_estimates(loaded, json_output)
+        return
     folder = out or Path("reports") / loaded.name
     writable(folder)
     with stoppable("what is recorded is kept, and the same command goes on from there"), _alone_in(folder):
