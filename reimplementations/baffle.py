@@ -15,6 +15,7 @@ from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, Contract, Each, Held, Kind, Memory, Query, Site, Update, World
 
 WEIGHTS_A_SLOT = 8
+MOST_WINNERS = 255  # the contract counts a chunk's uploads in a byte
 
 
 class Upload(NamedTuple):
@@ -167,8 +168,8 @@ class Baffle(Strategy[State]):
             chain.send("upload", which, upload.hashes, slots(b"".join(part.values())), sender=hospital)
 
     def _winners(self, hospitals: int) -> int:
-        """Return b: at least one."""
-        return max(1, math.floor(self.winners * hospitals))
+        """Return b: at least one, and at most what the contract counts."""
+        return max(1, min(MOST_WINNERS, math.floor(self.winners * hospitals)))
 
 
 def _join(_: Site, memory: Memory, __: None) -> tuple[bool, Memory]:

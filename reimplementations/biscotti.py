@@ -34,6 +34,7 @@ from chainward.world import FIT, Contract, Each, Held, Kind, Memory, Query, Repl
 
 Points = tuple[bytes, ...]
 Block = Mapping[str, Any]  # what everybody reads on chain: iteration, chance (the seed), stakes, keys, noises
+MOST_UPDATES = 256  # of an iteration: the contract's votes are bits of a word
 VALUE_BITS, CHANCE_BITS = 41, 128  # of numbers in units; of the random weights they are checked with
 SIGNING, CHECKING = 254 * FLOPS_A_GROUP_OPERATION, 2 * 254 * FLOPS_A_GROUP_OPERATION
 
@@ -424,10 +425,10 @@ class Biscotti(Strategy[State]):
         return max(0, min(math.floor(self.poisoners * hospitals + 1e-9), (updates - 3) // 2))
 
     def _counts(self, hospitals: int) -> Counts:
-        """2, 3, 3 and 70 % as published; fewer where there are few hospitals."""
+        """2, 3, 3 and 70 % as published; fewer where there are few hospitals, or more than votes have bits for."""
         verifiers = (self.verifiers or max(1, min(3, hospitals // 3))) if self.verification else 0
         noisers, aggregators = self.noisers or min(2, hospitals - 1), self.aggregators or min(3, hospitals)
-        wanted = min(math.ceil(self.sampled * hospitals - 1e-9), hospitals - verifiers)
+        wanted = min(math.ceil(self.sampled * hospitals - 1e-9), hospitals - verifiers, MOST_UPDATES)
         return Counts(noisers if self.noising else 0, verifiers, aggregators, wanted)
 
     @property

@@ -43,7 +43,8 @@ class BlockFLow(Strategy[State]):
     `phase_blocks` after it began at the latest, which must exceed the patience with hospitals that do not answer.
     `majority` cuts off at more than half of the agents (the paper's text) in place of two thirds (its code). `epsilon`
     sets the scale of each round's noise and promises nothing here, None adds none; `regularisation` is the alpha that
-    scale assumes.
+    scale assumes. A model has at most so many `auditors`, its own agent among them; 0 has everybody audit everybody, as
+    published, and so have as many agents or fewer.
     """
 
     experiment_rounds: int = 30
@@ -55,6 +56,7 @@ class BlockFLow(Strategy[State]):
     epsilon: float | None = None
     regularisation: float = 1.0
     pairs_a_transaction: int | None = None
+    auditors: int = 20
 
     card: ClassVar[Card] = Card.beside(
         __file__,
@@ -91,7 +93,8 @@ class BlockFLow(Strategy[State]):
         shares = self._tally(contract, members, scores)
         keepers = [agent for agent in order if agent in members]  # none where all failed: the model stays
         # Step 7: all compute the same, so one is asked, and another if it does not answer. No stage waits meanwhile.
-        answers = (world.ask(agent, MERGE, shares).open() for agent in keepers)
+        unread = {agent: models[agent] for agent in members} if contract.call("circle")[0] else {}
+        answers = (world.ask(agent, MERGE, (shares, unread)).open() for agent in keepers)
         weights = next((merged for answer in answers for merged in answer.values()), state.weights)
         self._conclude(contract, keepers, order)
         return State(weights, address, shares)
@@ -104,8 +107,11 @@ class BlockFLow(Strategy[State]):
         return state.weights
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        cutoff = hospitals // 2 + 1 if self.majority else 2 * hospitals // 3
-        return {"agents": hospitals, "cutoff": cutoff, "experiment_rounds": self.experiment_rounds}
+        """Agents, the auditors of each model, how many of them must have read it, R."""
+        auditors = min(self.auditors or hospitals, hospitals)
+        cutoff = auditors // 2 + 1 if self.majority else 2 * auditors // 3
+        counts = {"agents": hospitals, "auditors": auditors, "cutoff": cutoff}
+        return {**counts, "experiment_rounds": self.experiment_rounds}
 
     def encrypt(self, site: Site, memory: Memory, update: Update) -> tuple[str, Memory]:
         """Step 1 at an agent: add Lap(0, 2 / (d alpha epsilon)) to every weight, publish it for the other agents."""
@@ -139,7 +145,7 @@ class BlockFLow(Strategy[State]):
             return ""
         wei, reserve = round(self.bond * WEI), round(self.reserve * WEI)
         terms = (self.experiment_rounds, wei, reserve, fixed_point(self.refund_fraction), self.phase_blocks)
-        address = world.deploy("BlockFlow", *terms, self.majority, world.hospitals, sender=present[0])
+        address = world.deploy("BlockFlow", *terms, self.majority, self.auditors, world.hospitals, sender=present[0])
         world.chain.settle()
         contract = world.at(address)
         for hospital in present:
@@ -177,7 +183,8 @@ class BlockFLow(Strategy[State]):
         models: Mapping[str, str],
     ) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
         """Retrieve, commit, reveal (steps 2 to 4); return who is left and s_{a,k} by auditor and model."""
-        present = {agent: models[agent] for agent in members}
+        audited = _audited(contract, members)
+        present = Each({agent: {model: models[model] for model in audited[agent]} for agent in members})
         for agent, read in world.ask(members, RETRIEVE, present).open().items():
             self._send(contract, "markRetrieved", agent, read)
         members = self._close(Stage.RETRIEVING, contract, world, order)
@@ -232,10 +239,23 @@ def _reveal(_: Site, memory: Memory, members: tuple[str, ...]) -> tuple[dict[str
     return {agent: secret for agent, secret in memory["secrets"].items() if agent in members}, memory
 
 
-def _merge(_: Site, memory: Memory, shares: Mapping[str, int]) -> tuple[Vector, Memory]:
-    """Step 7 at an agent: w = sum_k p_k w_k / sum_k p_k over the models it read."""
-    read = [agent for agent in shares if agent in memory["models"]]
-    return weighted_mean([memory["models"][agent] for agent in read], [shares[agent] for agent in read]), memory
+def _merge(site: Site, memory: Memory, task: tuple[Mapping[str, int], Mapping[str, str]]) -> tuple[Vector, Memory]:
+    """Step 7 at an agent: w = sum_k p_k w_k / sum_k p_k over the models it read; it now reads those still `unread`."""
+    shares, unread = task
+    fetched = {agent: site.fetch(cid, agent) for agent, cid in unread.items() if agent not in memory["models"]}
+    sound = {agent: weights for agent, weights in fetched.items() if np.isfinite(weights).all()}
+    models = {**memory["models"], **sound}
+    read = [agent for agent in shares if agent in models]
+    return weighted_mean([models[agent] for agent in read], [shares[agent] for agent in read]), memory
+
+
+def _audited(contract: Contract, members: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Whose models each member audits: its own and those of the next ones in the circle, or everybody's."""
+    circle, audits = contract.call("circle")
+    if not circle:
+        return dict.fromkeys(members, members)
+    around = (*circle, *circle)
+    return {agent: around[place : place + audits] for place, agent in enumerate(circle)}
 
 
 JOIN = Query("join", Kind.CONTROL, _join)

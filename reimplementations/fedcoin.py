@@ -13,13 +13,14 @@ import numpy.typing as npt
 from eth_utils.crypto import keccak
 
 from chainward.methods.aggregation import mean
-from chainward.methods.shapley import drawn_orders, exact_of, members, prefix_masks, sampled_of
+from chainward.methods.shapley import Mask, drawn_orders, exact_of, members, prefix_masks, sampled_of, truncated_of
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, PUBLISH, Contract, Each, Kind, Memory, Query, Site, Update, World
 
 ONE = 2**20  # 1 in the contract's fixed point
 FARTHEST = 2**32 - 1  # the largest D it can hold, beyond any distance that there is
 BATCH = 128  # models evaluated at a time
+MOST_WHOLE = 20  # trainers up to whom every order is taken to its end
 
 Floats = npt.NDArray[np.float64]
 Task = tuple[tuple[str, ...], Vector, bytes]
@@ -53,13 +54,16 @@ class FedCoin(Strategy[State]):
     """Proof of Shapley; a task a round, and `solvers` of them who race on the validation patients.
 
     Each solver draws `permutations` orders of the hospitals; where there are no more orders than that, it takes every
-    one once and its values are exact. `distance` is D; about 170 orders or more mostly keep within 0.05. `baseline` is
-    v(empty), the accuracy with nobody's model: 0 as published, or that of the global model they began from. `median`
-    measures distances from the median of the vectors in place of their average, so that one liar cannot move it far. A
-    phase lasts `phase_blocks` at most, which must exceed the patience with solvers that do not answer.
+    one once and its values are exact. Where more than 20 hospitals train, an order ends once the accuracy is within
+    `truncation` of that with everybody's model, and who comes later gets 0 from it; 0 takes all orders to their end.
+    `distance` is D; about 170 orders or more mostly keep within 0.05. `baseline` is v(empty), the accuracy with
+    nobody's model: 0 as published, or that of the global model they began from. `median` measures distances from the
+    median of the vectors in place of their average, so that one liar cannot move it far. A phase lasts `phase_blocks`
+    at most, which must exceed the patience with solvers that do not answer.
     """
 
     permutations: int = 200
+    truncation: float = 0.002
     solvers: int = 5
     distance: float = 0.05
     baseline: Literal["empty", "global"] = "empty"
@@ -104,8 +108,9 @@ class FedCoin(Strategy[State]):
         return state.weights
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        """Solvers, and the orders each takes when all hospitals train."""
-        return {"solvers": self.solvers, "orders": min(self.permutations, math.factorial(hospitals))}
+        """Solvers, the orders each takes when all hospitals train, and where it ends one."""
+        orders = min(self.permutations, math.factorial(hospitals))
+        return {"solvers": self.solvers, "orders": orders, "truncation": self._truncation(hospitals)}
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
         """Each hospital's share of all wei paid for training, and of the average vectors' positive values.
@@ -133,15 +138,27 @@ class FedCoin(Strategy[State]):
         The accuracy of an empty prefix is the baseline.
         """
         players = len(models)
-        complete = self.permutations >= math.factorial(players)
-        orders = [] if complete else drawn_orders(players, self.permutations, site.rng)
-        asked = range(2**players) if complete else prefix_masks(orders)
-        worths = accuracies(site, weights[None]) if self.baseline == "global" else [0.0]
-        for start in range(1, len(asked), BATCH):
-            worths += accuracies(site, means(site, models, members(asked[start : start + BATCH], players)))
-        if complete:
-            return exact_of(worths, players)
-        return sampled_of(dict(zip(asked, worths, strict=True)), players, orders)
+        empty = accuracies(site, weights[None])[0] if self.baseline == "global" else 0.0
+
+        def worths(asked: Sequence[Mask]) -> list[float]:
+            """Of coalitions, the first of which is nobody's or everybody's."""
+            parts = members(asked, players)
+            found = [empty] * (asked[0] == 0)
+            for start in range(len(found), len(asked), BATCH):
+                found += accuracies(site, means(site, models, parts[start : start + BATCH]))
+            return found
+
+        if self.permutations >= math.factorial(players):
+            return exact_of(worths(range(2**players)), players)
+        orders = drawn_orders(players, self.permutations, site.rng)
+        if self._truncation(players) > 0:
+            return truncated_of(worths, players, orders, self._truncation(players))
+        asked = prefix_masks(orders)
+        return sampled_of(dict(zip(asked, worths(asked), strict=True)), players, orders)
+
+    def _truncation(self, players: int) -> float:
+        """How near to everybody's an accuracy ends an order: of few trainers every one adds something to be told."""
+        return self.truncation if players > MOST_WHOLE else 0.0
 
     def _post(self, contract: Contract, trainers: tuple[str, ...], cids: tuple[str, ...]) -> None:
         """Lock the price: the requester makes up what its funds lack, then the server posts the task."""

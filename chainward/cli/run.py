@@ -12,44 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainward.cli import tables
+from chainward.cli.overrides import overrides
 from chainward.errors import ChainwardError
 
 if TYPE_CHECKING:
     from chainward.trials.runner import Place
-
-
-def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
-    """Read HOSPITAL or HOSPITAL:3,4."""
-    absent = {}
-    for value in values:
-        name, _, rounds = value.partition(":")
-        try:
-            absent[name] = [int(number) for number in rounds.split(",") if number]
-        except ValueError:
-            raise ChainwardError(f"--absent {value!r}: write HOSPITAL or HOSPITAL:3,4 with rounds as numbers") from None
-    return absent
-
-
-def _delays(values: tuple[str, ...]) -> dict[str, float]:
-    """Read HOSPITAL:SECONDS."""
-    delays = {}
-    for value in values:
-        name, _, seconds = value.rpartition(":")
-        try:
-            delays[name] = float(seconds)
-        except ValueError:
-            raise ChainwardError(f"--delay {value!r}: write HOSPITAL:SECONDS") from None
-    return delays
-
-
-def _attacks(values: tuple[str, ...]) -> list[dict[str, str]]:
-    """Read KIND[:SHARE[:STRENGTH]]."""
-    return [dict(zip(("kind", "share", "strength"), value.split(":"), strict=False)) for value in values]
-
-
-def _pairs(values: tuple[str, ...]) -> dict[str, str]:
-    """Read NAME=VALUE."""
-    return {name: value for name, _, value in (text.partition("=") for text in values)}
 
 
 def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_mib: float | None, here: bool) -> Place:
@@ -123,7 +90,13 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
-@click.option("--split", help="by-patient or leave-one-hospital-out: who is tested.")
+@click.option("--split", help="by-patient, leave-one-hospital-out or by-time: who is tested.")
+@click.option(
+    "--partition",
+    metavar="KIND[:NAME=VALUE,...]",
+    help="Deal patients anew: iid, labels, quantity, features, or sample of the largest hospitals.",
+)
+@click.option("--preparation", help="federated or per-hospital: by what patients are prepared.")
 @click.option("--track", help="common, tuned or published.")
 @click.option("--training", multiple=True, metavar="NAME=VALUE", help="How all train, e.g. learning_rate=0.1.")
 @click.option("--engine", help="Where local work runs; see `chainward list engines`.")
@@ -137,6 +110,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
     "--attack", "attacks", multiple=True, metavar="KIND[:SHARE[:STRENGTH]]", help="Hospitals that attack; none: honest."
 )
 @click.option("--speed", multiple=True, metavar="NAME=VALUE", help="An assumption of the time model.")
+@click.option("--estimate", is_flag=True, help="Print what the plan will cost, from small trials, and run nothing.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(
     plan: tuple[str, ...],
@@ -147,8 +121,8 @@ def command(
     trial_timeout: float | None,
     trial_memory: float | None,
     in_process: bool,
+    estimate: bool,
     json_output: bool,
-    absent: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Run PLAN, a TOML file, and write its report; without one, all strategies on each --task.
@@ -165,28 +139,19 @@ def command(
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
       chainward run --claims bflc biscotti
       chainward run --task csv:cohort.csv --label died --site hospital --patient id
+      chainward run benchmarks/demo.toml --task stroke --partition labels:hospitals=10,concentration=0.3
+      chainward run benchmarks/demo.toml --estimate
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
 
     place = _place(jobs, ray_address, trial_timeout, trial_memory, in_process)
-    nested = {
-        "ledger": {k: v for k, v in (("name", options.pop("ledger")), ("consensus", options.pop("consensus"))) if v},
-        "faults": {
-            key: value
-            for key, value in (("absent", _absences(absent)), ("delay", _delays(options.pop("delay"))))
-            if value
-        },
-        "speeds": _pairs(options.pop("speed")),
-        "training": _pairs(options.pop("training")),
-        "leaks": tables.reasons(options.pop("leaks")),
-        "flower": {"insecure": True} if options.pop("insecure") else {},
-    }
-    options["attacks"] = _attacks(options["attacks"])
-    options["tasks"] = tables.entries(options["tasks"], {name: options.pop(name) for name in tables.OPTIONS})
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
-    overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
-    loaded = _plan(plan, claims, overrides)
+    loaded = _plan(plan, claims, overrides(options))
+    if estimate:
+        from chainward.cli.estimate import print_estimates
+
+        print_estimates(loaded, json_output)
+        return
     folder = out or Path("reports") / loaded.name
     writable(folder)
     with stoppable("what is recorded is kept, and the same command goes on from there"), _alone_in(folder):
@@ -206,21 +171,21 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _plan(named: tuple[str, ...], claims: bool, overrides: dict[str, Any]) -> Any:
+def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
     """Read the one plan, or make that of papers' claims, and see that what its papers claim can be judged."""
     from chainward.judges import checked_claims
     from chainward.plans.file import of_claims, of_options, read
     from chainward.strategy import discovery
 
-    alone = not named and bool(overrides.get("tasks"))
+    alone = not named and bool(given.get("tasks"))
     if not claims and len(named) != 1 and not alone:
         raise click.UsageError("name one PLAN, or a --task, or --claims with papers or none")
     if claims:
-        plan = of_claims(named, overrides)
+        plan = of_claims(named, given)
+    elif alone:
+        plan = of_options(tables.plan_name(given["tasks"][0]), given)
     else:
-        plan = (
-            of_options(tables.plan_name(overrides["tasks"][0]), overrides) if alone else read(Path(named[0]), overrides)
-        )
+        plan = read(Path(named[0]), given)
     for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
         checked_claims(discovery.load(key))
     return plan

@@ -15,6 +15,8 @@ Mask = int
 """A coalition as a number whose bit p is set where player p is in it; that of nobody is 0."""
 Value = Callable[[Coalition], float]
 """v(C), the worth of a coalition C of players 0 .. n-1 in ascending order; v(()) is that of nobody."""
+Worths = Callable[[Sequence[Mask]], Sequence[float]]
+"""The worth of each of many coalitions."""
 
 
 def exact(value: Value, players: int) -> Floats:
@@ -69,31 +71,40 @@ def sampled_of(worth: Mapping[Mask, float], players: int, orders: Sequence[Seque
     if not orders:
         raise ValueError("a sampled value needs at least one order")
     worths = np.array([[worth[mask] for mask in _grown(order)] for order in orders])
-    # This adds one order after another, as the sum over orders says.
-    total = np.bincount(np.ravel(orders), np.diff(worths).ravel(), minlength=players).astype(np.float64)
-    return total / len(orders)
+    return _mean_of(np.diff(worths), players, orders)
 
 
 def truncated(value: Value, players: int, count: int, tolerance: float, rng: np.random.Generator) -> Floats:
     """Return truncated Monte Carlo values (Ghorbani, Zou 2019, algorithm 1) over `count` drawn orders: [n].
 
-    The players of an order who come after |v(all) - v(prefix)| < `tolerance` get 0 from it, and what they would form is
-    not evaluated. The values then sum to v(all) - v(()) within the tolerance; a tolerance of 0 truncates nothing.
+    See `truncated_of`.
     """
-    known: dict[Mask, float] = {}
 
-    def worth(mask: Mask) -> float:
-        if mask not in known:
-            known[mask] = float(value(_members(mask, players)))
-        return known[mask]
+    def worths(masks: Sequence[Mask]) -> list[float]:
+        return [float(value(_members(mask, players))) for mask in masks]
 
-    total, orders, everybody = np.zeros(players), drawn_orders(players, count, rng), 2**players - 1
-    for order in orders:
-        for mask, player in zip(_grown(order), order, strict=False):
-            if tolerance and abs(worth(everybody) - worth(mask)) < tolerance:
-                break
-            total[player] += worth(mask | 1 << player) - worth(mask)
-    return total / len(orders)
+    return truncated_of(worths, players, drawn_orders(players, count, rng), tolerance)
+
+
+def truncated_of(worths: Worths, players: int, orders: Sequence[Coalition], tolerance: float) -> Floats:
+    """Return the mean over orders of the marginals, each order cut where its coalition is worth what all are: [n].
+
+    The players of an order who come after |v(all) - v(prefix)| < `tolerance` get 0 from it, and what they would form is
+    not evaluated. The values then sum to v(all) - v(()) within the tolerance; a tolerance of 0 truncates nothing, and
+    they are those of `sampled_of`. All orders grow by a player at a time, so that coalitions come in batches; each is
+    asked for once.
+    """
+    everybody = 2**players - 1
+    known = dict(zip((0, everybody), worths((0, everybody)), strict=True))
+    marginals, prefix, going = np.zeros((len(orders), players)), [0] * len(orders), list(range(len(orders)))
+    for place in range(players):
+        going = [order for order in going if not abs(known[everybody] - known[prefix[order]]) < tolerance]
+        grown = {order: prefix[order] | 1 << orders[order][place] for order in going}
+        asked = sorted(set(grown.values()) - known.keys())
+        known.update(zip(asked, worths(asked) if asked else (), strict=True))
+        for order, mask in grown.items():
+            marginals[order, place], prefix[order] = known[mask] - known[prefix[order]], mask
+    return _mean_of(marginals, players, orders)
 
 
 def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coalition]:
@@ -152,6 +163,12 @@ def orders_needed(error: float, failure: float, spread: float, players: int = 1)
     if not (error > 0 and 0 < failure <= 1):
         raise ValueError("the error must be positive, and the failure a probability above 0")
     return math.ceil(spread**2 * math.log(2 * players / failure) / (2 * error**2))
+
+
+def _mean_of(marginals: Floats, players: int, orders: Sequence[Sequence[int]]) -> Floats:
+    """The mean over orders of what each player adds; this adds one order after another, as the sum over orders says."""
+    total = np.bincount(np.ravel(orders), marginals.ravel(), minlength=players).astype(np.float64)
+    return total / len(orders)
 
 
 def _grown(order: Sequence[int]) -> Iterator[Mask]:

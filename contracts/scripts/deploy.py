@@ -34,7 +34,7 @@ def main() -> list[Any]:
         BFLC.deploy(hospitals, 1, 2, 1, False, 10, sender),
         Biscotti.deploy(hospitals, 1, 3, 3, 2, 10, 5, 10, sender),
         BlockFL.deploy(others, [founder], 10, 100_000, 10, 8, 10, 10, {**sender, "value": 10_000}),
-        BlockFlow.deploy(3, 1000, 100, 100_000, 10, False, hospitals, sender),
+        BlockFlow.deploy(3, 1000, 100, 100_000, 10, False, 0, hospitals, sender),
         ExplorerChain.deploy(hospitals, 3, 10, 10, sender),
         FedCoin.deploy(founder, others, [founder], 1_000, 70, 10, 50_000, False, 10, sender),
         SwarmLearning.deploy(hospitals, 2, 10, 10, sender),

@@ -38,8 +38,8 @@ contract Baffle {
         uint256[8] scores; // of its last bid, four a slot: score + 1 of each chunk, 0 for no bid
     }
 
-    /// @notice Accepting bids compares all of a chunk with one another, and must fit into a block of 30 million gas.
-    uint256 public constant COMPARISONS = 100_000;
+    /// @notice Hospitals times chunks at most, unless all win: bids must be ranked within a block of 30 million gas.
+    uint256 public constant MOST_BIDS = 4_500;
 
     /// @notice Who may write the first model.
     address public immutable founder;
@@ -113,7 +113,7 @@ contract Baffle {
         require(chunks <= 32, "more than 32 chunks");
         require(winners_ > 0 && winners_ <= count, "not a number of winners");
         require(winners_ < 256, "more than 255 winners");
-        require(winners_ == count || count * count * chunks <= COMPARISONS, "too many bids to compare");
+        require(winners_ == count || count * chunks <= MOST_BIDS, "too many bids to rank");
         require(budget_ <= chunks, "budget above all chunks");
         for (uint16 i; i < count; ++i) {
             require(hospitals[consortium_[i]].place == 0, "listed twice");
@@ -280,17 +280,34 @@ contract Baffle {
                 uint256 score = _score(scores[i][k / 4], k);
                 if (score > 0) keys[count++] = score << 16 | (scores.length - i);
             }
+            uint256 least = count > winners ? _least(keys, count) : 0;
             for (uint256 i; i < count; ++i) {
-                if (count > winners && _better(keys, count, keys[i]) >= winners) continue;
-                won[scores.length - uint16(keys[i])] |= uint32(1 << k);
+                if (keys[i] >= least) won[scores.length - uint16(keys[i])] |= uint32(1 << k);
             }
         }
     }
 
-    /// @dev How many of the first `count` keys are above `key`.
-    function _better(uint256[] memory keys, uint256 count, uint256 key) private pure returns (uint256 better) {
+    /// @dev The least of the best `winners` of the first `count` keys. The best so far are a heap with the least of
+    /// them on top, 0 where there is none yet; a better key takes its place. That takes at most count times
+    /// log2(winners) steps, whatever hospitals bid.
+    function _least(uint256[] memory keys, uint256 count) private view returns (uint256) {
         unchecked {
-            for (uint256 i; i < count; ++i) if (keys[i] > key) ++better;
+            uint256[] memory best = new uint256[](winners);
+            for (uint256 i; i < count; ++i) if (keys[i] > best[0]) _sink(best, keys[i]);
+            return best[0];
+        }
+    }
+
+    /// @dev Put a key in place of the top, as deep as its order demands.
+    function _sink(uint256[] memory heap, uint256 key) private pure {
+        unchecked {
+            uint256 at;
+            for (uint256 child = 1; child < heap.length; child = 2 * at + 1) {
+                if (child + 1 < heap.length && heap[child + 1] < heap[child]) ++child;
+                if (heap[child] >= key) break;
+                (heap[at], at) = (heap[child], child);
+            }
+            heap[at] = key;
         }
     }
 

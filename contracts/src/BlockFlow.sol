@@ -5,7 +5,8 @@ pragma solidity 0.8.30;
 /// @notice Mugunthan, Rahman, Kagal 2020 (arXiv 2007.03856). A round passes through training, retrieving, scoring,
 /// revealing and tallying. A stage ends when the last agent has acted, or after its deadline once the stragglers are
 /// booted; a stage that every member failed ends the experiment. Ratios are fixed point with 20 fractional bits,
-/// floored.
+/// floored. As published everybody audits everybody. With fewer auditors a model, all stand in a circle, drawn by the
+/// chain once all models of the round are named: each audits its own model and those of the agents after it.
 /// @dev At any time address(this).balance = pool + the sum of collectable.
 contract BlockFlow {
     enum Stage {
@@ -96,6 +97,8 @@ contract BlockFlow {
     bool public immutable majority;
     /// @notice How many may enrol.
     uint256 public immutable places;
+    /// @notice Auditors of a model at most, its own agent among them; 0: everybody.
+    uint32 public immutable auditors;
 
     /// @notice Who may enrol.
     mapping(address => bool) public admitted;
@@ -110,8 +113,8 @@ contract BlockFlow {
     uint32 public round;
     /// @dev Members that have done their part of this stage.
     uint32 private done;
-    /// @dev Members when this round's retrieval began: the cut-off is a share of them.
-    uint32 private contenders;
+    /// @dev Auditors of each model in this round, and models of each auditor: the cut-off is a share of them.
+    uint32 private audits;
     /// @notice Last block in which the stage's acts are accepted.
     uint64 public deadline;
 
@@ -121,6 +124,11 @@ contract BlockFlow {
     mapping(address => uint256) public collectable;
     /// @notice Commitments an auditor made so far. Another's can be copied, but not opened: see `saltPrefix`.
     mapping(address => mapping(bytes32 => bool)) public used;
+
+    /// @dev This round's circle, of those who were members when its retrieval began; not kept if all audit all.
+    address[] private drawn;
+    /// @dev Where each of them stands in it.
+    mapping(address => uint256) private standsAt;
 
     /// @dev Round, then agent.
     mapping(uint256 => mapping(address => Turn)) private turns;
@@ -142,13 +150,15 @@ contract BlockFlow {
         uint256 refundFraction_,
         uint64 window_,
         bool majority_,
+        uint32 auditors_,
         address[] memory admitted_
     ) {
         require(rounds_ > 0, "no rounds");
         require(reserve_ <= bond_, "reserve above bond");
         require(refundFraction_ <= ONE, "fraction above one");
+        require(auditors_ == 0 || auditors_ > 2, "fewer than two others audit");
         (rounds, bond, reserve, refundFraction) = (rounds_, bond_, reserve_, refundFraction_);
-        (window, majority, places) = (window_, majority_, admitted_.length);
+        (window, majority, auditors, places) = (window_, majority_, auditors_, admitted_.length);
         for (uint256 i = 0; i < admitted_.length; i++) {
             require(!admitted[admitted_[i]], "admitted twice");
             admitted[admitted_[i]] = true;
@@ -193,19 +203,20 @@ contract BlockFlow {
         _finish();
     }
 
-    /// @notice Step 2: mark the models the sender could read, its own among them.
+    /// @notice Step 2: mark the models the sender could read, its own among them, of those it audits.
     function markRetrieved(address[] calldata models) external onlyMember during(Stage.Retrieving) {
         Turn storage turn = turns[round][msg.sender];
         emit DataRetrieved(round, msg.sender, models.length);
         for (uint256 i = 0; i < models.length; i++) {
             Pair storage pair = pairs[round][msg.sender][models[i]];
             require(isMember[models[i]], "no such model");
+            require(isAuditor(msg.sender, models[i]), "not its auditor");
             require(!pair.read, "already marked");
             pair.read = true;
             turns[round][models[i]].readers += 1;
             turn.duty += 1;
             turn.reads += 1;
-            if (turn.reads == contenders) _finish();
+            if (turn.reads == audits) _finish();
         }
     }
 
@@ -265,8 +276,9 @@ contract BlockFlow {
         require(isMember[model], "no such model");
         require(turn.median == 0, "median already known");
         (uint256 below, uint256 equal, uint256 above) = (0, 0, 0);
-        for (uint256 i = 0; i < agents.length; i++) {
-            uint256 score = pairs[round][agents[i]][model].score; // + 1, or 0 without one
+        address[] memory by = _auditorsOf(model);
+        for (uint256 i = 0; i < by.length; i++) {
+            uint256 score = pairs[round][by[i]][model].score; // + 1, or 0 without one
             if (score == 0) continue;
             if (score - 1 < median) below++;
             else if (score - 1 == median) equal++;
@@ -288,10 +300,11 @@ contract BlockFlow {
         require(isMember[auditor], "no such auditor");
         require(turn.agreement == 0, "already tallied");
         uint256 agreement = ONE;
-        for (uint256 i = 0; i < agents.length; i++) {
-            uint256 score = pairs[round][auditor][agents[i]].score; // + 1, as the median is
+        address[] memory models = _modelsOf(auditor);
+        for (uint256 i = 0; i < models.length; i++) {
+            uint256 score = pairs[round][auditor][models[i]].score; // + 1, as the median is
             if (score == 0) continue;
-            uint256 median = turns[round][agents[i]].median;
+            uint256 median = turns[round][models[i]].median;
             uint256 apart = score > median ? score - median : median - score;
             uint256 near = apart < ONE / 2 ? (ONE / 2 - apart) * ONE / (ONE / 2 + apart) : 0;
             if (near < agreement) agreement = near;
@@ -378,7 +391,19 @@ contract BlockFlow {
 
     /// @notice Models one must read, and agents that must read one's model.
     function cutoff() public view returns (uint256) {
-        return majority ? contenders / 2 + 1 : uint256(contenders) * 2 / 3;
+        return majority ? audits / 2 + 1 : uint256(audits) * 2 / 3;
+    }
+
+    /// @notice The agents in this round's circle: each audits its own model and those of the next ones, as many as
+    /// each model has auditors. Empty if everybody audits everybody.
+    function circle() external view returns (address[] memory, uint256) {
+        return (drawn, audits);
+    }
+
+    /// @notice Whether a member is to audit another's model, or its own, in this round.
+    function isAuditor(address auditor, address model) public view returns (bool) {
+        uint256 size = drawn.length;
+        return size == 0 || (standsAt[model] + size - standsAt[auditor]) % size < audits;
     }
 
     /// @notice p_k = min(m_k / max m, d_k / max d) of the members in their order, once all are tallied, and their sum.
@@ -422,10 +447,51 @@ contract BlockFlow {
     /// @dev The tallying and the end have no deadline: any member can bring the one on, and nobody owes anything.
     function _open(Stage next) private {
         if (next == Stage.Training) round += 1;
-        if (next == Stage.Retrieving) contenders = uint32(agents.length);
+        if (next == Stage.Retrieving) _drawAuditors();
         (stage, done) = (next, 0);
         deadline = next >= Stage.Tallying ? type(uint64).max : uint64(block.number) + window;
         emit StageOpened(round, next, deadline);
+    }
+
+    /// @dev Where a model has fewer auditors than there are members, these stand in a new order, each as likely, which
+    /// nobody knew when it named its model.
+    function _drawAuditors() private {
+        uint256 size = agents.length;
+        if (auditors == 0 || auditors >= size) {
+            (audits, drawn) = (uint32(size), new address[](0));
+            return;
+        }
+        audits = auditors;
+        address[] memory order = agents;
+        bytes32 chance = keccak256(abi.encode(block.prevrandao, address(this), round));
+        for (uint256 i = size - 1; i > 0; i--) {
+            chance = keccak256(abi.encode(chance));
+            uint256 j = uint256(chance) % (i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+        drawn = order;
+        for (uint256 i = 0; i < size; i++) standsAt[order[i]] = i;
+    }
+
+    /// @dev The members that audit a model.
+    function _auditorsOf(address model) private view returns (address[] memory) {
+        return drawn.length == 0 ? agents : _arc(standsAt[model] + drawn.length - audits + 1);
+    }
+
+    /// @dev The members whose models an agent audits.
+    function _modelsOf(address auditor) private view returns (address[] memory) {
+        return drawn.length == 0 ? agents : _arc(standsAt[auditor]);
+    }
+
+    /// @dev Those at this place of the circle and after it, as many as a model has auditors. Who was booted has none
+    /// in its place.
+    function _arc(uint256 first) private view returns (address[] memory arc) {
+        arc = new address[](audits);
+        uint256 size = drawn.length;
+        for (uint256 i = 0; i < arc.length; i++) {
+            address agent = drawn[(first + i) % size];
+            if (isMember[agent]) arc[i] = agent;
+        }
     }
 
     /// @dev One more member has done its part; the last one opens the next stage.

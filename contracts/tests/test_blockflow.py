@@ -13,7 +13,7 @@ BOND = 1000
 @pytest.fixture
 def blockflow(BlockFlow: Any, hospitals: list[Any]) -> Any:
     """Return the contract, enrolling."""
-    return BlockFlow.deploy(3, BOND, 100, 100_000, 100, False, hospitals, {"from": hospitals[0]})
+    return BlockFlow.deploy(3, BOND, 100, 100_000, 100, False, 0, hospitals, {"from": hospitals[0]})
 
 
 def test_a_bond_enrols(blockflow: Any, hospitals: list[Any]) -> None:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from chainward.methods.shapley import (
     sampled,
     sampled_of,
     truncated,
+    truncated_of,
 )
 
 V2 = {(): 0, (0,): 8, (1,): 1, (0, 1): 10}
@@ -172,6 +174,29 @@ def test_efficiency(worths: Worths) -> None:
 def test_truncation_loses_at_most_its_tolerance(worths: Worths, tolerance: float) -> None:
     found = truncated(game(worths), players_of(worths), 4, tolerance, np.random.default_rng(2))
     assert abs(found.sum() - (worths[-1] - worths[0])) <= tolerance + 1e-9
+
+
+@given(games(), st.integers(1, 9))
+def test_without_a_tolerance_it_is_the_sample_to_the_bit(worths: Worths, count: int) -> None:
+    players, value = players_of(worths), game(worths)
+    orders = drawn_orders(players, count, np.random.default_rng(5))
+    assert truncated_of(lambda masks: [worths[mask] for mask in masks], players, orders, 0.0).tolist() == (
+        sampled(value, players, orders).tolist()
+    )
+
+
+def test_truncation_asks_for_each_coalition_once_and_for_one_of_each_order_at_a_time() -> None:
+    orders, batches = drawn_orders(9, 20, np.random.default_rng(3)), list[list[int]]()
+
+    def worths(masks: Any) -> Worths:
+        batches.append(list(masks))
+        return [float(mask.bit_count()) for mask in masks]
+
+    truncated_of(worths, 9, orders, 2.5)
+    asked = [mask for batch in batches for mask in batch]
+    assert len(asked) == len(set(asked))
+    sizes = [{mask.bit_count() for mask in batch} for batch in batches]
+    assert sizes == [{0, 9}, *({size} for size in range(1, 8))]  # seven of nine are within 2.5 of all
 
 
 @given(games(), st.data())

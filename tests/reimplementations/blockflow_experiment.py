@@ -37,9 +37,10 @@ class Experiment(OnChain):
     reserve: int = RESERVE
     fraction: int = ONE // 2
     majority: bool = False
+    auditors: int = 0
 
     def __post_init__(self) -> None:
-        terms = [self.rounds, self.bond, self.reserve, self.fraction, WINDOW, self.majority, self.agents]
+        terms = [self.rounds, self.bond, self.reserve, self.fraction, WINDOW, self.majority, self.auditors, self.agents]
         self.deploy("BlockFlow", terms, "founder")
 
     @property
@@ -96,6 +97,22 @@ class Experiment(OnChain):
         members = self.members
         for model, column in zip(members, zip(*scores, strict=True), strict=True):
             self.send(members[0], "commitMedian", model, lower_median(column))
+        return self
+
+    def audited(self) -> dict[str, tuple[str, ...]]:
+        """Whose models each agent audits in this round."""
+        agents, audits = self.call("circle")
+        return {agent: (*agents, *agents)[place : place + audits] for place, agent in enumerate(agents)}
+
+    def audit(self, score: Callable[[str, str], int]) -> Experiment:
+        """Retrieve, commit and reveal, each agent what it is to audit; `score` is of auditor and model."""
+        for agent, models in self.audited().items():
+            self.send(agent, "markRetrieved", models)
+        rows = {agent: (models, [score(agent, model) for model in models]) for agent, models in self.audited().items()}
+        for agent, (models, row) in rows.items():
+            self.send(agent, "commitScores", *self.committed(agent, row, models))
+        for agent, (models, row) in rows.items():
+            self.send(agent, "revealScores", *self.opened(agent, row, models))
         return self
 
     def datasets(self) -> Experiment:

@@ -210,13 +210,37 @@ def test_gas_of_uploads_is_proportional_to_accepted_chunks() -> None:
     assert gas[2] / gas[8] == pytest.approx(2 / 8, rel=0.1)
 
 
-def test_every_comparison_that_is_allowed_fits_into_a_block() -> None:
-    names = [f"h{number}" for number in range(111)]
-    federation = Federation(names, 64, winners=55, budget=8).fill()
+@pytest.mark.parametrize(("hospitals", "chunks", "winners"), [(562, 8, 255), (140, 32, 70)])
+def test_all_bids_that_are_allowed_are_ranked_within_a_block_even_in_the_worst_order(
+    hospitals: int, chunks: int, winners: int
+) -> None:
+    names = [f"h{number}" for number in range(hospitals)]
+    federation = Federation(names, 8 * chunks, winners=winners, budget=chunks).fill()
     for place, name in enumerate(names):
-        federation.bid(name, [place + 1] * 64)
-    assert federation.send("anybody", "accept").gas < 20 * MILLION
-    assert [federation.won(name) > 0 for name in names] == [place >= 56 for place in range(111)]
+        federation.bid(name, [place + 1] * 8 * chunks)
+    assert federation.send("anybody", "accept").gas < 28 * MILLION
+    accepted, which = federation.call("accepted")
+    assert [name for name, won in zip(accepted, which, strict=True) if won] == names[-winners:]
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "random", "equal"])
+@pytest.mark.parametrize("hospitals", [2, 3, 7, 12])
+def test_the_best_are_the_same_in_whatever_order_they_registered(hospitals: int, order: str) -> None:
+    names = [f"h{number}" for number in range(hospitals)]
+    drawn = {
+        "equal": [7] * hospitals,
+        "rising": [*range(1, hospitals + 1)],
+        "falling": [*range(hospitals, 0, -1)],
+        "random": np.random.default_rng(0).integers(1, 5, hospitals).tolist(),
+    }[order]
+    ranked = sorted(range(hospitals), key=lambda place: (-drawn[place], place))
+    for winners in range(1, hospitals + 1):
+        federation = Federation(names, 8, winners=winners, budget=1).fill()
+        for name, value in zip(names, drawn, strict=True):
+            federation.bid(name, [value] * 8)
+        federation.accept()
+        won = [place for place, name in enumerate(names) if federation.won(name)]
+        assert won == sorted(ranked[:winners])
 
 
 def test_whoever_is_far_away_wins() -> None:
@@ -299,7 +323,7 @@ REFUSALS: Refusals = {
         ("not a number of winners", lambda: Federation(winners=0)),
         ("not a number of winners", lambda: Federation(winners=4)),
         ("more than 255 winners", lambda: Federation([f"h{n}" for n in range(256)], 8, winners=256, budget=1)),
-        ("too many bids to compare", lambda: Federation([f"h{n}" for n in range(112)], 64, winners=56)),
+        ("too many bids to rank", lambda: Federation([f"h{n}" for n in range(563)], 64, winners=56)),
         ("budget above all chunks", lambda: Federation(budget=3)),
         ("listed twice", lambda: Federation(("a", "b", "a"))),
     ],

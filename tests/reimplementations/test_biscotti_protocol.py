@@ -399,6 +399,7 @@ def test_the_record_holds_the_counts() -> None:
         names = ("noisers", "verifiers", "aggregators", "wanted", "tolerated", "terms")
         return [biscotti().numbers(hospitals)[name] for name in names]
 
+    assert told(500) == [2, 3, 3, 256, 126, 2]
     assert told(100) == [2, 3, 3, 70, 30, 2]
     assert told(20) == [2, 3, 3, 14, 5, 2]
     assert told(6) == [2, 2, 3, 4, 0, 2]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from blockflow_experiment import (
     ETHER,
@@ -165,6 +167,115 @@ def test_the_cut_off(agents: int, majority: bool, needed: int) -> None:
         experiment.retrieve(name, [name, *others[: needed - 1]] if name == "a" else names)
     experiment.late()
     assert experiment.call("stragglers") == ()
+
+
+@pytest.mark.parametrize("auditors", [3, 4, 6])
+def test_each_model_has_so_many_auditors_and_its_own_agent_is_one(auditors: int) -> None:
+    experiment = retrieving(agents="abcdefg", auditors=auditors)
+    audited = experiment.audited()
+    assert sorted(audited) == list("abcdefg")
+    assert all(len(set(models)) == auditors and agent in models for agent, models in audited.items())
+    by = {model: {agent for agent, models in audited.items() if model in models} for model in audited}
+    assert {len(agents) for agents in by.values()} == {auditors}
+    told = {(a, m) for a, m in itertools.product("abcdefg", repeat=2) if experiment.call("isAuditor", a, m)}
+    assert told == {(agent, model) for agent, models in audited.items() for model in models}
+
+
+def test_the_circle_is_drawn_when_all_models_are_named_and_anew_each_round() -> None:
+    experiment = training(agents="abcdefg", auditors=3)
+    drawn = []
+    for _ in range(2):
+        experiment.submit("abcdef")
+        before = experiment.call("circle")[0]
+        experiment.submit("g")
+        drawn.append(experiment.call("circle")[0])
+        assert drawn[-1] != before
+        experiment.audit(lambda *_: 5)
+        for model in "abcdefg":
+            experiment.send("a", "commitMedian", model, 5)
+        experiment.datasets().close()
+    assert sorted(drawn[0]) == sorted(drawn[1]) == list("abcdefg")
+
+
+def test_every_place_in_the_circle_is_as_likely() -> None:
+    """How far b stands behind a over 45 draws of four: 15 times each is expected, 5 is 3 deviations off."""
+    experiment = training(agents="abcd", auditors=3, rounds=45)
+    behind = Counter[int]()
+    for _ in range(45):
+        circle = experiment.submit().call("circle")[0]
+        behind[(circle.index("b") - circle.index("a")) % 4] += 1
+        experiment.audit(lambda *_: 5)
+        for model in "abcd":
+            experiment.send("a", "commitMedian", model, 5)
+        experiment.datasets().close()
+    assert sorted(behind) == [1, 2, 3]
+    assert min(behind.values()) > 5
+
+
+def test_medians_and_agreement_are_over_the_auditors_alone() -> None:
+    """Against an oracle that knows no circle, only who scored what."""
+    agents, rng = "abcdef", np.random.default_rng(3)
+    experiment = retrieving(agents=agents, auditors=4)
+    scores = {pair: int(rng.integers(0, ONE)) for pair in itertools.product(agents, repeat=2)}
+    audited = experiment.audited()
+    experiment.audit(lambda auditor, model: scores[auditor, model])
+    medians = {m: lower_median([scores[a, m] for a in agents if m in audited[a]]) for m in agents}
+    for model, median in medians.items():
+        experiment.send("a", "commitMedian", model, median)
+    experiment.datasets()
+    for auditor in agents:
+        apart = max(abs(scores[auditor, model] - medians[model]) for model in audited[auditor])
+        near = (ONE // 2 - apart) * ONE // (ONE // 2 + apart) if apart < ONE // 2 else 0
+        assert experiment.call("turnOf", 1, auditor)[7] == near + 1
+    assert experiment.close().keys() == set(agents)
+
+
+@pytest.mark.parametrize("auditors", [0, 3, 4, 20])
+def test_as_many_auditors_as_agents_are_everybody(auditors: int) -> None:
+    experiment, published = training(auditors=auditors), training()
+    assert experiment.play() == published.play()
+    assert experiment.call("circle") == ((), 3)
+    for ours, theirs in zip(experiment.ledger.receipts[1:], published.ledger.receipts[1:], strict=True):
+        assert (ours.function, ours.gas) == (theirs.function, pytest.approx(theirs.gas, abs=20))  # a comparison more
+
+
+def test_the_cut_off_is_a_share_of_the_auditors() -> None:
+    assert retrieving(agents="abcdefg", auditors=3).call("cutoff") == 2
+    assert retrieving(agents="abcdefg", auditors=6).call("cutoff") == 4
+    assert retrieving(agents="abcdefg", auditors=6, majority=True).call("cutoff") == 4
+    assert retrieving(agents="abcdefg", auditors=5, majority=True).call("cutoff") == 3
+
+
+def test_a_booted_auditor_is_not_counted_and_has_no_successor() -> None:
+    experiment = retrieving(agents="abcde", auditors=3)
+    first, *others = experiment.call("circle")[0]  # the others' models are audited by two at least without it
+    audited = experiment.audited()
+    for agent in others:
+        experiment.send(agent, "markRetrieved", audited[agent])
+    experiment.late().send(others[0], "boot", first)
+    experiment.send(others[0], "advance")
+    assert experiment.call("circle")[0] == (first, *others)
+    kept = {agent: [model for model in audited[agent] if model != first] for agent in others}
+    for agent in others:
+        experiment.send(agent, "commitScores", *experiment.committed(agent, [5] * len(kept[agent]), kept[agent]))
+    for agent in others:
+        experiment.send(agent, "revealScores", *experiment.opened(agent, [5] * len(kept[agent]), kept[agent]))
+    for model in others:
+        experiment.send(others[0], "commitMedian", model, 5)
+    assert set(experiment.datasets().close()) == set(others)
+
+
+def test_members_as_few_as_auditors_all_audit_all_again() -> None:
+    """A circle of an earlier round is no more once booting has left fewer."""
+    experiment = training(agents="abcd", auditors=3)
+    experiment.submit().audit(lambda *_: 5)
+    for model in "abcd":
+        experiment.send("a", "commitMedian", model, 5)
+    experiment.datasets().close()
+    experiment.submit("abc").late().send("a", "boot", "d")
+    experiment.send("a", "advance")
+    assert experiment.call("circle") == ((), 3)
+    experiment.retrieve("a", "abc")
 
 
 @pytest.mark.parametrize(("majority", "late"), [(False, ()), (True, ("c",))])

@@ -43,6 +43,63 @@ def test_equal_scores_are_fedavg_without_weights() -> None:
         assert set(ours.contributions.values()) == {ONE}
 
 
+def test_equal_scores_of_a_few_auditors_are_fedavg_without_weights_too() -> None:
+    ready = prepared(hospitals=6, strategy=varied("blockflow", {"auditors": 3}, score=even))
+    plain = states(prepared(hospitals=6, key="fedavg", params={"weighted": False}))
+    for ours, theirs in zip(states(ready)[1:], plain[1:], strict=True):
+        np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-7)
+        assert set(ours.contributions.values()) == {ONE}
+
+
+@pytest.mark.parametrize("auditors", [4, 20])
+def test_as_many_auditors_as_hospitals_are_the_published_protocol(auditors: int) -> None:
+    some, all_ = (prepared(strategy=blockflow(auditors=number)) for number in (auditors, 0))
+    for ours, published in zip(states(some), states(all_), strict=True):
+        assert ours.contributions == published.contributions
+        np.testing.assert_array_equal(ours.weights, published.weights)
+    receipts = zip(some.world.ledger.receipts[1:], all_.world.ledger.receipts[1:], strict=True)
+    for one, other in receipts:  # but for the constructor, whose argument differs
+        assert (one.function, one.sender, one.gas) == (other.function, other.sender, pytest.approx(other.gas, abs=20))
+    assert some.world.meter.disclosures() == all_.world.meter.disclosures()
+
+
+def test_few_auditors_score_few_models_and_all_are_merged() -> None:
+    kept: dict[str, Any] = {}
+    kind = discovery.load("blockflow")
+
+    def score(self: Any, site: Site, models: Any) -> Any:
+        kept[site.name] = len(models)
+        return kind.score(self, site, models)  # type: ignore[attr-defined]
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        kept[f"model of {site.name}"] = update.weights
+        return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+
+    ready = prepared(6, rounds=1, strategy=varied("blockflow", {"auditors": 3}, score=score, encrypt=encrypt))
+    *_, last = states(ready)
+    names = ready.world.hospitals
+    assert [kept[name] for name in names] == [3] * 6
+    models, shares = [kept[f"model of {name}"] for name in names], [last.contributions[name] for name in names]
+    np.testing.assert_array_equal(last.weights, weighted_mean(models, shares))
+
+
+def test_few_auditors_bear_absence_and_models_of_no_numbers() -> None:
+    kind = discovery.load("blockflow")
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        if site.name == "hospital 1":
+            update = update._replace(weights=np.full_like(update.weights, np.nan))
+        return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+
+    ready = prepared(
+        8, strategy=varied("blockflow", {"auditors": 5}, encrypt=encrypt), faults={"absent": {"hospital 3": [2]}}
+    )
+    _, first, *_, last = states(ready)
+    assert set(first.contributions) == set(ready.world.hospitals) - {"hospital 1"}
+    assert set(last.contributions) == set(ready.world.hospitals) - {"hospital 1", "hospital 3"}
+    assert np.isfinite(last.weights).all()
+
+
 def test_real_scores_are_not_fedavg() -> None:
     (*_, ours), (*_, plain) = usual()[1], states(prepared(key="fedavg", params={"weighted": False}))
     assert np.abs(ours.weights - plain.weights).max() > 1e-4
@@ -103,8 +160,8 @@ def test_noise_is_laplace_of_the_papers_scale_and_disclosed_as_such() -> None:
     assert np.quantile(desk.published, 0.9) == pytest.approx(scale * math.log(5), rel=0.03)
 
 
-@pytest.mark.parametrize("how", ["random", "inverted"])
-def test_who_submits_a_random_or_inverted_model_scores_lower(how: str) -> None:
+@pytest.mark.parametrize(("how", "auditors"), [("random", 0), ("inverted", 0), ("random", 4), ("inverted", 4)])
+def test_who_submits_a_random_or_inverted_model_scores_lower(how: str, auditors: int) -> None:
     kind = discovery.load("blockflow")
 
     def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
@@ -113,7 +170,8 @@ def test_who_submits_a_random_or_inverted_model_scores_lower(how: str) -> None:
             update = update._replace(weights=noise if how == "random" else -update.weights)
         return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
 
-    *_, last = states(prepared(hospitals=5, rounds=3, strategy=varied("blockflow", encrypt=encrypt)))
+    strategy = varied("blockflow", {"auditors": auditors}, encrypt=encrypt)
+    *_, last = states(prepared(hospitals=5, rounds=3, strategy=strategy))
     assert min(last.contributions, key=lambda name: last.contributions[name]) == "hospital 1"
 
 
@@ -299,8 +357,10 @@ def test_what_anybody_may_do_rotates() -> None:
 
 
 def test_the_record_holds_the_cut_off() -> None:
-    assert blockflow().numbers(20) == {"agents": 20, "cutoff": 13, "experiment_rounds": 30}
+    assert blockflow().numbers(20) == {"agents": 20, "auditors": 20, "cutoff": 13, "experiment_rounds": 30}
     assert blockflow(majority=True).numbers(20)["cutoff"] == 11
+    assert blockflow().numbers(118) == {"agents": 118, "auditors": 20, "cutoff": 13, "experiment_rounds": 30}
+    assert blockflow(auditors=0).numbers(118)["auditors"] == 118
 
 
 def test_the_published_track_is_the_papers() -> None:
@@ -308,6 +368,7 @@ def test_the_published_track_is_the_papers() -> None:
     strategy = blockflow(**discovery.load("blockflow").card.published["params"])
     published = (strategy.epsilon, strategy.experiment_rounds, strategy.pairs_a_transaction)
     assert published == (1.0, 3, 1)
+    assert strategy.auditors == 0
     assert (strategy.bond, strategy.reserve, strategy.refund_fraction) == (1.0, 0.25, 0.5)
     assert (strategy.majority, strategy.regularisation) == (False, 1.0)
     ready = prepared(rounds=3, strategy=strategy)

@@ -116,6 +116,13 @@ def c_is_late() -> Experiment:
     return training().submit("ab").late()
 
 
+def unassigned(*places: int) -> None:
+    """Read models of five of which each agent audits its own and the next two: the one before it, or at `places`."""
+    experiment = retrieving(agents="abcde", auditors=3)
+    circle, _ = experiment.call("circle")
+    experiment.send(circle[0], "markRetrieved", [circle[place] for place in places or (-1,)])
+
+
 def unpayable() -> tuple[Experiment, str]:
     """An agent that is a contract and takes no payment, with the reserve of one it booted to collect."""
     with TemporaryDirectory() as folder:
@@ -169,6 +176,8 @@ REFUSALS: Refusals = {
         ("reserve above bond", deployed(reserve=ETHER + 1)),
         ("fraction above one", deployed(fraction=ONE + 1)),
         ("admitted twice", deployed(agents="aba")),
+        ("fewer than two others audit", deployed(auditors=1)),
+        ("fewer than two others audit", deployed(auditors=2)),
     ],
     "enrol": [
         ("not admitted", after(Experiment, STRANGER, "enrol", value=ETHER)),
@@ -183,6 +192,8 @@ REFUSALS: Refusals = {
     ],
     "markRetrieved": [
         ("no such model", after(retrieving, "a", "markRetrieved", [STRANGER])),
+        ("not its auditor", unassigned),
+        ("not its auditor", lambda: unassigned(0, 2, 3)),
         ("already marked", after(lambda: retrieving().retrieve("a"), "a", "markRetrieved", ["b"])),
         ("already marked", after(retrieving, "a", "markRetrieved", ["b", "b"])),
     ],

@@ -97,6 +97,29 @@ def test_as_many_permutations_as_there_are_orders_are_exact() -> None:
     assert np.abs(sample - found).max() > 1e-6
 
 
+def rising(model: Any) -> float:
+    """An accuracy that rises with the size of a coalition, each of whose models is 0 but for a coordinate of 1."""
+    return float(1 - 0.5 ** np.count_nonzero(model))
+
+
+@pytest.mark.parametrize(("trainers", "whole"), [(20, True), (21, False)])
+def test_orders_are_cut_only_where_more_than_twenty_trained(trainers: int, whole: bool) -> None:
+    desk, weights = Desk(rising), np.zeros(trainers, np.float32)
+    fedcoin(permutations=1).values(desk, np.eye(trainers), weights)
+    assert desk.asked == (trainers if whole else 11)  # ten are within 0.002 of all; and all
+
+
+def test_cut_orders_give_what_whole_ones_give_within_the_truncation() -> None:
+    weights = np.zeros(30, np.float32)
+    cut, none, whole = (
+        fedcoin(permutations=50, truncation=truncation).values(Desk(rising), np.eye(30), weights)
+        for truncation in (0.002, 1e-12, 0.0)
+    )
+    assert none.tolist() == whole.tolist()
+    assert np.abs(cut - whole).sum() < 0.004
+    assert cut.tolist() != whole.tolist()
+
+
 def test_means_are_of_the_coalitions() -> None:
     models = np.arange(8.0).reshape(4, 2)
     coalitions = members([0b1, 0b1010, 0b1111], 4)
@@ -351,13 +374,14 @@ def test_terms_reach_the_contract() -> None:
 
 
 def test_the_record_holds_solvers_and_orders() -> None:
-    assert fedcoin().numbers(20) == {"solvers": 5, "orders": 200}
-    assert fedcoin().numbers(4) == {"solvers": 5, "orders": 24}
+    assert fedcoin().numbers(20) == {"solvers": 5, "orders": 200, "truncation": 0.0}
+    assert fedcoin().numbers(21) == {"solvers": 5, "orders": 200, "truncation": 0.002}
+    assert fedcoin().numbers(4) == {"solvers": 5, "orders": 24, "truncation": 0.0}
 
 
 def test_the_published_track_is_the_readmes() -> None:
     strategy = fedcoin(**discovery.load("fedcoin").card.published["params"])
-    assert (strategy.solvers, strategy.distance) == (2, 1.5)
+    assert (strategy.solvers, strategy.distance, strategy.truncation) == (2, 1.5, 0.0)
     assert (strategy.train_percent, strategy.server_percent, strategy.baseline) == (70, 10, "empty")
     assert not strategy.median
 
