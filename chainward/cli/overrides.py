@@ -16,12 +16,12 @@ def overrides(options: dict[str, Any]) -> dict[str, Any]:
     """
     given = dict(options)
     nested = {
-        "ledger": {name: told for name, told in (("name", given.pop("ledger")), ("consensus", given.pop("consensus")))},
+        "ledger": {"name": given.pop("ledger"), "consensus": given.pop("consensus")},
         "faults": {"absent": _absences(given.pop("absent")), "delay": _delays(given.pop("delay"))},
         "speeds": _pairs(given.pop("speed")),
         "training": _pairs(given.pop("training")),
         "leaks": tables.reasons(given.pop("leaks")),
-        "flower": {"insecure": given.pop("insecure")},
+        "flower": {"insecure": True} if given.pop("insecure") else {},
         "partition": _partition(given.pop("partition")),
     }
     given["attacks"] = _attacks(given["attacks"])
@@ -32,7 +32,7 @@ def overrides(options: dict[str, Any]) -> dict[str, Any]:
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Without what was not said."""
-    return {name: value for name, value in options.items() if value not in (None, False, [], {})}
+    return {name: value for name, value in options.items() if value not in (None, [], {})}
 
 
 def _partition(value: str | None) -> dict[str, str]:

@@ -177,7 +177,7 @@ def named(key: str, params: Any) -> str:
 
 
 def _asked_for(strategy: str, claim: Claim) -> Iterator[tuple[int, bool, list[Specification]]]:
-    """The trials of each part of a claim, those that differ in the seed alone together; whether the part is optional."""
+    """The trials of each part of a claim, those that differ in the seed alone together; is the part optional?"""
     if missing := claims.lacking(claim):
         raise Unjudgeable(f"needs the task {' and '.join(missing)}, not here yet")
     try:
