@@ -25,7 +25,7 @@ class Source:
     They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder. A digest is of
     the content: a file may lie there compressed (`NAME.gz`), under another name (`aliases`: name -> names), or as a
     member of an archive that the publisher gives out (`archives`, zip or tar). Without a digest ("") any content is
-    taken, where a loader pins what the file says, data grow, or nobody may pass them on: then `credentialed` says how one
+    taken: a loader pins what the file says, or data grow, or nobody may pass them on. Then `credentialed` says how one
     comes to them.
     """
 
