@@ -36,7 +36,12 @@ def _copy(source: Source, name: str) -> Copy:
         return Copy(name, "missing", None, _absent(source))
     pinned = source.files[name]
     if not pinned:  # what nobody can check need not be read, which may take hours
-        return Copy(name, "ok", str(found), "; ".join(["not pinned: any content is taken", *_wrapped(found, name)]))
+        return Copy(
+            name,
+            "ok",
+            str(found),
+            "; ".join(["not pinned as a file: its task says whether it can be read", *_wrapped(found, name)]),
+        )
     try:
         content = found.content()
     except ChainwardError as reason:

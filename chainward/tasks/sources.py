@@ -25,7 +25,8 @@ class Source:
     They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder. A digest is of
     the content: a file may lie there compressed (`NAME.gz`), under another name (`aliases`: name -> names), or as a
     member of an archive that the publisher gives out (`archives`, zip or tar). Without a digest ("") any content is
-    taken, as of data that grow or that nobody may pass on: then `credentialed` says how one comes to them.
+    taken: a loader pins what the file says, or data grow, or nobody may pass them on. Then `credentialed` says how one
+    comes to them.
     """
 
     name: str
