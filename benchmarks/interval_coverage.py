@@ -20,7 +20,7 @@ from scipy.special import expit
 from chainward.results.inference import Mean, difference, mean_over_seeds
 from chainward.results.influence import Influential, auroc, within_hospital_auroc
 from chainward.results.predictions import Predictions
-from chainward.tasks.partition import split
+from chainward.tasks.splits import split
 
 SEEDS = (5, 10, 25)
 

@@ -36,7 +36,7 @@ from chainward.results.rounds import (
 )
 from chainward.results.store import Ended, write
 from chainward.strategy import discovery
-from chainward.tasks.partition import FOLDS, split
+from chainward.tasks.splits import FOLDS, split
 from chainward.world import Audience
 
 ROWS, ROUNDS, SEEDS = 40, 30, FOLDS
@@ -103,7 +103,7 @@ def trial(number: int, specification: Specification) -> Ended:
         provenance=PROVENANCE,
         hospitals=patients.sizes,
         notes=(),
-        preprocessing_bytes=4096,
+        preprocessing={"counts": 1024, "sums": 3072},
         schema=SCHEMA,
         setup=_setup(),
         rounds=_rounds(rng, gas),

@@ -9,6 +9,10 @@ class DataMissing(ChainwardError):
     """A task's data are not on this machine."""
 
 
+class Revealing(ChainwardError):
+    """The message shows a cell of somebody's records: it is for the terminal of who has them, never for a record."""
+
+
 class UnknownName(ChainwardError, ValueError):
     """No task, strategy or source of data goes by this name."""
 

@@ -1,4 +1,4 @@
-"""A paper in a package of its own: installed, found, run, checked and reported without a change in chainward."""
+"""A paper and tasks in a package of its own: installed, found, run and reported without a change in chainward."""
 
 from __future__ import annotations
 
@@ -20,11 +20,19 @@ PACKAGE = Path(__file__).parent / "fixtures" / "third_party"
 
 # What the authors of the package write to have it checked.
 THEIR_TEST = """\
-from chainward.testing import StrategyConformance
+from chainward.testing import StrategyConformance, TaskConformance
 
 
 class TestMedian(StrategyConformance):
     key = "median"
+
+
+class TestClinics(TaskConformance):
+    key = "clinics"
+
+
+class TestTheirHeart(TaskConformance):
+    key = "chainward-example:heart"
 """
 
 PLAN = """\
@@ -36,6 +44,12 @@ rounds = 2
 key = "synthetic"
 hospitals = 4
 patients = 40
+
+[[tasks]]
+key = "clinics"
+
+[[tasks]]
+key = "chainward-example:heart"
 """
 
 LINE_UP = """\
@@ -50,6 +64,19 @@ try:
     discovery.load("broken")
 except ChainwardError as error:
     assert "'broken' of no_such_package:Strategy cannot be imported" in str(error), error
+else:
+    raise AssertionError("a broken package was loaded")
+
+from chainward import tasks
+
+assert "clinics" in tasks.names() and "no_task" in tasks.names()
+assert tasks.load("clinics").title == "Three clinics"
+assert tasks.kind("heart").__module__ == "chainward.tasks.heart"
+assert tasks.kind("chainward-example:heart").__module__ == "chainward_example.clinics"
+try:
+    tasks.load("no_task")
+except ChainwardError as error:
+    assert "'no_task' of no_such_package:Task cannot be imported" in str(error), error
 else:
     raise AssertionError("a broken package was loaded")
 """
@@ -76,7 +103,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = target / "broken-1.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n", encoding="utf-8")
-    entry = "[chainward.strategies]\nbroken = no_such_package:Strategy\n"
+    entry = (
+        "[chainward.strategies]\nbroken = no_such_package:Strategy\n[chainward.tasks]\nno_task = no_such_package:Task\n"
+    )
     (broken / "entry_points.txt").write_text(entry, encoding="utf-8")
     return target
 
@@ -91,6 +120,11 @@ def finished(*arguments: str | Path, site: Path | None, folder: Path) -> str:
     return found.stdout
 
 
+def called(site: Path, folder: Path, *arguments: str) -> str:
+    """Run `chainward` there."""
+    return finished("-c", "from chainward.cli import main; main()", *arguments, site=site, folder=folder)
+
+
 def test_is_found_and_a_broken_one_breaks_its_own_name_only(site: Path, tmp_path: Path) -> None:
     finished("-W", "error", "-c", LINE_UP, site=site, folder=tmp_path)
 
@@ -100,16 +134,28 @@ def test_holds_the_conformance_suite(site: Path, tmp_path: Path) -> None:
     options = ("-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:pytest-brownie")
     printed = finished("-m", "pytest", *options, site=site, folder=tmp_path)
     passed = int(printed.split(" passed")[0].split()[-1])
-    assert passed >= 25, printed
+    assert passed >= 60, printed
+    assert "skipped" not in printed
+
+
+def test_is_listed_and_described_beside_ours(site: Path, tmp_path: Path) -> None:
+    rows = {row["key"]: row for row in json.loads(called(site, tmp_path, "list", "tasks", "--json"))}
+    assert (rows["clinics"]["package"], rows["clinics"]["patients"]) == ("chainward-example", 238)
+    assert "no_such_package" in rows["no_task"]["title"]
+    assert rows["heart"]["package"] is None
+    found = json.loads(called(site, tmp_path, "data", "describe", "clinics", "--json"))
+    assert [hospital["name"] for hospital in found["hospitals"]] == ["Hill", "Quay", "Mill"]
 
 
 def test_runs_beside_ours_and_is_in_the_report(site: Path, tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
-    chainward = "from chainward.cli import main; main()"
-    finished("-c", chainward, "run", "plan.toml", "--out", "report", site=site, folder=tmp_path)
+    called(site, tmp_path, "run", "plan.toml", "--out", "report")
     rows = json.loads((tmp_path / "report" / "leaderboard.json").read_text(encoding="utf-8"))
-    assert {row["strategy"]: row["failed"] for row in rows} == {"fedavg": 0, "median": 0}
-    (median,) = (row for row in rows if row["strategy"] == "median")
+    their_heart = "chainward-example:heart"
+    assert {(row["task"], row["strategy"]): row["failed"] for row in rows} == {
+        (task, strategy): 0 for task in ("synthetic", "clinics", their_heart) for strategy in ("fedavg", "median")
+    }
+    (median,) = (row for row in rows if (row["task"], row["strategy"]) == ("synthetic", "median"))
     assert median["gas_total"] > 0
     assert median["sees_individual_updates"] == "coordinator"
     assert "RoundBook" in (tmp_path / "report" / "gas_functions.csv").read_text(encoding="utf-8")

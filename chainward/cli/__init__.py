@@ -18,6 +18,7 @@ _COMMANDS = {
     "doctor": "Check this machine: versions, device, contracts, data, folders.",
     "flower": "Take a strategy to Flower: write a Flower app that `flwr run` starts.",
     "list": "List strategies, tasks, ledgers or engines.",
+    "meds": "Take a report's predictions to MEDS: write them in its evaluation schema.",
     "new": "Start a strategy of your own: file, claims, contract and test.",
     "report": "Render the report of a folder again, from its records alone.",
     "run": "Run a plan and write its report.",

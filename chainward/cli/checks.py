@@ -138,13 +138,13 @@ def _snapshot() -> Iterator[Check]:
 def _data() -> Iterator[Check]:
     """A task whose data are absent is a note; data that are here and cannot be used are not."""
     from chainward import tasks
+    from chainward.cli.known import lacking
 
     for key in tasks.names():
         try:
-            task = tasks.load(key)
-            lacking = task.requires()
-            told = lacking or f"{len(task.dataset(0).hospitals)} hospitals"
-            yield Check(f"task {key}", NOTE if lacking else OK, told)
+            needs = lacking(key)
+            told = needs or f"{len(tasks.load(key).dataset(0).hospitals)} hospitals"
+            yield Check(f"task {key}", NOTE if needs else OK, told)
         except Exception as error:
             yield Check(f"task {key}", MISSING, _one_line(error))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,33 +15,37 @@ if TYPE_CHECKING:
 
 @click.group("data")
 def command() -> None:
-    """See which data a task needs, and get them from their canonical source.
+    """See which data a task needs, get them from their canonical source, check and describe them.
 
     \b
     Examples:
       chainward data list
       chainward data get explorer
+      chainward data check
+      chainward data describe heart -o heart.html
     """
 
 
 @command.command("list")
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def list_(json_output: bool) -> None:
-    """List every task with its data: the source, whether they are here, licence and address.
+    """List every task with its data: the source, whether they are here, licence, citation and address.
 
     \b
     Examples:
       chainward data list
       chainward data list --json
     """
+    from chainward.cli.known import task_rows
     from chainward.cli.output import as_json, as_table
 
-    rows = describe()
+    names = ("title", "source", "present", "licence", "url", "citation", "needs")
+    rows = [{"task": row["key"], **{name: row[name] for name in names}} for row in task_rows()]
     if json_output:
         as_json(rows)
     else:
-        headings = {"task": "task", "source": "get", "present": "here", "licence": "licence", "origin": "from"}
-        as_table([{**row, "origin": row["url"] or row["citation"]} for row in rows], headings)
+        headings = {"task": "task", "source": "get", "present": "here", "licence": "licence", "from": "from, citation"}
+        as_table([{**row, "from": "\n".join(filter(None, (row["url"], row["citation"])))} for row in rows], headings)
 
 
 @command.command("get")
@@ -46,24 +53,103 @@ def list_(json_output: bool) -> None:
 def get(names: tuple[str, ...]) -> None:
     """Get each NAME, a source or a task that needs one, and tell where it was put.
 
-    What is already here is kept; every file is checked against its pinned SHA-256.
+    Licence, citation and address are printed before anything is downloaded. What is already here is kept; a download
+    that breaks off goes on at the next try; every file is checked against its pinned SHA-256. For data that need an
+    account, tells how to come to them and where to put them.
 
     \b
     Examples:
       chainward data get explorer
       chainward data get edin ca
     """
-    import sys
-
     import pooch
 
+    from chainward.cli import known
     from chainward.cli.output import tell
-    from chainward.tasks import sources
+    from chainward.tasks import downloads
 
     pooch.get_logger().setLevel("WARNING")
-    for source in {source.name: source for source in map(_source, names)}.values():
-        paths = sources.fetch(source, progress=sys.stderr.isatty())
-        tell(f"{source.name}: {len(paths)} files in {paths[0].parent} ({source.licence})")
+    for source in {source.name: source for source in map(known.source, names)}.values():
+        tell("\n".join(_terms(source)))
+        paths = downloads.fetch(source, progress=sys.stderr.isatty())
+        tell(f"  here: {len(paths)} {'file' if len(paths) == 1 else 'files'} in {paths[0].parent}")
+
+
+def _terms(source: Source) -> Iterator[str]:
+    """What one should know before one takes data: whose they are and on what terms."""
+    from chainward import tasks
+    from chainward.cli import known
+
+    citations = [source.citation] if source.citation else [tasks.kind(key).citation for key in known.tasks_of(source)]
+    yield source.name
+    yield f"  licence: {source.licence}"
+    yield from (f"  cite: {citation}" for citation in dict.fromkeys(citations))
+    yield f"  from: {source.url}"
+
+
+@command.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+def check(names: tuple[str, ...], json_output: bool) -> None:
+    """Check the data that are here, or those of each NAME, a source or a task: files first, then the tasks that
+    read them.
+
+    A file that is not the published one is told by what became of it: other line endings, another archive, a web page
+    saved in its place. Exits with 1 if something is changed or cannot be read, or is missing beside what is here.
+
+    \b
+    Examples:
+      chainward data check
+      chainward data check stroke --json
+    """
+    from chainward.cli import known
+    from chainward.cli.inspection import sound, verified
+    from chainward.cli.output import as_json, as_table
+
+    chosen = {source.name: source for source in map(known.source, names)} if names else known.sources()
+    rows = [row for source in chosen.values() for row in verified(source, wanted=bool(names))]
+    if json_output:
+        as_json({"sound": sound(rows), "checks": rows})
+    else:
+        as_table(rows, {"source": "source", "what": "file or task", "status": "", "detail": ""})
+    if not sound(rows):
+        sys.exit(1)
+
+
+@command.command("describe")
+@click.argument("task")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the task; repeat it.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The page [TASK.html].")
+@click.option("--json", "json_output", is_flag=True, help="Print JSON and write no page unless --out is given.")
+def describe(task: str, params: tuple[str, ...], out: Path | None, json_output: bool) -> None:
+    """Write a page about the patients of TASK: hospitals, outcome, what is missing, how much hospitals differ.
+
+    Only aggregates are written, and counts from 1 to 4 as "< 5".
+
+    \b
+    Examples:
+      chainward data describe heart
+      chainward data describe stroke -o stroke.html --json
+    """
+    from chainward import tasks
+    from chainward.cli.inspection import parameters
+    from chainward.cli.output import as_json, tell
+    from chainward.errors import DataMissing
+    from chainward.files import replace_file
+    from chainward.report.page.data import page
+    from chainward.report.tables.data import described
+
+    chosen = tasks.load(task, **parameters(params))
+    if lacking := chosen.requires():
+        raise DataMissing(lacking)
+    found = described(chosen, chosen.cohort())
+    if json_output:
+        as_json(found)
+    if out or not json_output:
+        place = out or Path(f"{chosen.key}.html")
+        replace_file(place, page(found).encode())
+    if not json_output:
+        tell(f"{place}: {found['patients']} patients, {len(found['hospitals'])} {found['sites']}")
 
 
 @command.command("path")
@@ -78,41 +164,3 @@ def path() -> None:
     from chainward.tasks import sources
 
     tell(str(sources.folder()))
-
-
-def describe() -> list[dict[str, Any]]:
-    """Return a row a task: its source to get, whether its data are here, licence, address and what is lacking."""
-    from chainward import tasks
-
-    return [_row(tasks.load(key)) for key in tasks.names()]
-
-
-def _row(task: Any) -> dict[str, Any]:
-    lacking = task.requires()
-    return {
-        "task": task.key,
-        "title": task.title,
-        "source": task.source.name if task.source else None,
-        "present": lacking is None,
-        "licence": task.licence,
-        "url": task.source.url if task.source else None,
-        "citation": task.citation,
-        "needs": lacking,
-    }
-
-
-def _source(name: str) -> Source:
-    """Return the source called `name`, or the one that the task `name` needs."""
-    from chainward import tasks
-    from chainward.errors import ChainwardError, UnknownName
-    from chainward.names import quoted
-    from chainward.tasks.sources import SOURCES
-
-    if name in SOURCES:
-        return SOURCES[name]
-    if name not in tasks.names():
-        raise UnknownName(f"no source of data is called {quoted(name)}; there is {', '.join(SOURCES)}")
-    task = tasks.load(name)
-    if task.source is None:
-        raise ChainwardError(f"task {name}: {task.requires() or 'its data are here, there is nothing to get'}")
-    return task.source

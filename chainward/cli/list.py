@@ -35,13 +35,9 @@ def _strategies() -> list[dict[str, Any]]:
 
 
 def _tasks() -> list[dict[str, Any]]:
-    from chainward import tasks
+    from chainward.cli.known import task_rows
 
-    loaded = ((key, tasks.load(key)) for key in tasks.names())
-    return [
-        {"key": key, "title": task.title, "outcome": task.outcome, "licence": task.licence, "needs": task.requires()}
-        for key, task in loaded
-    ]
+    return task_rows()
 
 
 def _ledgers() -> list[dict[str, Any]]:
@@ -57,6 +53,33 @@ def _engines() -> list[dict[str, Any]]:
 
 
 _WHAT = {"strategies": _strategies, "tasks": _tasks, "ledgers": _ledgers, "engines": _engines}
+_TASKS = {
+    "key": "key",
+    "title": "title",
+    "patients": "patients",
+    "hospitals": "sites",
+    "prevalence": "positive",
+    "auroc": "AUROC",
+    "here": "data",
+}
+
+
+def _print_tasks(rows: list[dict[str, Any]]) -> None:
+    """Without what is long: outcome, citation, licence and where to get data are in the JSON and in `data list`."""
+    from chainward.cli.output import as_table, tell
+
+    as_table([{**row, "auroc": (row["reference"] or {}).get("auroc"), "here": _here(row)} for row in rows], _TASKS)
+    tell(
+        "\nWith the parameters as they are; AUROC is that of pooled logistic regression under five-fold "
+        "cross-validation.\n`chainward data list` says where data come from."
+    )
+
+
+def _here(row: dict[str, Any]) -> str:
+    if row["present"]:
+        return "here"
+    own = row["required"] or (row["source"] is None and row["patients"] is None)
+    return "your own" if own else "not here"
 
 
 @click.command("list")
@@ -75,5 +98,7 @@ def command(what: str, json_output: bool) -> None:
     rows = _WHAT[what]()
     if json_output:
         as_json(rows)
+    elif what == "tasks":
+        _print_tasks(rows)
     else:
         as_table(rows, {key: key for key in rows[0]})

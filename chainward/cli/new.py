@@ -6,41 +6,86 @@ import keyword
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-# Template -> file, inside a checkout of chainward and in a package of one's own.
-CHECKOUT_FILES = {
-    "strategy.py": "reimplementations/{key}.py",
-    "claims.toml": "reimplementations/{key}.toml",
-    "contract.sol": "contracts/src/{name}.sol",
-    "test.py": "tests/reimplementations/test_{key}.py",
-}
-PACKAGE_FILES = {
-    "pyproject.toml": "pyproject.toml",
-    "package.py": "chainward_{key}/__init__.py",
-    "strategy.py": "chainward_{key}/{key}.py",
-    "claims.toml": "chainward_{key}/{key}.toml",
-    "contract.sol": "chainward_{key}/src/{name}.sol",
-    "test.py": "tests/test_{key}.py",
-}
 COMPILER_FILES = ("compile.mjs", "package.json")
-CHECKOUT_STEPS = (
-    "cd {folder}",
-    "make contracts gas-snapshot",
-    "python -m pytest tests/reimplementations/test_{key}.py",
-    "chainward run benchmarks/demo.toml --strategy fedavg --strategy {key}",
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be started: template -> file, inside a checkout of chainward and in a package of one's own; what to do
+    next in either; the templates in which the name stands as a class."""
+
+    what: str
+    group: str
+    checkout_files: Mapping[str, str]
+    package_files: Mapping[str, str]
+    checkout_steps: tuple[str, ...]
+    package_steps: tuple[str, ...]
+    named_in: tuple[str, ...]
+
+
+STRATEGY = Kind(
+    what="strategy",
+    group="strategies",
+    checkout_files={
+        "strategy.py": "reimplementations/{key}.py",
+        "claims.toml": "reimplementations/{key}.toml",
+        "contract.sol": "contracts/src/{name}.sol",
+        "test.py": "tests/reimplementations/test_{key}.py",
+    },
+    package_files={
+        "pyproject.toml": "pyproject.toml",
+        "package.py": "chainward_{key}/__init__.py",
+        "strategy.py": "chainward_{key}/{key}.py",
+        "claims.toml": "chainward_{key}/{key}.toml",
+        "contract.sol": "chainward_{key}/src/{name}.sol",
+        "test.py": "tests/test_{key}.py",
+    },
+    checkout_steps=(
+        "cd {folder}",
+        "make contracts gas-snapshot",
+        "python -m pytest tests/reimplementations/test_{key}.py",
+        "chainward run benchmarks/demo.toml --strategy fedavg --strategy {key}",
+    ),
+    package_steps=(
+        "cd {folder}",
+        "(cd chainward_{key} && npm install && node compile.mjs)",
+        "pip install -e '.[dev]'",
+        "python -m pytest tests",
+        "chainward show {key}",
+    ),
+    named_in=("strategy.py", "contract.sol"),
 )
-PACKAGE_STEPS = (
-    "cd {folder}",
-    "(cd chainward_{key} && npm install && node compile.mjs)",
-    "pip install -e '.[dev]'",
-    "python -m pytest tests",
-    "chainward show {key}",
+TASK = Kind(
+    what="task",
+    group="tasks",
+    checkout_files={"task.py": "chainward/tasks/{key}.py", "task_test.py": "tests/tasks/test_{key}.py"},
+    package_files={
+        "pyproject.toml": "pyproject.toml",
+        "package.py": "chainward_{key}/__init__.py",
+        "task.py": "chainward_{key}/{key}.py",
+        "task_test.py": "tests/test_{key}.py",
+    },
+    checkout_steps=(
+        "cd {folder}",
+        "python -m pytest tests/tasks/test_{key}.py",
+        "chainward data describe {key}",
+        "chainward run benchmarks/demo.toml --task {key}",
+    ),
+    package_steps=(
+        "cd {folder}",
+        "pip install -e '.[dev]'",
+        "python -m pytest tests",
+        "chainward data describe {key}",
+    ),
+    named_in=("task.py",),
 )
 
 
@@ -49,8 +94,9 @@ def command() -> None:
     """Start something of your own.
 
     \b
-    Example:
+    Examples:
       chainward new strategy my_paper
+      chainward new task my_hospitals
     """
 
 
@@ -69,14 +115,48 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
       chainward new strategy my_paper
       chainward new strategy my_paper --folder ../my_paper --json
     """
+    from chainward.strategy.discovery import keys
+
+    check(STRATEGY, name, keys())
+    root, inside = _place(folder)
+    texts = _filled(STRATEGY, name, inside) | ({} if inside else _compiler(name))
+    _start(STRATEGY, name, root, inside, texts, json_output)
+
+
+@command.command("task")
+@click.argument("name")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else here].")
+@click.option("--json", "json_output", is_flag=True, help="Print the files and next steps as JSON.")
+def task(name: str, folder: Path | None, json_output: bool) -> None:
+    """Write a working task called NAME, of invented patients, with its test.
+
+    In a checkout of chainward the files go where tasks are found; anywhere else they are a package of their own, which
+    chainward finds once it is installed. Nothing is overwritten.
+
+    \b
+    Examples:
+      chainward new task my_hospitals
+      chainward new task my_hospitals --folder ../my_hospitals --json
+    """
+    from chainward import tasks
+
+    check(TASK, name, tasks.names())
+    root, inside = _place(folder)
+    _start(TASK, name, root, inside, _filled(TASK, name, inside), json_output)
+
+
+def _place(folder: Path | None) -> tuple[Path, bool]:
+    """Where files go, and whether that is a checkout."""
+    root = folder or _checkout(Path.cwd()) or Path.cwd()
+    return root, _is_checkout(root)
+
+
+def _start(kind: Kind, name: str, root: Path, inside: bool, texts: Mapping[str, str], json_output: bool) -> None:
+    """Write the files and tell them and what to do next."""
     from chainward.cli.output import as_json, tell
 
-    check(name)
-    root = folder or _checkout(Path.cwd()) or Path.cwd()
-    inside = _is_checkout(root)
-    texts = _filled(name, CHECKOUT_FILES) if inside else _filled(name, PACKAGE_FILES) | _compiler(name)
     written = write(root, texts)
-    steps = CHECKOUT_STEPS if inside else PACKAGE_STEPS
+    steps = kind.checkout_steps if inside else kind.package_steps
     following = [step.format(key=name, folder=shlex.quote(str(root))) for step in steps]
     if json_output:
         as_json({"files": [str(path) for path in written], "next": following})
@@ -85,27 +165,25 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
         tell("\n  ".join(["next:", *following]))
 
 
-def check(name: str) -> None:
-    """Refuse a name that cannot be a strategy's key.
+def check(kind: Kind, name: str, taken: Collection[str]) -> None:
+    """Refuse a name that cannot be a key, or is one of those `taken`.
 
     Raises:
         ChainwardError: it is no identifier in lower case, its class would hide a name of the template, or it is taken.
     """
     from chainward.errors import ChainwardError
     from chainward.names import LONGEST, is_key, quoted
-    from chainward.strategy.discovery import keys
 
     if not is_key(name) or keyword.iskeyword(name):
         raise ChainwardError(
             f"name {quoted(name)}: write an identifier in lower case of {LONGEST} letters at most, such as my_paper"
         )
-    texts = [(TEMPLATES / f"{file}.jinja").read_text(encoding="utf-8") for file in ("strategy.py", "contract.sol")]
+    texts = [(TEMPLATES / f"{file}.jinja").read_text(encoding="utf-8") for file in kind.named_in]
     if re.search(rf"\b{camel(name)}\b", "".join(texts)):
         raise ChainwardError(f"name {name!r}: its files need {camel(name)} for something else; choose another")
-    if name in keys():
-        raise ChainwardError(
-            f"name {name!r}: there is such a strategy, see `chainward list strategies`; choose another"
-        )
+    if name in taken:
+        listed = f"see `chainward list {kind.group}`"
+        raise ChainwardError(f"name {name!r}: there is such a {kind.what}, {listed}; choose another")
 
 
 def write(root: Path, texts: Mapping[str, str]) -> list[Path]:
@@ -135,18 +213,17 @@ def camel(key: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in key.split("_"))
 
 
-def _filled(key: str, files: Mapping[str, str]) -> dict[str, str]:
-    """Path -> text of every template in `files`."""
+def _filled(kind: Kind, key: str, inside: bool) -> dict[str, str]:
+    """Path -> text of every file of a kind."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    names = {"key": key, "name": camel(key)}
-    inside = files is CHECKOUT_FILES
+    names = {"key": key, "name": camel(key), "what": kind.what, "group": kind.group}
     return {
         path.format(**names): environment.get_template(f"{template}.jinja").render(names, inside=inside)
-        for template, path in files.items()
+        for template, path in (kind.checkout_files if inside else kind.package_files).items()
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from chainward.cli.data_report import tell_tables
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
 from chainward.errors import ChainwardError
@@ -18,6 +20,7 @@ from chainward.results.manifest import Manifest
 from chainward.results.provenance import provenance
 from chainward.results.record import Record
 from chainward.trials import runner
+from chainward.trials.reasons import with_reasons
 from chainward.trials.runner import Place
 from chainward.trials.sweep import Job, Sweep, sweep_of
 from chainward.trials.words import one_line
@@ -32,9 +35,11 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
     place.prepare()
+    tell_tables(plan, out)
+    plan = _with_rates(plan)
     manifest = _manifest(out)
     with Console(stderr=True).status("reading the data and naming the trials"):
-        sweep = sweep_of(plan, out, manifest)
+        sweep = with_reasons(sweep_of(plan, out, manifest), plan)
     for problem in sweep.problems:
         say(f"{problem}; it is run again")
     if sweep.skipped:
@@ -47,6 +52,24 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     if failed:
         say(f"{failed} trials failed; their errors are in the report")
         sys.exit(1)
+
+
+def _with_rates(plan: Plan) -> Plan:
+    """The plan with a learning rate for each task that has none, chosen before anybody is compared."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from chainward.trials import rates  # PyTorch loads for a second: not before it is needed
+
+    chosen = {}
+    for text, asked in rates.open_questions(plan).items():
+        with Progress(console=Console(stderr=True)) as progress:
+            bar = progress.add_task(f"choosing a learning rate for {asked.task}", total=len(rates.GRID))
+            found = rates.scores(asked, partial(progress.advance, bar))
+        chosen[text] = rates.best(found)
+        told = f"{asked.task}: learning rate {chosen[text]:g}, with which FedAvg does best on validation patients"
+        say(f"{told} (AUROC {found[chosen[text]]:.3f})")
+    return rates.answered(plan, chosen)
 
 
 def _manifest(out: Path) -> Manifest | None:

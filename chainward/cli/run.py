@@ -11,44 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainward.cli import tables
+from chainward.cli.overrides import overrides
 from chainward.errors import ChainwardError
 
 if TYPE_CHECKING:
     from chainward.trials.runner import Place
-
-
-def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
-    """Read HOSPITAL or HOSPITAL:3,4."""
-    absent = {}
-    for value in values:
-        name, _, rounds = value.partition(":")
-        try:
-            absent[name] = [int(number) for number in rounds.split(",") if number]
-        except ValueError:
-            raise ChainwardError(f"--absent {value!r}: write HOSPITAL or HOSPITAL:3,4 with rounds as numbers") from None
-    return absent
-
-
-def _delays(values: tuple[str, ...]) -> dict[str, float]:
-    """Read HOSPITAL:SECONDS."""
-    delays = {}
-    for value in values:
-        name, _, seconds = value.rpartition(":")
-        try:
-            delays[name] = float(seconds)
-        except ValueError:
-            raise ChainwardError(f"--delay {value!r}: write HOSPITAL:SECONDS") from None
-    return delays
-
-
-def _attacks(values: tuple[str, ...]) -> list[dict[str, str]]:
-    """Read KIND[:SHARE[:STRENGTH]]."""
-    return [dict(zip(("kind", "share", "strength"), value.split(":"), strict=False)) for value in values]
-
-
-def _pairs(values: tuple[str, ...]) -> dict[str, str]:
-    """Read NAME=VALUE."""
-    return {name: value for name, _, value in (text.partition("=") for text in values)}
 
 
 def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_mib: float | None, here: bool) -> Place:
@@ -98,11 +66,37 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--ray-address", help="Ray cluster, e.g. auto or ray://host:10001 [one of its own, for this run].")
 @click.option("--name", help="Name of the plan.")
 @click.option("--title", help="Title of the report.")
-@click.option("--task", "tasks", multiple=True, help="Task instead of the plan's; repeatable.")
+@click.option("--task", "tasks", multiple=True, metavar="KEY|csv:FILE", help="Task instead of the plan's; repeatable.")
+@click.option("--label", metavar="COLUMN", help="Of a table: who had the outcome, 0 or 1, no or yes.")
+@click.option("--site", metavar="COLUMN", help="Of a table: who was at which hospital.")
+@click.option("--patient", metavar="COLUMN", help="Of a table: whose row it is.")
+@click.option("--time", metavar="COLUMN", help="Of a table: when a record begins, for a split by time.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Of a table: a column to leave out; repeatable.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    metavar="COLUMN",
+    help="Of a table: a column to read as text; repeatable.",
+)
+@click.option("--positive", metavar="VALUE", help="Of a table: the label that counts as 1, all others as 0.")
+@click.option(
+    "--leak",
+    "leaks",
+    multiple=True,
+    metavar="COLUMN=REASON",
+    help="Why a column may give the outcome away; repeatable.",
+)
 @click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
-@click.option("--split", help="by-patient or leave-one-hospital-out: who is tested.")
+@click.option("--split", help="by-patient, leave-one-hospital-out or by-time: who is tested.")
+@click.option(
+    "--partition",
+    metavar="KIND[:NAME=VALUE,...]",
+    help="Deal patients anew: iid, labels, quantity, features, or sample of the largest hospitals.",
+)
+@click.option("--preparation", help="federated or per-hospital: by what patients are prepared.")
 @click.option("--track", help="common, tuned or published.")
 @click.option("--training", multiple=True, metavar="NAME=VALUE", help="How all train, e.g. learning_rate=0.1.")
 @click.option("--engine", help="Where local work runs; see `chainward list engines`.")
@@ -129,10 +123,9 @@ def command(
     in_process: bool,
     estimate: bool,
     json_output: bool,
-    absent: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Run PLAN, a TOML file, and write its report.
+    """Run PLAN, a TOML file, and write its report; without one, all strategies on each --task.
 
     What is already recorded in the folder is not run again, so an interrupted run goes on where it was. Each trial
     runs in a process of its own: one that fails, crashes or is over a limit is a failed record, and the others go on.
@@ -145,27 +138,15 @@ def command(
       chainward run benchmarks/demo.toml --trial-timeout 600 --trial-memory 4000
       chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
       chainward run --claims bflc biscotti
+      chainward run --task csv:cohort.csv --label died --site hospital --patient id
+      chainward run benchmarks/demo.toml --task stroke --partition labels:hospitals=10,concentration=0.3
       chainward run benchmarks/demo.toml --estimate
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
 
     place = _place(jobs, ray_address, trial_timeout, trial_memory, in_process)
-    nested = {
-        "ledger": {k: v for k, v in (("name", options.pop("ledger")), ("consensus", options.pop("consensus"))) if v},
-        "faults": {
-            key: value
-            for key, value in (("absent", _absences(absent)), ("delay", _delays(options.pop("delay"))))
-            if value
-        },
-        "speeds": _pairs(options.pop("speed")),
-        "training": _pairs(options.pop("training")),
-        "flower": {"insecure": True} if options.pop("insecure") else {},
-    }
-    options["attacks"] = _attacks(options["attacks"])
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
-    overrides = {key: value for key, value in (plain | nested).items() if value not in (None, [], {})}
-    loaded = _plan(plan, claims, overrides)
+    loaded = _plan(plan, claims, overrides(options))
     if estimate:
         from chainward.cli.estimate import print_estimates
 
@@ -190,15 +171,21 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _plan(named: tuple[str, ...], claims: bool, overrides: dict[str, Any]) -> Any:
+def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
     """Read the one plan, or make that of papers' claims, and see that what its papers claim can be judged."""
     from chainward.judges import checked_claims
-    from chainward.plans.file import of_claims, read
+    from chainward.plans.file import of_claims, of_options, read
     from chainward.strategy import discovery
 
-    if not claims and len(named) != 1:
-        raise click.UsageError("name one PLAN, or --claims with papers or none")
-    plan = of_claims(named, overrides) if claims else read(Path(named[0]), overrides)
+    alone = not named and bool(given.get("tasks"))
+    if not claims and len(named) != 1 and not alone:
+        raise click.UsageError("name one PLAN, or a --task, or --claims with papers or none")
+    if claims:
+        plan = of_claims(named, given)
+    elif alone:
+        plan = of_options(tables.plan_name(given["tasks"][0]), given)
+    else:
+        plan = read(Path(named[0]), given)
     for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
         checked_claims(discovery.load(key))
     return plan

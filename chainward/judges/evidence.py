@@ -92,7 +92,7 @@ class Evidence:
             Unjudgeable: one is missing, or what the claim names is not here.
         """
         try:
-            trials = tuple(_trials(part, wanted, recorded) for part, wanted in _asked_for(strategy, claim))
+            trials = tuple(_trials(*asked, recorded) for asked in _asked_for(strategy, claim))
         except _Missing as missing:
             raise Unjudgeable(f"{missing}; `chainward run --claims {strategy}` gathers what is missing") from None
         return cls(strategy, trials, recorded.opener)
@@ -176,28 +176,34 @@ def named(key: str, params: Any) -> str:
     return f"{key} ({told})" if told else key
 
 
-def _asked_for(strategy: str, claim: Claim) -> Iterator[tuple[int, list[Specification]]]:
-    """The trials of each part of a claim, those that differ in the seed alone together."""
+def _asked_for(strategy: str, claim: Claim) -> Iterator[tuple[int, bool, list[Specification]]]:
+    """The trials of each part of a claim, those that differ in the seed alone together; is the part optional?"""
     if missing := claims.lacking(claim):
         raise Unjudgeable(f"needs the task {' and '.join(missing)}, not here yet")
     try:
         plans = claims.plans_of(claim, claims.place(strategy, claim))
-        parts = [list(plan.specifications()) for plan in plans]
+        parts = [(plan.optional, list(plan.specifications())) for plan in plans]
     except (ChainwardError, ValueError) as error:
         raise Unjudgeable(f"what it asks for is not here: {error}") from None
-    for part, wanted in enumerate(parts):
+    for part, (optional, wanted) in enumerate(parts):
         for _, alike in groupby(wanted, key=lambda one: _canonical(replace(one, seed=0))):
-            yield part, list(alike)
+            yield part, optional, list(alike)
 
 
-def _trials(part: int, wanted: Sequence[Specification], recorded: Recorded) -> Trials:
+def _trials(part: int, optional: bool, wanted: Sequence[Specification], recorded: Recorded) -> Trials:
     names = [_canonical(one) for one in wanted]
     if recorded.twice.intersection(names):
         raise Unjudgeable(f"this report holds two records of one trial, of other code, of {_described(wanted[0])}")
     found = [recorded.trials[name] for name in names if name in recorded.trials]
     if len(found) < len(wanted):
-        raise _Missing(f"this report holds {len(found)} of {len(wanted)} seeds of {_described(wanted[0])}")
+        told = f"this report holds {len(found)} of {len(wanted)} seeds of {_described(wanted[0])}"
+        raise _Missing(f"{told}{_needed(wanted[0].task) if optional else ''}")
     return Trials(part, wanted[0], tuple(found))
+
+
+def _needed(task: str) -> str:
+    """How one comes to a task's data, said alike wherever a report is made: whether they are here is no finding."""
+    return f", which needs `chainward data get {task}` first" if tasks.kind(task).source else ""
 
 
 def _described(wanted: Specification) -> str:

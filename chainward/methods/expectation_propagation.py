@@ -13,12 +13,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from chainward.errors import ChainwardError
 from chainward.methods.ranks import mean_ranks
 
 Floats = npt.NDArray[np.float64]
 
 K = math.pi / 8
 """MacKay's constant: a logistic function moderated by a variance v is one of slope 1 / sqrt(1 + K v)."""
+
+
+MOST_FEATURES = 1_000
+"""A belief about more has a covariance of over 8 MB, of which every patient in every pass makes another."""
 
 
 class Gaussian(NamedTuple):
@@ -36,7 +41,16 @@ class Fit(NamedTuple):
 
 
 def prior(features: int, variance: float = 5.0) -> Gaussian:
-    """Return the first belief about `features` coefficients and the bias: mean 0, `variance` each, independent."""
+    """Return the first belief about `features` coefficients and the bias: mean 0, `variance` each, independent.
+
+    Raises:
+        ChainwardError: there are more than `MOST_FEATURES`.
+    """
+    if features > MOST_FEATURES:
+        told = f"a covariance of {features:,} features, and at most {MOST_FEATURES:,} are learned"
+        raise ChainwardError(
+            f'expectation propagation keeps {told}; take a task of fewer (of a series, view = "summary")'
+        )
     return Gaussian(np.zeros(features + 1), variance * np.eye(features + 1))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from chainward.engines.local.attacks import Attack
+from chainward.tasks.division import DIALS, Partition
 
 # What a plan can ask for at most; more is a slip of the pen, or would never end.
 MOST_TRIALS = 1_000_000
@@ -80,6 +82,30 @@ class AttackPlan(Strict):
         return self
 
 
+class PartitionPlan(Strict):
+    """Whose patients are where, by `kind`; see `chainward.tasks.division.Partition`."""
+
+    kind: Literal["natural", "iid", "labels", "quantity", "features", "sample"] = "natural"
+    hospitals: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    patients: Annotated[int, Field(ge=1, le=MOST_PATIENTS)] | None = None
+    concentration: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The fields that differ from what they are anyway."""
+        default = asdict(Partition())
+        return {name: value for name, value in self.model_dump(exclude_none=True).items() if value != default[name]}
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name in self.model_dump(exclude_none=True):
+            if name != "kind" and name not in DIALS[self.kind]:
+                known = ", ".join(DIALS[self.kind]) or "none"
+                raise ValueError(f"{name}: {self.kind} has no such field; it has {known}")
+        return self
+
+
 class TrainingPlan(Strict):
     """What is put over each task's own way to train; see `chainward.tasks.base.Training`."""
 
@@ -113,4 +139,5 @@ def _table(field: str) -> BeforeValidator:
 
 
 Entry = Annotated[Named, _table("key")]
+PartitionEntry = Annotated[PartitionPlan, _table("kind")]
 AttackEntry = Annotated[AttackPlan, _table("kind")]

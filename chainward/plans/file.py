@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from chainward import engines, ledgers, tasks
-from chainward.errors import ChainwardError
+from chainward.codec import fields
+from chainward.errors import ChainwardError, DataMissing
 from chainward.ledgers import LEDGERS
 from chainward.names import quoted
 from chainward.plans import claims, values
@@ -18,6 +20,9 @@ from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
 from chainward.plans.resolve import published
 from chainward.strategy import discovery
+from chainward.tasks.base import Task
+from chainward.tasks.division import Division, Partition
+from chainward.tasks.leaks import Suspect, overlap, suspects
 
 LARGEST_BYTES = 1_000_000
 
@@ -46,12 +51,21 @@ def of_claims(papers: Sequence[str], overrides: Mapping[str, Any]) -> Plan:
     return _checked("claims", claims.document(papers), overrides)
 
 
+def of_options(name: str, overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan that options alone make: the tasks they name, and all strategies unless they name some.
+
+    Raises:
+        ChainwardError: as `read`.
+    """
+    return _checked("chainward run", {"name": name, "strategies": list(discovery.keys())}, overrides)
+
+
 def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
     try:
         values.check(document)
         values.check(overrides)
         plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
-        _check(plan)
+        _check(plan, {})
     except ValidationError as error:
         raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:
@@ -102,13 +116,14 @@ def _merged_part(part: Any, overrides: Mapping[str, Any]) -> Any:
     return _merged(own, {name: value for name, value in overrides.items() if name in own}) or part
 
 
-def _check(plan: Plan) -> None:
-    """Refuse names, parameters and hospitals that do not exist before anything runs."""
+def _check(plan: Plan, found: dict[Task, tuple[Suspect, ...]]) -> None:
+    """Refuse names, parameters and hospitals that do not exist, and columns that give outcomes away, before anything
+    runs; `found` collects the suspected columns of each task, whose patients are read once."""
     for number, part in enumerate(plan.parts):
         if part.missing:
             continue
         try:
-            _check(part)
+            _check(part, found)
         except (ChainwardError, ValueError) as error:
             raise ChainwardError(f"parts.{number}: {error}") from None
     try:
@@ -124,17 +139,42 @@ def _check(plan: Plan) -> None:
     for strategy in plan.strategies:
         discovery.build(strategy.key, strategy.params)
         published(discovery.load(strategy.key), plan.track)
+    division = Division(plan.split, Partition(**plan.partition.document), plan.preparation)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
-        missing = task.refuses(plan.split) or task.requires()
+        missing = task.refuses(division) or task.requires()
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
-        faulty = {*plan.faults.absent, *plan.faults.delay}
-        if faulty:
-            names = [hospital.name for hospital in task.dataset(0, plan.split).everyone]
-            unknown = sorted(faulty - set(names))
-            if unknown:
-                raise ChainwardError(f"faults: {entry.key} has no hospital {quoted(unknown[0])}; it has {_some(names)}")
+        with suppress(DataMissing):  # the trials will say so
+            if task not in found:
+                found[task] = suspects(task.cohort())
+            _check_leaks(plan, task, found[task])
+            _check_patients(plan, task, division)
+
+
+def _check_patients(plan: Plan, task: Task, division: Division) -> None:
+    """Refuse faults of hospitals that do not exist, and a task of somebody else's that has a patient in two parts."""
+    faulty = {*plan.faults.absent, *plan.faults.delay}
+    if not faulty and type(task).__module__.startswith("chainward."):
+        return
+    dataset = task.dataset(0, division)
+    if both := overlap(dataset, shared_validation=bool(task.shared_validation)):
+        raise ChainwardError(f"task {task.key}: {both}; have each in one, or say why in its shared_validation")
+    names = [hospital.name for hospital in dataset.everyone]
+    unknown = sorted(faulty - set(names))
+    if unknown:
+        raise ChainwardError(f"faults: {task.key} has no hospital {quoted(unknown[0])}; it has {_some(names)}")
+
+
+def _check_leaks(plan: Plan, task: Task, found: Sequence[Suspect]) -> None:
+    """Refuse a task of which a single column separates the outcomes almost perfectly, unless the plan says why."""
+    leak = next((one for one in found if one.column not in plan.leaks), None)
+    if leak is not None:
+        drop = f"drop it (--drop {leak.column})" if "drop" in fields(task) else "leave it out"
+        raise ChainwardError(
+            f"task {task.key}: column {quoted(leak.column)} alone ({leak.of}) reaches AUROC {leak.auroc:.3f}, as what "
+            f"is written down after the outcome does; {drop}, or say why it may: --leak {leak.column}=REASON"
+        )
 
 
 def _some(names: Sequence[str]) -> str:

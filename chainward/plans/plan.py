@@ -20,6 +20,8 @@ from chainward.plans.fields import (
     FaultPlan,
     FlowerPlan,
     LedgerPlan,
+    PartitionEntry,
+    PartitionPlan,
     ShortText,
     SpeedPlan,
     Strict,
@@ -35,7 +37,7 @@ class Plan(Strict):
 
     Every strategy meets every task under every attack, once also where it is named twice. `parts` are plans of their
     own that differ from this one in the fields they give: then only they are run. An `optional` part is left out where
-    a task's data are not at hand.
+    a task's data are not at hand. `leaks` say of columns that give the outcome away why they may.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
@@ -45,9 +47,12 @@ class Plan(Strict):
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
     seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
-    split: Literal["by-patient", "leave-one-hospital-out"] = "by-patient"
+    split: Literal["by-patient", "leave-one-hospital-out", "by-time"] = "by-patient"
+    partition: PartitionEntry = PartitionPlan()
+    preparation: Literal["federated", "per-hospital"] = "federated"
     track: Literal["common", "tuned", "published"] = "common"
     training: TrainingPlan = TrainingPlan()
+    leaks: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=1000)
     engine: ShortText = "cohort"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     ledger: LedgerPlan = LedgerPlan()
@@ -123,6 +128,8 @@ class Plan(Strict):
                 seed=0,
                 rounds=self.rounds or tasks.load(task.key, **task.params).rounds,
                 split=self.split,
+                partition=self.partition.document,
+                preparation=self.preparation,
                 track=self.track,
                 training=self.training.model_dump(exclude_none=True),
                 engine=self.engine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def resolve(specification: Specification) -> Resolved:
     beside = published(kind, specification.track)
     params = {**beside.get("params", {}), **specification.params}
     task = tasks.load(specification.task, **specification.task_params)
-    if refused := task.refuses(specification.split):
+    if refused := task.refuses(specification.division):
         raise ChainwardError(f"task {specification.task}: {refused}")
     return Resolved(
         specification=specification,
@@ -82,7 +83,11 @@ def _trained(common: Training, specification: Specification, beside: Mapping[str
         for name in changes:
             if name not in known:
                 raise ChainwardError(f"{where}: no field {name!r}; it has {', '.join(known)}")
-    return replace(common, **{**beside, **specification.training})
+    trained = replace(common, **{**beside, **specification.training})
+    if math.isnan(trained.learning_rate):
+        told = f"task {specification.task} has none of its own; `chainward run` chooses one, or give it"
+        raise ChainwardError(f"training.learning_rate: {told}")
+    return trained
 
 
 def _faults(document: Mapping[str, Any]) -> Faults:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainward.codec import fields
-from chainward.tasks.base import BY_PATIENT
+from chainward.tasks.division import BY_PATIENT, FEDERATED, Division, Partition
 
 
 @dataclass(frozen=True)
 class Specification:
-    """One trial: strategy, settings, task and how it is split, faults, attack, ledger, engine, seed."""
+    """One trial: strategy, settings, task and how it is divided, faults, attack, ledger, engine, seed."""
 
     strategy: str
     task: str
@@ -22,6 +22,8 @@ class Specification:
     params: Mapping[str, Any] = field(default_factory=dict)
     task_params: Mapping[str, Any] = field(default_factory=dict)
     split: str = BY_PATIENT
+    partition: Mapping[str, Any] = field(default_factory=dict)
+    preparation: str = FEDERATED
     track: str = "common"
     training: Mapping[str, Any] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)
@@ -40,6 +42,11 @@ class Specification:
         """
         document: dict[str, Any] = json.loads(json.dumps(fields(self), allow_nan=False))
         return document
+
+    @property
+    def division(self) -> Division:
+        """How the task's patients are dealt to hospitals, split and prepared."""
+        return Division(self.split, Partition(**self.partition), self.preparation)
 
     @property
     def label(self) -> str:

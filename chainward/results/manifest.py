@@ -25,7 +25,7 @@ class Manifest:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    schema: Literal[3]
+    schema: Literal[4]
     plan: str
     command: str
     environment: Provenance

@@ -45,8 +45,9 @@ class Predicted:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one trial predicted for its test patients: hospital [n] str, patient [n] int64 (unique), label [n] 0 or 1,
-    probability [n]. Raises ValueError when lengths differ, a probability is none or a patient comes twice."""
+    """What one trial predicted for its test patients: hospital [n] str, patient [n] int64, label [n] 0 or 1,
+    probability [n]; a patient of several stays comes once a stay. Raises ValueError when lengths differ or a
+    probability is none."""
 
     hospital: npt.NDArray[np.str_]
     patient: npt.NDArray[np.int64]
@@ -61,8 +62,6 @@ class Predictions:
         if not np.all(columns[1][1:] > columns[1][:-1]):
             order = np.argsort(columns[1], kind="stable")
             columns = [column[order] for column in columns]
-            if np.any(columns[1][1:] == columns[1][:-1]):
-                raise ValueError("a patient is predicted twice in one trial")
         for name, column in zip(("hospital", "patient", "label", "probability"), columns, strict=True):
             object.__setattr__(self, name, column)
         if not np.isfinite(self.probability).all():

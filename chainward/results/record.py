@@ -15,7 +15,7 @@ from chainward.results.document import STRICT
 from chainward.results.rounds import Count, DisclosureRow, Round, Rounds
 from chainward.world import Audience
 
-SCHEMA: Literal[3] = 3
+SCHEMA: Literal[4] = 4
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Phase = Literal["setup", "round"]
@@ -109,7 +109,8 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """What every record says: which trial, on what, run where."""
+    """What every record says: which trial, on what, run where. `preprocessing`: bytes that hospitals disclosed before
+    it so that all could be prepared alike, by kind."""
 
     id: Digest
     specification: Specification
@@ -117,8 +118,8 @@ class Heading:
     provenance: Provenance
     hospitals: tuple[HospitalSize, ...]
     notes: tuple[str, ...]
-    preprocessing_bytes: Count
-    schema: Literal[3]
+    preprocessing: Mapping[str, Count]
+    schema: Literal[4]
 
     @property
     def order(self) -> tuple[str, str, int, str]:

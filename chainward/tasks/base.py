@@ -1,6 +1,7 @@
 """What a task is: hospitals with patients, an outcome to predict, and how everyone trains on it."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,22 +10,19 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chainward.errors import ChainwardError, DataMissing
+from chainward.tasks.cohort import Cohort
+from chainward.tasks.division import BY_TIME, SPLITS, Division
 from chainward.tasks.sources import Source
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
-BY_PATIENT = "by-patient"
-"""Seed s tests a part of every hospital's patients, fold s of five where the task does not come split."""
-LEAVE_ONE_HOSPITAL_OUT = "leave-one-hospital-out"
-"""Seed s tests all patients of hospital s (modulo their number) and nobody else's; the others train."""
-SPLITS = (BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT)
-
 
 @dataclass(frozen=True, eq=False)
 class Patients:
     """Patients of one party: features [n, d] float32 (float64 where a task is used raw), labels [n] of the same
-    type, 0 or 1, and patients [n] int64, identities that are unique within the task and the same for every seed."""
+    type, 0 or 1, and patients [n] int64, numbers of patients that are the same for every seed."""
 
     features: Floats
     labels: Floats
@@ -42,6 +40,10 @@ class HospitalDataset:
     train: Patients
     validation: Patients
     test: Patients
+
+
+NOT_FROZEN = math.nan
+"""The learning rate of a task that has none: it is chosen on validation patients when the task is run."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,22 @@ class FederatedDataset:
 
     hospitals: who takes part in training, each with a training patient at least, in an order that never changes.
     feature_names: d names, one a column of every `features`.
-    preprocessing: bytes that each hospital disclosed about its training patients so that all could be prepared alike.
+    preprocessing: bytes that each hospital disclosed about its training patients so that all could be prepared alike,
+    by kind of what it disclosed.
     digest: SHA-256 over every name, type, shape and array, in order.
     notes: what a reader of the results must know about these data.
     outside: who takes no part in training in this seed; the one model that comes out predicts their test patients.
+    sequence: how many times a patient's features are about, d / sequence for each one after another; None where they
+    are about none.
     """
 
     hospitals: tuple[HospitalDataset, ...]
     feature_names: tuple[str, ...]
-    preprocessing: Mapping[str, int]
+    preprocessing: Mapping[str, Mapping[str, int]]
     digest: str
     notes: tuple[str, ...]
     outside: tuple[HospitalDataset, ...] = ()
+    sequence: int | None = None
 
     @property
     def everyone(self) -> tuple[HospitalDataset, ...]:
@@ -83,11 +89,28 @@ class FederatedDataset:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What is known of a task with its own parameters before its data are here; a test holds the data against it.
+
+    auroc: of pooled logistic regression under five-fold cross-validation, median imputation and missing-indicators;
+    a loader that reaches it to `within` reads the source as others do. None where nobody has published one.
+    """
+
+    patients: int
+    hospitals: int
+    prevalence: float
+    auroc: float | None = None
+    within: float = 0.015
+
+
+@dataclass(frozen=True)
 class Task(ABC):
     """A source of patients. Subclasses are frozen dataclasses: their fields are the plan's task parameters.
 
-    `key` is the name of the module that defines the task, `rounds` the common track's default, `source` what
-    `chainward data get` fetches for it.
+    `key` is the name of the module or the entry point that a task is found by, `rounds` the common track's default,
+    `source` what `chainward data get` fetches for it, `sites` what its hospitals really are, `expected` what its data
+    hold with the parameters as they are. `shared_validation` says why training patients validate too, where they do;
+    `private` data are in no record, be it in the words of an error.
     """
 
     key: ClassVar[str]
@@ -98,22 +121,52 @@ class Task(ABC):
     training: ClassVar[Training]
     rounds: ClassVar[int]
     source: ClassVar[Source | None] = None
+    sites: ClassVar[str] = "hospitals"
+    expected: ClassVar[Expected | None] = None
+    shared_validation: ClassVar[str] = ""
+    private: ClassVar[bool] = False
 
     @abstractmethod
-    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
-        """The patients, split for `seed` (see `partition.split`). Equal parameters, seed and split give equal bytes.
+    def cohort(self) -> Cohort:
+        """All patients, as read from the source. Equal parameters and files give equal cohorts.
 
-        Raises DataMissing when `requires()` is not None, ChainwardError when a file is not the pinned one, the task
-        refuses the split, or it leaves nobody to train.
+        Raises DataMissing when `requires()` is not None, ChainwardError, with file and column, when a file is not what
+        it should be.
         """
+
+    def dataset(self, seed: int, division: Division = Division()) -> FederatedDataset:  # noqa: B008 (it is frozen)
+        """The patients, dealt, split and prepared for `seed`. Equal parameters, seed and division give equal bytes.
+
+        Raises what `cohort` raises, and ChainwardError when the task refuses the division or it leaves nobody to train.
+        """
+        if lacking := self.requires():
+            raise DataMissing(lacking)
+        return self.divided(self.cohort(), seed, division)
+
+    def divided(self, cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
+        """`dataset` for who has the cohort at hand."""
+        from chainward.tasks.divide import divide  # a report that names a task need not wait for it
+
+        if refused := self.refuses(division):
+            raise ChainwardError(f"task {self.key}: {refused}")
+        return divide(cohort, seed, division)
 
     def requires(self) -> str | None:
         """None when the data are on this machine, else one line that says what to fetch."""
         return None
 
-    def refuses(self, split: str) -> str | None:
-        """None when the patients can be split so, else one line that says why not."""
-        return None if split in SPLITS else f"no split is called {split!r}; there is {', '.join(SPLITS)}"
+    def refuses(self, division: Division) -> str | None:
+        """None when the patients can be divided so, else one line that says why not."""
+        if division.split not in SPLITS:
+            return f"no split is called {division.split!r}; there is {', '.join(SPLITS)}"
+        if division.split == BY_TIME and not self.has_times:
+            return f'has no times; drop the task, or drop split = "{BY_TIME}"'
+        return None
+
+    @property
+    def has_times(self) -> bool:
+        """Whether its cohort says when each row's record begins."""
+        return False
 
 
 def digest(hospitals: Iterable[HospitalDataset]) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chainward.tasks.base import Training
+from chainward.tasks.base import Expected, Training
 from chainward.tasks.explorer_files import ExplorerTask
 
 
@@ -16,4 +16,5 @@ class CA(ExplorerTask):
     training = Training(network="logistic", hidden=0, learning_rate=0.001, batch_size=32, local_steps=10)
     rounds = 30
     prefix = "ca"
+    expected = Expected(patients=141, hospitals=2, prevalence=0.638, auroc=0.864)
     feature_names = ("CA19", "CA125")

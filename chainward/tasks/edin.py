@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chainward.tasks.base import Training
+from chainward.tasks.base import Expected, Training
 from chainward.tasks.explorer_files import ExplorerTask
 
 
@@ -16,4 +16,6 @@ class Edin(ExplorerTask):
     training = Training(network="logistic", hidden=0, learning_rate=1.0, batch_size=32, local_steps=10)
     rounds = 30
     prefix = "edin"
+    expected = Expected(patients=1_253, hospitals=2, prevalence=0.219, auroc=0.962)
+    kind = "flag"
     feature_names = tuple(f"covariate {number}" for number in range(1, 10))

@@ -5,12 +5,16 @@ from io import BytesIO
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainward.errors import ChainwardError, DataMissing
 from chainward.tasks import sources
-from chainward.tasks.base import BY_PATIENT, FederatedDataset, Floats, HospitalDataset, Patients, Task, digest
+from chainward.tasks.base import FederatedDataset, Floats, HospitalDataset, Patients, Task, digest
+from chainward.tasks.cohort import Cohort, Column, Kind
+from chainward.tasks.division import Division
 
 SITES = (1, 2)
+AS_PUBLISHED = Division()
 NOTES = (
     "The published training and test files are used as they are: every seed gives the same dataset.",
     "Features are raw: no imputation, no standardisation, nothing disclosed beforehand.",
@@ -30,37 +34,63 @@ class ExplorerTask(Task):
     source = sources.EXPLORER
     prefix: ClassVar[str]
     feature_names: ClassVar[tuple[str, ...]]
+    kind: ClassVar[Kind] = "number"
+    unit: ClassVar[str] = ""
+    shared_validation = NOTES[-1]
 
     def requires(self) -> str | None:
         """None when all four files are on this machine; their digests are checked when they are read."""
         return sources.requires(sources.EXPLORER, self._names())
 
-    def refuses(self, split: str) -> str | None:
+    def refuses(self, division: Division) -> str | None:
         """None for who takes the files as they are."""
-        return None if split == BY_PATIENT else f"comes split as published; drop the task, or drop split = {split!r}"
+        for name, asked in (("split", division.split), ("partition", division.partition)):
+            if asked != getattr(AS_PUBLISHED, name):
+                told = asked if isinstance(asked, str) else asked.kind
+                return f"comes split as published; drop the task, or drop {name} = {told!r}"
+        return None
 
-    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
-        """See `Task.dataset`; the seed does not matter."""
-        lacking, refused = self.requires(), self.refuses(split)
-        if refused:
-            raise ChainwardError(f"task {self.key}: {refused}")
-        if lacking:
-            raise DataMissing(lacking)
-        files = [np.loadtxt(BytesIO(sources.read(sources.EXPLORER, name)), ndmin=2) for name in self._names()]
-        starts = np.cumsum([0, *map(len, files)])
-        records = [_records(rows, start) for rows, start in zip(files, starts[:-1], strict=True)]
-        hospitals = tuple(
-            HospitalDataset(f"site {site}", train=train, validation=train, test=test)
-            for site, train, test in zip(SITES, records[: len(SITES)], records[len(SITES) :], strict=True)
+    def cohort(self) -> Cohort:
+        """All rows of the four files, training files first."""
+        import pandas as pd
+
+        files = self._files()
+        rows = np.concatenate(files)
+        sizes = [len(file) for file in files]
+        return Cohort(
+            columns=tuple(Column(name, self.kind, self.unit) for name in self.feature_names),
+            frame=pd.DataFrame(rows[:, :-1], columns=list(self.feature_names)),
+            labels=rows[:, -1],
+            hospitals=np.repeat([0, 1, 0, 1], sizes),
+            names=tuple(f"site {site}" for site in SITES),
+            rows=len(rows),
+            notes=NOTES,
         )
-        disclosed = {hospital.name: 0 for hospital in hospitals}
-        return FederatedDataset(hospitals, self.feature_names, disclosed, digest(hospitals), NOTES)
+
+    def divided(self, cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
+        """See `Task.divided`; neither the seed nor how patients are prepared matters."""
+        if refused := self.refuses(division):
+            raise ChainwardError(f"task {self.key}: {refused}")
+        features, labels = cohort.frame.to_numpy(), cohort.labels
+        tested = np.arange(len(cohort)) >= sum(len(file) for file in self._files()[: len(SITES)])
+        hospitals = tuple(
+            HospitalDataset(name, train, train, test)
+            for number, name in enumerate(cohort.names)
+            for train, test in [
+                [_records(features, labels, (cohort.hospitals == number) & part) for part in (~tested, tested)]
+            ]
+        )
+        disclosed: dict[str, dict[str, int]] = {name: {} for name in cohort.names}
+        return FederatedDataset(hospitals, self.feature_names, disclosed, digest(hospitals), cohort.notes)
+
+    def _files(self) -> list[Floats]:
+        if lacking := self.requires():
+            raise DataMissing(lacking)
+        return [np.loadtxt(BytesIO(sources.read(sources.EXPLORER, name)), ndmin=2) for name in self._names()]
 
     def _names(self) -> tuple[str, ...]:
         return tuple(f"{self.prefix}_{part}_{site}.txt" for part in ("train", "test") for site in SITES)
 
 
-def _records(rows: Floats, start: int) -> Patients:
-    return Patients(
-        features=rows[:, :-1], labels=rows[:, -1], patients=np.arange(start, start + len(rows), dtype=np.int64)
-    )
+def _records(features: Floats, labels: Floats, rows: NDArray[np.bool_]) -> Patients:
+    return Patients(features=features[rows], labels=labels[rows], patients=np.flatnonzero(rows))

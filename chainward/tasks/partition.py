@@ -1,4 +1,6 @@
-"""Who trains, who validates, who is tested: a fifth of everybody's patients by turns, or one hospital's by turns."""
+"""Whose patients are where: at their own hospitals, or dealt to pseudo-sites that differ as much as asked."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,84 +9,149 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.tasks.base import BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT, Integers
+from chainward.errors import ChainwardError
+from chainward.tasks.cohort import Cohort, Integers
+from chainward.tasks.division import Partition
+from chainward.tasks.encoding import Encoded
 
-FOLDS = 5
-Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+_TRIES = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """Row numbers, ascending: every row is in exactly one of the three."""
+class Dealt:
+    """Which rows [r] of a cohort take part, ascending, the site [r] of each as a place in `names`, and a note on it."""
 
-    train: Integers
-    validation: Integers
-    test: Integers
+    rows: Integers
+    sites: Integers
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def split(hospitals: Integers, labels: NDArray[Any], seed: int, how: str = BY_PATIENT) -> Split:
-    """Who is tested is a matter of `how`; a tenth of the others, stratified by hospital and label, validates.
+def deal(cohort: Cohort, encoded: Encoded, how: Partition) -> Dealt:
+    """Deal patients to sites, all rows of a patient to one where they are dealt anew.
 
-    By patient, seed s tests fold s % 5 of partition s // 5, so that five seeds test every patient once. Leaving one
-    hospital out, seed s tests hospital s % H of H, so that H seeds do.
-
-    hospitals: [n] the hospital's number of each row; labels: [n] 0 or 1. Raises ValueError for a negative seed.
-
-    Examples:
-        >>> hospitals, labels = np.repeat([0, 1], 20), np.tile([0, 1], 20)
-        >>> [split(hospitals, labels, seed).test.size for seed in range(5)]
-        [8, 8, 8, 8, 8]
-        >>> len({int(row) for seed in range(5) for row in split(hospitals, labels, seed).test})
-        40
-        >>> split(hospitals, labels, 1, "leave-one-hospital-out").test.tolist() == list(range(20, 40))
-        True
+    Raises:
+        ChainwardError: there are fewer patients than sites, or no hospital has as many as a sample asks for.
     """
-    if seed < 0:
-        raise ValueError(f"a seed is 0 or more, not {seed}")
-    tested = _TESTED[how](hospitals, labels, seed)
-    validated = _tenth(_strata(hospitals, labels), ~tested, seed)
-    return Split(np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested))
+    if how.kind == "natural":
+        return Dealt(np.arange(len(cohort), dtype=np.int64), cohort.hospitals, cohort.names, ())
+    rng = np.random.default_rng([how.seed, 2])
+    if how.kind == "sample":
+        return _sampled(cohort, how, rng)
+    _, first, whose = np.unique(cohort.identities, return_index=True, return_inverse=True)
+    if len(first) < how.hospitals:
+        raise ChainwardError(
+            f"partition: {len(first)} patients cannot be dealt to {how.hospitals} sites; ask for fewer"
+        )
+    sites = _DEALERS[how.kind](_Patients(encoded.take(first), np.asarray(cohort.labels)[first]), how, rng)[whose]
+    names = tuple(f"site {number:0{len(str(how.hospitals))}}" for number in range(1, how.hospitals + 1))
+    note = (
+        f"Sites are no hospitals: patients of {len(cohort.names)} were dealt to {how.hospitals} ({_WORDS[how.kind]})."
+    )
+    return Dealt(np.arange(len(cohort), dtype=np.int64), sites, names, (note,))
 
 
-def _fold(hospitals: Integers, labels: NDArray[Any], seed: int) -> Mask:
-    """Marks fold s % 5 of partition s // 5."""
-    partition, fold = divmod(seed, FOLDS)
-    marked: Mask = _folds(_strata(hospitals, labels), partition) == fold
-    return marked
+@dataclass(frozen=True, eq=False)
+class _Patients:
+    """One row a patient, with its label [n]."""
+
+    encoded: Encoded
+    labels: NDArray[Any]
 
 
-def _hospital(hospitals: Integers, _: NDArray[Any], seed: int) -> Mask:
-    """Marks the patients of one hospital, of those that have any."""
-    present = np.unique(hospitals)
-    number = seed % max(len(present), 1)
-    return np.isin(hospitals, present[number : number + 1])
+def _sampled(cohort: Cohort, how: Partition, rng: np.random.Generator) -> Dealt:
+    """The largest hospitals with so many rows each, of those that have them; equal sizes in the order of names."""
+    sizes = np.bincount(cohort.hospitals, minlength=len(cohort.names))
+    kept = [int(site) for site in np.argsort(-sizes, kind="stable")[: how.hospitals] if sizes[site] >= how.patients]
+    if len(kept) < how.hospitals:
+        told = f"{int((sizes >= how.patients).sum())} of {len(sizes)} hospitals have {how.patients} patients"
+        raise ChainwardError(f"partition: {told}, not {how.hospitals}; ask for fewer hospitals or fewer patients")
+    members = [np.flatnonzero(cohort.hospitals == site) for site in sorted(kept)]
+    drawn = [np.sort(rng.choice(own, how.patients, replace=False)) for own in members]
+    rows = np.concatenate(drawn)
+    order, sites = np.argsort(rows), np.repeat(np.arange(len(drawn)), how.patients)
+    note = f"{how.patients} patients were drawn at each of the {how.hospitals} largest hospitals."
+    return Dealt(rows[order], sites[order], tuple(cohort.names[site] for site in sorted(kept)), (note,))
 
 
-def _strata(hospitals: Integers, labels: NDArray[Any]) -> Integers:
-    return 2 * hospitals + labels.astype(np.int64)
+def _evenly(patients: _Patients, how: Partition, rng: np.random.Generator) -> Integers:
+    return _cut(rng.permutation(len(patients.labels)), np.full(how.hospitals, 1 / how.hospitals))
 
 
-def _folds(strata: Integers, partition: int) -> Integers:
-    """The fold of each row. Rows are dealt like cards, stratum after stratum without starting over, so the folds'
-    shares of a stratum, of a hospital and of all patients differ by one at most, however small the stratum."""
-    shuffled = np.random.default_rng([partition, 0]).permutation(len(strata))
-    ordered = shuffled[np.argsort(strata[shuffled], kind="stable")]
-    folds = np.empty(len(strata), dtype=np.int64)
-    folds[ordered] = np.arange(len(strata)) % FOLDS
-    return folds
+def _by_quantity(patients: _Patients, how: Partition, rng: np.random.Generator) -> Integers:
+    """Shares of a Dirichlet distribution, with one patient a site at least."""
+    count = len(patients.labels)
+    shares = rng.dirichlet(np.full(how.hospitals, _positive(how)))
+    spare = np.concatenate([np.ones(how.hospitals), shares * (count - how.hospitals)])
+    own = spare[: how.hospitals] + spare[how.hospitals :]
+    return _cut(rng.permutation(count), own / count)
 
 
-def _tenth(strata: Integers, available: Mask, seed: int) -> Mask:
-    """Marks a tenth of each stratum's available rows, to the nearest: one with fewer than five can spare none."""
-    rng = np.random.default_rng([seed, 1])
-    chosen = np.zeros(len(strata), dtype=np.bool_)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(available & (strata == stratum))
-        chosen[rng.permutation(members)[: (len(members) + 5) // 10]] = True
-    return chosen
+def _by_label(patients: _Patients, how: Partition, rng: np.random.Generator) -> Integers:
+    """Each label's patients by shares of their own; drawn again while a site would have nobody."""
+    labels = patients.labels > 0
+    for _ in range(_TRIES):
+        sites = np.empty(len(labels), dtype=np.int64)
+        for label in (False, True):
+            members = np.flatnonzero(labels == label)
+            shares = rng.dirichlet(np.full(how.hospitals, _positive(how)))
+            sites[rng.permutation(members)] = _cut(np.arange(len(members)), shares)
+        if len(np.unique(sites)) == how.hospitals:
+            return sites
+    told = f"concentration {how.concentration:g} leaves a site without patients in {_TRIES} draws"
+    raise ChainwardError(f"partition: {told}; ask for a larger one, or for fewer hospitals")
 
 
-_TESTED: Mapping[str, Callable[[Integers, NDArray[Any], int], Mask]] = {
-    BY_PATIENT: _fold,
-    LEAVE_ONE_HOSPITAL_OUT: _hospital,
+def _by_feature(patients: _Patients, how: Partition, rng: np.random.Generator) -> Integers:
+    """Bands of the leading principal component of standardised features, blurred by normal noise."""
+    component = _leading(patients.encoded)
+    blurred = component + how.concentration * rng.standard_normal(len(component))
+    return _cut(np.argsort(blurred, kind="stable"), np.full(how.hospitals, 1 / how.hospitals))
+
+
+def _leading(encoded: Encoded) -> Floats:
+    """Each patient's place [n] along the leading principal component, with unit variance; its sign is fixed."""
+    one_hot = [encoded.codes[:, [k]] == np.arange(len(texts)) for k, texts in enumerate(encoded.texts)]
+    numbers = encoded.numbers
+    if encoded.series is not None and len(encoded.series):
+        numbers = np.hstack([numbers, encoded.series.mean(axis=1, where=~np.isnan(encoded.series))])
+    with np.errstate(all="ignore"):
+        centred = numbers - np.nanmean(numbers, axis=0, keepdims=True)
+        scaled = centred / np.nanstd(numbers, axis=0, keepdims=True)
+    matrix = np.hstack([np.nan_to_num(scaled, posinf=0.0, neginf=0.0), *one_hot]).astype(np.float64)
+    matrix -= matrix.mean(axis=0)
+    _, vectors = np.linalg.eigh(matrix.T @ matrix)
+    leading = vectors[:, -1]
+    place = matrix @ (leading * np.sign(leading[np.abs(leading).argmax()]))
+    deviation = place.std()
+    return np.asarray(place / deviation if deviation > 0 else place)
+
+
+def _cut(order: NDArray[Any], shares: Floats) -> Integers:
+    """The site [n] of each place in `order` [n]: consecutive parts, as large as shares that add up to one."""
+    ends = np.rint(len(order) * np.cumsum(shares)).astype(np.int64)
+    ends[-1] = len(order)
+    sites = np.empty(len(order), dtype=np.int64)
+    sites[order] = np.searchsorted(ends, np.arange(len(order)), side="right")
+    return sites
+
+
+def _positive(how: Partition) -> float:
+    if not how.concentration:
+        raise ChainwardError(f"partition: concentration: {how.kind} needs more than 0")
+    return how.concentration
+
+
+_DEALERS: Mapping[str, Callable[[_Patients, Partition, np.random.Generator], Integers]] = {
+    "iid": _evenly,
+    "labels": _by_label,
+    "quantity": _by_quantity,
+    "features": _by_feature,
+}
+_WORDS = {
+    "iid": "evenly, at random",
+    "labels": "by a Dirichlet distribution for each label",
+    "quantity": "in sizes of a Dirichlet distribution",
+    "features": "by their leading principal component",
 }

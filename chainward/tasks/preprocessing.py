@@ -1,162 +1,193 @@
 """Preparing patients alike without pooling them: hospitals disclose sums over their training patients, no rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.errors import ChainwardError
-from chainward.tasks import partition
-from chainward.tasks.base import FederatedDataset, HospitalDataset, Patients, digest
+from chainward.tasks.encoding import Encoded, Values
+from chainward.tasks.sketches import Limits
 
-Values = NDArray[np.float64]
-MOST_NAMED = 20
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a schema: a number, or a category when it has `levels`, its vocabulary known without the data."""
-
-    name: str
-    levels: tuple[float, ...] = ()
+RAREST = 10
+"""Training patients, over all hospitals, that a level which no schema names must have to become a feature."""
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """All patients of a task: values [n, c] float64 with NaN where missing, categories as one of their levels;
-    labels [n] 0 or 1; hospitals [n] int64, positions in `names`. A patient's identity is the row's number."""
+class Sums:
+    """How many values there are of each number [m], their sum and the sum of their squares."""
 
-    columns: tuple[Column, ...]
-    values: Values
-    labels: NDArray[Any]
-    hospitals: NDArray[np.int64]
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """What one hospital discloses about its training patients: how many there are, observed [c] how many have each
-    column, and over the m columns that are numbers total [m] and squares [m], the sums of values and their squares."""
-
-    patients: int
     observed: NDArray[np.int64]
     total: Values
     squares: Values
 
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.observed + other.observed, self.total + other.total, self.squares + other.squares)
+
     @property
     def nbytes(self) -> int:
         """Bytes disclosed: eight a number."""
-        return 8 + self.observed.nbytes + self.total.nbytes + self.squares.nbytes
+        return self.observed.nbytes + self.total.nbytes + self.squares.nbytes
 
-    def __add__(self, other: "Summary") -> "Summary":
-        return Summary(
-            self.patients + other.patients,
-            self.observed + other.observed,
-            self.total + other.total,
-            self.squares + other.squares,
-        )
+    @property
+    def mean(self) -> Values:
+        """The mean [m]; 0 where nothing is observed."""
+        return self.total / np.maximum(self.observed, 1)
+
+    @property
+    def deviation(self) -> Values:
+        """The population's standard deviation [m]; 1 where a number is constant or never observed."""
+        observed = np.maximum(self.observed, 1)
+        variance = self.squares / observed - self.mean**2
+        # Below this the difference of the two large terms is rounding error, not spread.
+        spread = variance > 1e-12 * (self.squares / observed)
+        return np.sqrt(np.where(spread, variance, 1.0))
 
 
-def summarise(columns: Sequence[Column], values: Values) -> Summary:
-    """The summary of values [n, c]; no patient at all is a summary too."""
-    numbers = values[:, _numbers(columns)]
+def sums(values: NDArray[np.floating]) -> Sums:
+    """The sums of values [n, m], or of a series [n, t, m] over patients and times."""
+    flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+    observed = np.count_nonzero(~np.isnan(flat), axis=0).astype(np.int64)
+    return Sums(observed, np.nansum(flat, axis=0), np.nansum(flat**2, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What one hospital discloses about its training patients: how many there are, how many have each column [c], the
+    sums of its numbers and of its series, and how many have each level of each category that no schema names."""
+
+    patients: int
+    present: NDArray[np.int64]
+    numbers: Sums
+    series: Sums | None = None
+    levels: tuple[Mapping[str, int], ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Bytes disclosed, by kind: eight a number, a level's text and four for its count."""
+        vocabulary = sum(len(text.encode()) + 4 for counts in self.levels for text in counts)
+        sizes = {
+            "counts": 8 + self.present.nbytes,
+            "sums": self.numbers.total.nbytes + self.numbers.squares.nbytes,
+            "series sums": self.series.nbytes if self.series else 0,
+            "levels": vocabulary,
+        }
+        return {kind: size for kind, size in sizes.items() if size}
+
+    def __add__(self, other: Summary) -> Summary:
+        both = None if self.series is None or other.series is None else self.series + other.series
+        levels = tuple(Counter(mine) + Counter(theirs) for mine, theirs in zip(self.levels, other.levels, strict=True))
+        patients, present = self.patients + other.patients, self.present + other.present
+        return Summary(patients, present, self.numbers + other.numbers, both, levels)
+
+
+def summarise(encoded: Encoded, limits: Limits) -> Summary:
+    """The summary of a hospital's training rows, whose numbers are held within `limits`; none is a summary too."""
     return Summary(
-        patients=len(values),
-        observed=np.count_nonzero(~np.isnan(values), axis=0).astype(np.int64),
-        total=np.nansum(numbers, axis=0),
-        squares=np.nansum(numbers**2, axis=0),
+        patients=len(encoded),
+        present=np.count_nonzero(~encoded.missing, axis=0).astype(np.int64),
+        numbers=sums(limits.numbers(encoded.numbers)),
+        series=None if encoded.series is None else sums(limits.series(encoded.series)),
+        levels=tuple(_levels(encoded, k) for k in _undeclared(encoded)),
     )
+
+
+def _levels(encoded: Encoded, category: int) -> dict[str, int]:
+    codes, counts = np.unique(encoded.codes[:, category], return_counts=True)
+    texts = encoded.texts[category]
+    return {texts[code]: int(count) for code, count in zip(codes, counts, strict=True) if code >= 0}
+
+
+def _undeclared(encoded: Encoded) -> list[int]:
+    categories = [column for column in encoded.columns if column.kind == "category"]
+    return [k for k, column in enumerate(categories) if not column.levels]
 
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """How everyone prepares a patient: mean [m] and deviation [m] of the numbers, and for each of the c columns
-    whether it has a missing-indicator."""
+    """How a patient becomes features: what numbers are held within, their mean and deviation [m], the levels that each
+    category's features stand for [k], which of the c columns have a missing-indicator, and the same for a series."""
 
-    columns: tuple[Column, ...]
+    limits: Limits
     mean: Values
     deviation: Values
+    levels: tuple[tuple[str, ...], ...]
     indicated: NDArray[np.bool_]
+    series_mean: Values = field(default_factory=lambda: np.empty(0))
+    series_deviation: Values = field(default_factory=lambda: np.empty(0))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The d prepared columns: numbers, one a category's level, missing-indicators."""
-        numbers = tuple(column.name for column in self.columns if not column.levels)
-        levels = tuple(f"{column.name}={level:g}" for column in self.columns for level in column.levels)
-        missing = tuple(f"{self.columns[i].name} missing" for i in np.flatnonzero(self.indicated))
+    def names(self, encoded: Encoded) -> tuple[str, ...]:
+        """The d prepared columns: numbers, one a category's level, missing-indicators; of a series those at each time,
+        after each variable and whether it was measured then."""
+        own = self._own_names(encoded)
+        if encoded.series is None:
+            return own
+        variables = tuple(column.name for column in encoded.variables)
+        each = (*variables, *(f"{name} measured" for name in variables), *own)
+        return tuple(f"{name} @{time}" for time in range(encoded.series.shape[1]) for name in each)
+
+    def apply(self, encoded: Encoded) -> NDArray[np.float32]:
+        """Rows to features [n, d]: numbers standardised, the mean (0) where missing; categories one-hot, zeros where
+        missing or rare. A series likewise; a value stands until the next."""
+        own = self._own(encoded)
+        if encoded.series is None:
+            return own
+        rows, times, _ = encoded.series.shape
+        measured = ~np.isnan(encoded.series)
+        standard = ((self.limits.series(encoded.series) - self.series_mean) / self.series_deviation).astype(np.float32)
+        carried = np.nan_to_num(_carried_forward(standard))
+        still = np.broadcast_to(own[:, None], (rows, times, own.shape[1]))
+        whole = np.concatenate([carried, measured.astype(np.float32), still], axis=2)
+        return whole.reshape(rows, times * whole.shape[2])
+
+    def _own_names(self, encoded: Encoded) -> tuple[str, ...]:
+        numbers = tuple(column.name for column in encoded.columns if column.kind != "category")
+        categories = [column.name for column in encoded.columns if column.kind == "category"]
+        levels = tuple(f"{name}={level}" for name, own in zip(categories, self.levels, strict=True) for level in own)
+        missing = tuple(f"{encoded.columns[i].name} missing" for i in np.flatnonzero(self.indicated))
         return numbers + levels + missing
 
-    def apply(self, values: Values) -> NDArray[np.float32]:
-        """Values [n, c] to features [n, d]: numbers standardised, the mean (0) where missing; categories one-hot,
-        all zeros where missing."""
-        standard = (values[:, _numbers(self.columns)] - self.mean) / self.deviation
-        one_hot = [
-            values[:, [i]] == np.asarray(column.levels) for i, column in enumerate(self.columns) if column.levels
+    def _own(self, encoded: Encoded) -> NDArray[np.float32]:
+        standard = (self.limits.numbers(encoded.numbers) - self.mean) / self.deviation
+        places = [
+            np.array([texts.index(level) for level in kept], dtype=np.int64)
+            for texts, kept in zip(encoded.texts, self.levels, strict=True)
         ]
-        missing = np.isnan(values[:, self.indicated])
+        one_hot = [encoded.codes[:, [k]] == own for k, own in enumerate(places)]
+        missing = encoded.missing[:, self.indicated]
         return np.hstack([np.nan_to_num(standard), *one_hot, missing]).astype(np.float32)
 
 
-def prepare(columns: tuple[Column, ...], summaries: Sequence[Summary]) -> Preparation:
-    """Combine the hospitals' summaries. Deviations are the population's (divided by n); a column that is constant or
-    never observed keeps its scale. A column missing in any training patient gets an indicator."""
+def prepare(encoded: Encoded, limits: Limits, summaries: Sequence[Summary]) -> Preparation:
+    """Combine hospitals' summaries into one preparation. A column missing in any training patient gets an indicator."""
     everyone = reduce(add, summaries)
-    observed = np.maximum(everyone.observed[_numbers(columns)], 1)
-    mean = everyone.total / observed
-    variance = everyone.squares / observed - mean**2
-    # Below this the difference of the two large terms is rounding error, not spread.
-    spread = variance > 1e-12 * (everyone.squares / observed)
-    deviation = np.sqrt(np.where(spread, variance, 1.0))
-    return Preparation(columns, mean, deviation, everyone.observed < everyone.patients)
+    counts = iter(everyone.levels)
+    categories = [column for column in encoded.columns if column.kind == "category"]
+    levels = tuple(column.levels or _common(next(counts)) for column in categories)
+    series = everyone.series
+    return Preparation(
+        limits=limits,
+        mean=everyone.numbers.mean,
+        deviation=everyone.numbers.deviation,
+        levels=levels,
+        indicated=everyone.present < everyone.patients,
+        series_mean=np.empty(0) if series is None else series.mean,
+        series_deviation=np.empty(0) if series is None else series.deviation,
+    )
 
 
-def dataset(table: Table, seed: int, split: str, notes: tuple[str, ...]) -> FederatedDataset:
-    """Split `table` for `seed`, fit the preparation on the training patients only, apply it to everyone.
-
-    A hospital without a training patient is outside, and a note says so.
-
-    Raises:
-        ChainwardError: no hospital has a training patient.
-    """
-    parts = partition.split(table.hospitals, table.labels, seed, split)
-    trained: list[int] = np.unique(table.hospitals[parts.train]).tolist()
-    if not trained:
-        raise ChainwardError(f"no hospital has a training patient ({split}, seed {seed}); have more patients")
-    summaries = [summarise(table.columns, table.values[_own(table, parts.train, number)]) for number in trained]
-    preparation = prepare(table.columns, summaries)
-    everyone = [_hospital(table, number, parts, preparation) for number in range(len(table.names))]
-    hospitals = tuple(everyone[number] for number in trained)
-    outside = tuple(hospital for hospital in everyone if not len(hospital.train))
-    disclosed = {hospital.name: summary.nbytes for hospital, summary in zip(hospitals, summaries, strict=True)}
-    told = digest((*hospitals, *outside))
-    return FederatedDataset(hospitals, preparation.names, disclosed, told, (*notes, *_sit_out(outside)), outside)
+def _common(counts: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(level for level, count in counts.items() if count >= RAREST))
 
 
-def _own(table: Table, rows: NDArray[np.int64], hospital: int) -> NDArray[np.int64]:
-    own: NDArray[np.int64] = rows[table.hospitals[rows] == hospital]
-    return own
-
-
-def _hospital(table: Table, number: int, parts: partition.Split, preparation: Preparation) -> HospitalDataset:
-    def records(rows: NDArray[np.int64]) -> Patients:
-        own = _own(table, rows, number)
-        return Patients(preparation.apply(table.values[own]), table.labels[own].astype(np.float32), own)
-
-    return HospitalDataset(table.names[number], *map(records, (parts.train, parts.validation, parts.test)))
-
-
-def _sit_out(outside: Sequence[HospitalDataset]) -> tuple[str, ...]:
-    names = [hospital.name for hospital in outside]
-    if len(names) > MOST_NAMED:
-        names[MOST_NAMED:] = [f"{len(names) - MOST_NAMED} more"]
-    if len(names) > 1:
-        return (f"{', '.join(names[:-1])} and {names[-1]} have no training patient in this seed and sit out.",)
-    return tuple(f"{name} has no training patient in this seed and sits out." for name in names)
-
-
-def _numbers(columns: Sequence[Column]) -> NDArray[np.int64]:
-    return np.array([i for i, column in enumerate(columns) if not column.levels], dtype=np.int64)
+def _carried_forward(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A series [n, t, v] where each missing value is the last one measured before, NaN where there is none."""
+    times = np.arange(values.shape[1])[None, :, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, times), axis=1)
+    carried = np.take_along_axis(values, np.maximum(last, 0), axis=1)
+    return np.where(last < 0, np.float32(np.nan), carried)

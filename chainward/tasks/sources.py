@@ -1,13 +1,19 @@
 """Data files that chainward does not ship: where they lie, what they must hash to, where they come from."""
 
+from __future__ import annotations
+
+import gzip
 import hashlib
 import os
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
-import pooch
 
 from chainward.errors import ChainwardError, DataMissing
 
@@ -16,7 +22,10 @@ from chainward.errors import ChainwardError, DataMissing
 class Source:
     """Files published together: `url` ends where a file's name begins, `files` maps names to SHA-256 digests.
 
-    They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder.
+    They are looked for, and put, in `folder`, relative to `$CHAINWARD_DATA` or the user's data folder. A digest is of
+    the content: a file may lie there compressed (`NAME.gz`), under another name (`aliases`: name -> names), or as a
+    member of an archive that the publisher gives out (`archives`, zip or tar). Without a digest ("") any content is
+    taken, as of data that grow or that nobody may pass on: then `credentialed` says how one comes to them.
     """
 
     name: str
@@ -24,6 +33,10 @@ class Source:
     folder: str
     files: Mapping[str, str]
     licence: str
+    citation: str = ""
+    archives: tuple[str, ...] = ()
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    credentialed: str = ""
 
 
 EXPLORER = Source(
@@ -48,11 +61,9 @@ The digests are those of the authors' bytes. The names under `url` are recalled,
 on first use whether what arrives is the same file.
 """
 
-SOURCES: Mapping[str, Source] = {source.name: source for source in (EXPLORER,)}
-
 
 def folder() -> Path:
-    """The user's data folder, where `fetch` puts what it downloads."""
+    """The user's data folder, where downloads are put."""
     return platformdirs.user_data_path("chainward", appauthor=False)
 
 
@@ -63,51 +74,134 @@ def find(relative: str) -> Path | None:
     return next((place / relative for place in places if (place / relative).is_file()), None)
 
 
+def spellings(source: Source, name: str) -> tuple[str, ...]:
+    """The names under which a file of `source` may lie: its own, its aliases, each also compressed."""
+    return tuple(other for one in (name, *source.aliases.get(name, ())) for other in (one, f"{one}.gz"))
+
+
+def located(source: Source, name: str) -> Located | None:
+    """Where the content of a file of `source` lies on this machine: itself, compressed, renamed or in an archive."""
+    for spelling in spellings(source, name):
+        if path := find(f"{source.folder}/{spelling}"):
+            return Located(path, None)
+    for archive in source.archives:
+        path = find(f"{source.folder}/{archive}")
+        if path and (member := _member_called(name, path)):
+            return Located(path, member)
+    return None
+
+
+def _member_called(name: str, archive: Path) -> str | None:
+    """The member `name`, or the only one so called in any folder; of a broken archive `name`: reading it says why."""
+    status = archive.stat()
+    try:
+        members = _members(archive, status.st_mtime_ns, status.st_size)
+    except _BROKEN:
+        return name
+    if name in members:
+        return name
+    deeper = [member for member in members if member.endswith(f"/{name}")]
+    return deeper[0] if len(deeper) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _members(archive: Path, _: int, __: int) -> frozenset[str]:
+    """The members of an archive as it was at a time and of a size: to list a compressed one is to read it whole."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as opened:
+            return frozenset(opened.namelist())
+    with tarfile.open(archive) as tar:
+        return frozenset(tar.getnames())
+
+
+_BROKEN = (OSError, EOFError, KeyError, RuntimeError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A file, or a member of the archive that a file is."""
+
+    path: Path
+    member: str | None
+
+    def __str__(self) -> str:
+        return f"{self.path}, member {self.member}" if self.member else str(self.path)
+
+    def content(self) -> bytes:
+        """The bytes, decompressed.
+
+        Raises:
+            ChainwardError: the file is no such archive or broken, or the archive has no such member.
+        """
+        try:
+            if self.member is not None:
+                return _member(self.path, self.member)
+            return gzip.decompress(self.path.read_bytes()) if self.path.suffix == ".gz" else self.path.read_bytes()
+        except _BROKEN as reason:
+            what = f"its member {self.member}" if self.member else "it"
+            why = " ".join(str(reason).split())
+            raise ChainwardError(f"{self.path}: {what} cannot be read ({why}); get the file again") from reason
+
+
+def _member(path: Path, name: str) -> bytes:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    with tarfile.open(path) as tar:
+        member = tar.extractfile(name)
+        if member is None:
+            raise KeyError(f"{name} is no file")
+        return member.read()
+
+
 def requires(source: Source, names: tuple[str, ...]) -> str | None:
     """None when every one of `names` is on this machine, else one line on what to fetch."""
-    absent = [name for name in names if find(f"{source.folder}/{name}") is None]
+    absent = [name for name in names if located(source, name) is None]
     if not absent:
         return None
-    return (
-        f"{', '.join(absent)} not found: run `chainward data get {source.name}`, "
-        f"or set CHAINWARD_DATA to a folder that holds {source.folder}/"
-    )
+    place = f"set CHAINWARD_DATA to a folder that holds {source.folder}/"
+    got = source.credentialed or f"run `chainward data get {source.name}`"
+    return f"{', '.join(absent)} not found: {got}, or {place}"
 
 
 def read(source: Source, name: str) -> bytes:
-    """The checked bytes of one file of `source`.
+    """The checked content of one file of `source`, decompressed, with the line endings it was published with.
 
     Raises DataMissing when it is not on this machine and ChainwardError when it is not the pinned file.
     """
-    path = find(f"{source.folder}/{name}")
-    if path is None:
+    found = located(source, name)
+    if found is None:
         raise DataMissing(requires(source, (name,)))
-    return verified(path, source.files[name])
+    content, expected = found.content(), source.files[name]
+    return _checked(str(found), content, expected) if expected else content
 
 
 def verified(path: Path, sha256: str) -> bytes:
-    """The bytes of `path`; raises ChainwardError when their SHA-256 is not `sha256`."""
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ChainwardError(f"{path} has SHA-256 {found}, expected {sha256}: replace it with the published file")
-    return content
+    """The bytes of `path`, with the line endings they were published with.
 
-
-def fetch(source: Source, *, progress: bool = True) -> tuple[Path, ...]:
-    """Download what is missing of `source` into the user's data folder, check it, return the paths in order.
-
-    Files already there and sound are kept. Raises ChainwardError when the network or a digest fails.
+    Raises ChainwardError when their SHA-256 is not `sha256`.
     """
-    shelf = pooch.create(
-        path=folder() / source.folder,
-        base_url=source.url,
-        registry={name: f"sha256:{digest}" for name, digest in source.files.items()},
-        retry_if_failed=3,
-    )
-    download = pooch.HTTPDownloader(progressbar=progress)
-    try:
-        return tuple(Path(shelf.fetch(name, downloader=download)) for name in source.files)
-    except (OSError, ValueError) as reason:
-        line = str(reason).splitlines()[0]
-        raise ChainwardError(f"could not get {source.name} from {source.url}: {line}") from reason
+    return _checked(str(path), path.read_bytes(), sha256)
+
+
+def as_published(content: bytes, sha256: str) -> bytes | None:
+    r"""The content, or what it is with the other line endings, of which this is the SHA-256; None for another content.
+
+    Examples:
+        >>> pinned = hashlib.sha256(b"a\nb\n").hexdigest()
+        >>> as_published(b"a\r\nb\r\n", pinned), as_published(b"a\nc\n", pinned)
+        (b'a\nb\n', None)
+    """
+    if hashlib.sha256(content).hexdigest() == sha256:
+        return content
+    lines = content.replace(b"\r\n", b"\n")
+    others = (lines, lines.replace(b"\n", b"\r\n"))
+    return next((other for other in others if hashlib.sha256(other).hexdigest() == sha256), None)
+
+
+def _checked(place: str, content: bytes, sha256: str) -> bytes:
+    published = as_published(content, sha256)
+    if published is None:
+        found = hashlib.sha256(content).hexdigest()
+        raise ChainwardError(f"{place} has SHA-256 {found}, expected {sha256}: replace it with the published file")
+    return published

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import expit
 
-from chainward.tasks.base import BY_PATIENT, FederatedDataset, Task, Training
+from chainward.tasks.base import FederatedDataset, Task, Training
+from chainward.tasks.cohort import Cohort, Column
+from chainward.tasks.division import Division
 from chainward.tasks.metrics import auroc
-from chainward.tasks.preprocessing import Column, Table, dataset
 
 Vector = NDArray[np.float64]
 Skew = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
@@ -57,24 +58,31 @@ class Synthetic(Task):
             product = f"{self.hospitals} hospitals × {self.patients} patients × {self.features} features"
             raise ValueError(f"{product} are {values:,} values; at most {MOST_VALUES:,} are drawn")
 
-    def dataset(self, seed: int, split: str = BY_PATIENT) -> FederatedDataset:
-        """See `Task.dataset`; a note tells what the best score reaches, of everybody and of these test patients."""
+    def cohort(self) -> Cohort:
+        """See `Task.cohort`."""
+        import pandas as pd
+
         weights, sizes = self.weights(), self.sizes()
         drawn = [self._draw(number, size, weights) for number, size in enumerate(sizes)]
-        table = Table(
-            columns=tuple(Column(f"x{number}") for number in range(1, self.features + 1)),
-            values=np.concatenate([features for features, _ in drawn]),
+        names = [f"x{number}" for number in range(1, self.features + 1)]
+        return Cohort(
+            columns=tuple(map(Column, names)),
+            frame=pd.DataFrame(np.concatenate([features for features, _ in drawn]), columns=names),
             labels=np.concatenate([labels for _, labels in drawn]),
             hospitals=np.repeat(np.arange(self.hospitals), sizes),
             names=tuple(f"hospital {number:0{len(str(self.hospitals))}}" for number in range(1, self.hospitals + 1)),
+            rows=int(sizes.sum()),
         )
-        found = dataset(table, seed, split, ())
-        return replace(found, notes=(self._best(table, found), *found.notes))
 
-    def _best(self, table: Table, found: FederatedDataset) -> str:
+    def divided(self, cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
+        """See `Task.divided`; a note tells what the best score reaches, of everybody and of these test patients."""
+        found = super().divided(cohort, seed, division)
+        return replace(found, notes=(self._best(cohort, found), *found.notes))
+
+    def _best(self, cohort: Cohort, found: FederatedDataset) -> str:
         """What the true score reaches: over few test patients, chance can put it and a model above the population's."""
         tested = np.concatenate([hospital.test.patients for hospital in found.everyone])
-        here = auroc(table.labels[tested], table.values[tested] @ self.weights())
+        here = auroc(cohort.labels[tested], cohort.frame.to_numpy()[tested] @ self.weights())
         reached = "this seed's test patients are of one class"
         if here is not None:
             reached = f"on this seed's test patients it reaches {here:.4f}"

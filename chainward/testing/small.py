@@ -40,7 +40,9 @@ def small(key: str, task: str = "synthetic", **overrides: Any) -> Specification:
 
 def dataset(specification: Specification) -> FederatedDataset:
     """Return the patients of a trial."""
-    return tasks.load(specification.task, **specification.task_params).dataset(specification.seed, specification.split)
+    return tasks.load(specification.task, **specification.task_params).dataset(
+        specification.seed, specification.division
+    )
 
 
 def run_small(key: str, task: str = "synthetic", **overrides: Any) -> Record:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainward import codec
+from chainward import codec, tasks
+from chainward.errors import ChainwardError, Revealing
 from chainward.plans.resolve import Resolved, resolve
 from chainward.results import predictions, store
 from chainward.results.document import digest
@@ -25,6 +27,9 @@ from chainward.trials.words import presentable
 if TYPE_CHECKING:
     from chainward.tasks.base import FederatedDataset
     from chainward.trials.prepare import EngineBuilder, Make
+
+
+WITHHELD = "the message is withheld, since it may hold private data; the traceback says where it was raised"
 
 
 def checkpoint(out: Path | None, identifier: str) -> Checkpoint:
@@ -46,19 +51,19 @@ def attempt(
     with one_thread():
         try:
             resolved = resolve(job.specification)
-            dataset = resolved.task.dataset(job.specification.seed, job.specification.split)
-            heading = _with_dataset(heading, dataset, str(device_for(device)))
+            dataset = resolved.task.dataset(job.specification.seed, job.specification.division)
+            heading = _with_dataset(heading, dataset, str(device_for(device)), job.notes)
             make = partial(prepared, dataset=dataset, device=device, build=build)
             run = _tuned if job.specification.track == "tuned" else _as_given
-            result, predicted = run(resolved, make, checkpoint(out, job.identifier))
+            saved = checkpoint(None if resolved.task.private else out, job.identifier)  # it may hold shared records
+            result, predicted = run(resolved, make, saved)
             result = replace(result, measured=replace(result.measured, contended=contended))
             file = predictions.encode(predicted)
             record = Completed(**codec.fields(heading), **codec.fields(result), predictions=digest(file))
             store.to_bytes(record)  # what no record can hold fails this trial, not the run
             return Ended(record, file)
         except Exception as error:
-            traced = "".join(traceback.format_exception(error))
-            return _failed(heading, failure(type(error).__name__, str(error), traced))
+            return _failed(heading, _why(error, private=_is_private(job)))
 
 
 def _as_given(resolved: Resolved, make: Make, saved: Checkpoint) -> tuple[Result, Predicted]:
@@ -72,6 +77,22 @@ def _tuned(resolved: Resolved, make: Make, saved: Checkpoint) -> tuple[Result, P
     from chainward.trials.tuning import run_tuned
 
     return run_tuned(resolved, make, saved)
+
+
+def _is_private(job: Job) -> bool:
+    try:
+        return tasks.kind(job.specification.task).private
+    except ChainwardError:
+        return False
+
+
+def _why(error: Exception, *, private: bool) -> Failure:
+    """Why a trial failed; on private data only where, unless it is in words of ours that show no cell of theirs."""
+    if not private:
+        return failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))
+    ours = isinstance(error, ChainwardError) and not isinstance(error, Revealing)
+    where = "".join(traceback.format_tb(error.__traceback__))
+    return failure(type(error).__name__, str(error) if ours else WITHHELD, where)
 
 
 def failed(job: Job, kind: str, message: str) -> Ended:
@@ -97,18 +118,26 @@ def _heading(job: Job) -> Heading:
         provenance=provenance(""),
         hospitals=(),
         notes=(),
-        preprocessing_bytes=0,
+        preprocessing={},
         schema=SCHEMA,
     )
 
 
-def _with_dataset(heading: Heading, dataset: FederatedDataset, device: str) -> Heading:
+def _with_dataset(heading: Heading, dataset: FederatedDataset, device: str, notes: tuple[str, ...]) -> Heading:
     """The heading, with where the trial runs and on whose patients."""
     sizes = (HospitalSize(h.name, len(h.train), len(h.validation), len(h.test)) for h in dataset.hospitals)
     return replace(
         heading,
         provenance=provenance(device),
         hospitals=tuple(sizes),
-        notes=tuple(dataset.notes),
-        preprocessing_bytes=sum(dataset.preprocessing.values()),
+        notes=(*dataset.notes, *notes),
+        preprocessing=_disclosed(dataset),
     )
+
+
+def _disclosed(dataset: FederatedDataset) -> dict[str, int]:
+    """Bytes that all hospitals together disclosed beforehand, by kind."""
+    total: Counter[str] = Counter()
+    for kinds in dataset.preprocessing.values():
+        total.update(kinds)
+    return dict(sorted(total.items()))

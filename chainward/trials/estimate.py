@@ -100,7 +100,7 @@ def estimate(setting: Setting, device: str = "cpu") -> Estimate:
         Exception: whatever the strategy raises with these hospitals.
     """
     resolved = resolve(setting.specification)
-    dataset = resolved.task.dataset(setting.specification.seed, setting.specification.split)
+    dataset = resolved.task.dataset(setting.specification.seed, setting.specification.division)
     sizes = probe_sizes(len(dataset.hospitals))
     probed(resolved, dataset, min(sizes[0], FEWEST // 2), device)  # what only a first trial spends, such as imports
     probes = [probed(resolved, dataset, size, device) for size in sizes]

@@ -29,6 +29,8 @@ def run_config(specification: Specification, root: Path, timeout_s: float) -> di
         "seed": specification.seed,
         "rounds": specification.rounds,
         "split": specification.split,
+        "partition": json.dumps(specification.partition),
+        "preparation": specification.preparation,
         "timeout": timeout_s,
         "hospitals": str(root / "hospitals"),
         "report": str(root / "report"),
@@ -48,6 +50,8 @@ def strategy_of(config: Mapping[str, Any]) -> FlowerStrategy:
         seed=config["seed"],
         rounds=config["rounds"],
         split=config["split"],
+        partition=json.loads(config["partition"]),
+        preparation=config["preparation"],
         engine="flower-deployment",
     )
 

@@ -73,7 +73,7 @@ def write_app(specification: Specification, folder: Path, timeout_s: float) -> d
         ".gitignore": "hospitals/\nreport/\n",
     }
     replace_files({root / file: content.encode() for file, content in files.items()})
-    dataset = resolved.task.dataset(specification.seed, specification.split)
+    dataset = resolved.task.dataset(specification.seed, specification.division)
     rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
     return {name: place.directory for name, place in places(root / "hospitals", rows).items()}
 

@@ -56,7 +56,7 @@ def prepared(
 ) -> Trial:
     """Build a trial's network, sites, ledger, engine (by `build`, where given) and world."""
     specification, strategy, training = resolved.specification, resolved.strategy, resolved.training
-    network = TaskNetwork(feature_count(dataset), training, device_for(device))
+    network = TaskNetwork(feature_count(dataset), training, device_for(device), dataset.sequence)
     trainer = partial(lightning_trainer, network, training.learning_rate)
     sites = Sites(dataset, training, network, specification.seed, MemoryStore(), trainer, resolved.attack)
     with ExitStack() as undone:

@@ -13,16 +13,20 @@ from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
 from chainward.results import check, store
 from chainward.results.manifest import Manifest
+from chainward.tasks.base import Task
+from chainward.tasks.cohort import Cohort
+from chainward.tasks.division import Division
 
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to run, with the name of its record."""
+    """One trial to run, with the name of its record; `notes` go with those of its data."""
 
     specification: Specification
     identifier: str
     data: str
     code: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,20 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
 def job_of(resolved: Resolved, data: str | None = None) -> Job:
     """Return the job of a trial; `data` is the digest of its patients, where the caller has it at hand."""
     specification = resolved.specification
-    data = data or data_digest(resolved.task.dataset(specification.seed, specification.split))
+    data = data or data_digest(resolved.task.dataset(specification.seed, specification.division))
     code = code_digest(resolved)
     return Job(specification, trial_id(specification, data, code), data, code)
 
 
 def _jobs(plan: Plan) -> Iterator[Job]:
-    data: dict[tuple[str, str, int, str], str] = {}
+    """Each trial's job; trials of one task follow each other, so its patients are read once."""
+    data: dict[tuple[Task, int, Division], str] = {}
+    read: tuple[Task, Cohort] | None = None
     for specification in plan.specifications():
-        key = (specification.task, repr(specification.task_params), specification.seed, specification.split)
-        job = job_of(resolve(specification), data.get(key))
-        data[key] = job.data
-        yield job
+        resolved, seed, division = resolve(specification), specification.seed, specification.division
+        key = (resolved.task, seed, division)
+        if key not in data:
+            if read is None or read[0] != resolved.task:
+                read = (resolved.task, resolved.task.cohort())
+            data[key] = data_digest(resolved.task.divided(read[1], seed, division))
+        yield job_of(resolved, data[key])

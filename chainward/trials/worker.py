@@ -26,7 +26,11 @@ Endings = Generator[tuple[Job, Ended]]
 BEGUN = "begun"
 """What a worker sends first."""
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+) | {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false"  # pandas imports pyarrow where it is installed
+}
 WHERE = getattr(signal, "SIGUSR1", None)
 """The signal on which a worker writes where it is, also from within C code."""
 

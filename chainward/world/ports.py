@@ -13,9 +13,15 @@ from chainward.world.vocabulary import Kind
 
 
 class Network(Protocol):
-    """A task's network under a flat float32 weight vector [P]."""
+    """A task's network under a flat float32 weight vector [P].
+
+    `flops_per_row` are those of one prediction, two each time that a weight is used: of a perceptron two a weight, of
+    a convolution two a weight and time. Training takes three times as many: forward, and the gradients of the weights
+    and of what is between the layers.
+    """
 
     parameters: int
+    flops_per_row: float
 
     def initial(self, seed: int) -> npt.NDArray[np.float32]:
         """Return the first weights [P] for a seed."""

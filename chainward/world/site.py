@@ -57,20 +57,20 @@ class Site:
     _published: list[Published] = field(default_factory=list)
 
     def predict(self, weights: npt.ArrayLike, features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Probabilities of the task's network: [n] for weights [P], [M, n] for [M, P]; 2 FLOPs a weight and row."""
+        """Probabilities of the task's network: [n] for weights [P], [M, n] for [M, P]; see `Network.flops_per_row`."""
         models = int(np.prod(np.shape(weights)[:-1]))
-        self.work(2.0 * self.network.parameters * len(features) * models)
+        self.work(self.network.flops_per_row * len(features) * models)
         return self.network.predict(weights, features)
 
     def train_network(self, features: Any, labels: Any, weights: Any, batch_factor: int = 1) -> Any:
         """Train the task's network here, on rows of one's own choice, by a `pytorch_lightning.Trainer`.
 
-        It takes the task's local steps, on batches `batch_factor` times as large as the task's (6 FLOPs a weight and
-        row), from weights [P], and returns weights [P].
+        It takes the task's local steps, on batches `batch_factor` times as large as the task's (three times the
+        FLOPs of predicting their rows), from weights [P], and returns weights [P].
         """
         steps, size = self.local_steps, self.batch_size * batch_factor
         epochs, rest = divmod(steps, math.ceil(len(labels) / size))
-        self.work(6.0 * self.network.parameters * (epochs * len(labels) + min(rest * size, len(labels))))
+        self.work(3.0 * self.network.flops_per_row * (epochs * len(labels) + min(rest * size, len(labels))))
         return self.trainer(features, labels, weights, steps, size, self.rng)
 
     def publish(self, value: Any, kind: Kind, readers: tuple[str, ...] | None = None) -> str:

@@ -108,6 +108,55 @@ def strategy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     return install
 
 
+@pytest.fixture
+def task_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Install a package with one task, whose file begins and whose class body goes on as given."""
+
+    def install(key: str, head: str = "", body: str = "", package: str = "") -> None:
+        name = package or key
+        place = tmp_path / f"installed_{name}"
+        information = place / f"{name}-1.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
+        entry = f"[chainward.tasks]\n{key} = task_of_{name}:Theirs\n"
+        (information / "entry_points.txt").write_text(entry, encoding="utf-8")
+        (place / f"task_of_{name}.py").write_text(TASK.format(key=key, head=head, body=body), encoding="utf-8")
+        monkeypatch.syspath_prepend(str(place))
+
+    return install
+
+
+TASK = """\
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from chainward.tasks.base import Task, Training
+from chainward.tasks.cohort import Cohort, Column
+from chainward.tasks.sources import Source
+{head}
+
+@dataclass(frozen=True)
+class Theirs(Task):
+    key = {key!r}
+    title = "Theirs"
+    outcome = "death"
+    citation = "Them 2025"
+    licence = "CC0"
+    training = Training("logistic", 0, 0.1, 32, 10)
+    rounds = 3
+
+    def cohort(self):
+        rng = np.random.default_rng(0)
+        frame = pd.DataFrame({{"x": rng.standard_normal(200)}})
+        sites = np.arange(200) % 4
+        return Cohort((Column("x"),), frame, rng.random(200) < 0.5, sites, ("a", "b", "c", "d"), 200)
+
+    {body}
+"""
+
+
 STRATEGY = """\
 import os
 from dataclasses import dataclass, replace

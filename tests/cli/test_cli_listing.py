@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -21,7 +22,51 @@ def test_strategies(chainward) -> None:
 def test_tasks(chainward) -> None:
     rows = json.loads(chainward("list", "tasks", "--json").out)
     assert [row["key"] for row in rows] == list(tasks.names())
-    assert all(row["title"] and row["outcome"] and row["licence"] and "needs" in row for row in rows)
+    for row in rows:
+        assert all(row[name] for name in ("title", "outcome", "licence", "citation", "sites"))
+        known = tasks.kind(row["key"]).expected
+        found = (row["patients"], row["hospitals"], row["prevalence"], row["reference"])
+        if known is None:
+            assert found == (None, None, None, None)
+        else:
+            band = None if known.auroc is None else {"auroc": known.auroc, "within": known.within}
+            assert found == (known.patients, known.hospitals, known.prevalence, band)
+        assert row["package"] is None
+        assert (row["needs"] is None) == row["present"]
+
+
+def test_a_task_that_needs_parameters_or_is_broken_does_not_hide_the_others(chainward, task_package) -> None:
+    task_package("own_table", body="path: str\n    label: str")
+    task_package("unfinished", "raise NameError('half of it')")
+    rows = {row["key"]: row for row in json.loads(chainward("list", "tasks", "--json").out)}
+    assert set(rows) == {*tasks.names()} >= {"own_table", "unfinished", "heart"}
+    own = rows["own_table"]
+    assert (own["package"], own["required"], own["present"]) == ("own-table", ["path", "label"], False)
+    assert "path, label" in own["needs"]
+    assert "half of it" in rows["unfinished"]["title"]
+    assert {row["task"] for row in json.loads(chainward("data", "list", "--json").out)} == set(rows)
+    checks = {row["check"]: row for row in json.loads(chainward("doctor", "--json").out)["checks"]}
+    assert checks["task own_table"]["status"] == "note"
+    assert checks["task unfinished"]["status"] == "missing"
+    assert checks["task heart"]["status"] == "ok"
+
+
+def test_a_task_of_our_key_in_another_package_is_reached_by_its_package(chainward, task_package) -> None:
+    task_package("heart", package="elsewhere")
+    assert tasks.kind("heart").__module__ == "chainward.tasks.heart"
+    assert tasks.kind("elsewhere:heart").title == "Theirs"
+    rows = [row for row in json.loads(chainward("list", "tasks", "--json").out) if row["key"].endswith("heart")]
+    assert [row["title"] for row in rows] == ["UCI heart disease"]
+
+
+def test_the_table_of_tasks_fits_a_terminal(chainward, monkeypatch) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", chainward("list", "tasks").out).splitlines()
+    table = lines[: lines.index("")]
+    assert max(map(len, table)) <= 80
+    assert all(any(line.startswith(key) for line in table) for key in tasks.names())
 
 
 @pytest.mark.parametrize(("what", "known"), [("ledgers", LEDGERS), ("engines", ENGINES)])

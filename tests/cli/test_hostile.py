@@ -64,7 +64,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         patch.setenv("HOME", str(found.root / "home"))
         patch.setenv("XDG_CACHE_HOME", str(found.root / "home"))
         patch.setattr("chainward.cli.progress.run_with_progress", _stub)
-        patch.setattr("chainward.tasks.sources.fetch", lambda source, progress: (Path("here/file"),))
+        patch.setattr("chainward.tasks.downloads.fetch", lambda source, progress: (Path("here/file"),))
         patch.delenv("CHAINWARD_DATA", raising=False)
         yield found
 
@@ -118,10 +118,12 @@ OPTIONS = {
     ],
     "flower export": ["--task", "--seed", "--rounds", "--timeout"],
     "report": ["--assume"],
+    "data describe": ["--param"],
 }
 COMMANDS = st.sampled_from(
     [
         *("run", "run", "run", "report", "verify", "show", "list", "data get", "data list", "data", "data path"),
+        *("data check", "data describe"),
         *("new strategy", "new", "flower export", "flower", "nothing"),
     ]
 )
@@ -138,6 +140,8 @@ def arguments(draw: st.DrawFn, place: Place, plan: Path) -> list[str]:
         "show": [draw(WORDS)],
         "list": [draw(st.sampled_from(["strategies", "tasks", "ledgers", "engines"]) | WORDS)],
         "data get": draw(st.lists(WORDS, max_size=2)),
+        "data check": draw(st.lists(WORDS, max_size=2)),
+        "data describe": [draw(WORDS | st.just("synthetic")), "--out", str(place.out / "page.html")],
         "new strategy": [draw(WORDS | st.just("my_paper")), "--folder", str(place.out)],
         "flower export": [draw(WORDS), str(place.out)],
         "nothing": [draw(WORDS)],

@@ -1,4 +1,4 @@
-"""What `chainward new` writes is a strategy that works: compiled, imported, linted, run and tested."""
+"""What `chainward new` writes is a strategy or a task that works: compiled, imported, linted, run and tested."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,6 +40,13 @@ OF_ITS_OWN = [
     "tests/test_my_paper.py",
     "chainward_my_paper/compile.mjs",
     "chainward_my_paper/package.json",
+]
+TASK_IN_A_CHECKOUT = ["chainward/tasks/my_hospitals.py", "tests/tasks/test_my_hospitals.py"]
+TASK_OF_ITS_OWN = [
+    "pyproject.toml",
+    "chainward_my_hospitals/__init__.py",
+    "chainward_my_hospitals/my_hospitals.py",
+    "tests/test_my_hospitals.py",
 ]
 
 
@@ -134,11 +142,41 @@ def test_names_of_classes() -> None:
 
 
 @pytest.mark.skipif(find_spec("ruff") is None, reason="needs ruff")
-def test_what_is_written_passes_the_linter(checkout: Path, tmp_path: Path, chainward) -> None:
+@pytest.mark.parametrize("what", ["strategy", "task"])
+def test_what_is_written_passes_the_linter(what: str, checkout: Path, tmp_path: Path, chainward) -> None:
     for root in (checkout, tmp_path / "package"):
-        assert chainward("new", "strategy", "my_paper", "--folder", root).code == 0
+        assert chainward("new", what, "my_own", "--folder", root).code == 0
     lint(checkout, "--config", 'lint.isort.known-first-party = ["chainward"]')
     lint(tmp_path / "package")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_files_of_a_task(inside: bool, checkout: Path, tmp_path: Path, chainward, monkeypatch) -> None:
+    root = checkout if inside else tmp_path / "elsewhere"
+    root.mkdir(exist_ok=True)
+    monkeypatch.chdir(root)
+    told = json.loads(chainward("new", "task", "my_hospitals", "--json").out)
+    expected = TASK_IN_A_CHECKOUT if inside else TASK_OF_ITS_OWN
+    assert told["files"] == [str(root / path) for path in expected]
+    assert files_below(root) == set(expected)
+    assert any("pytest tests" in step for step in told["next"])
+    assert str(root / expected[0]) in chainward("new", "task", "my_hospitals").complaint
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("my-hospitals", "identifier"),
+        ("class", "identifier"),
+        ("heart", "there is such a task"),
+        ("cohort", "Cohort"),
+    ],
+)
+def test_names_that_no_task_can_have(name: str, told: str, tmp_path: Path, chainward) -> None:
+    complaint = chainward("new", "task", name, "--folder", tmp_path).complaint
+    assert repr(name) in complaint
+    assert told in complaint
+    assert not files_below(tmp_path)
 
 
 @compiled
@@ -188,3 +226,49 @@ def test_as_a_package_it_holds_the_conformance_suite(artifact: Path, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
     assert "skipped" not in done.stdout
+
+
+def passed(command: list[str], root: Path, *places: Path) -> int:
+    """Run pytest there, as at a third party's, and return how many tests passed; no other may be."""
+    environment = {
+        "PYTHONPATH": ":".join(map(str, (CHECKOUT, *places))),
+        "PATH": str(Path(sys.executable).parent),
+        "HOME": str(root),
+    }
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
+    return int(done.stdout.split(" passed")[0].split()[-1])
+
+
+PYTEST = ("-q", "-W", "error", "-p", "no:pytest-brownie", "-p", "no:cacheprovider", "tests")
+
+
+def test_a_task_as_a_package_holds_the_conformance_suite(tmp_path: Path, chainward) -> None:
+    assert chainward("new", "task", "my_hospitals", "--folder", tmp_path).code == 0
+    information = tmp_path / "chainward_my_hospitals-0.1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: chainward-my-hospitals\nVersion: 0.1.0\n")
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "chainward-my-hospitals"
+    ((group, entries),) = project["entry-points"].items()
+    lines = [f"{key} = {value}" for key, value in entries.items()]
+    (information / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+    assert passed([sys.executable, "-m", "pytest", *PYTEST], tmp_path, tmp_path) >= 20
+
+
+def test_a_task_in_a_checkout_is_found_beside_the_others(checkout: Path, chainward) -> None:
+    """Its folder stands in for `chainward/tasks` beside ours, since a checkout is not written to by its tests."""
+    assert chainward("new", "task", "my_hospitals", "--folder", checkout).code == 0
+    found = "import chainward.tasks as tasks; tasks.__path__.append('chainward/tasks'); "
+    program = f"import sys, pytest; {found}sys.exit(pytest.main(sys.argv[1:]))"
+    # In another process the folder would not be found: that check is for packages and real checkouts.
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        *PYTEST,
+        "--deselect",
+        f"{TASK_IN_A_CHECKOUT[1]}::TestMyHospitals::test_two_reads_are_equal",
+    ]
+    assert passed(command, checkout) >= 20

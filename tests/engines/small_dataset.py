@@ -27,9 +27,9 @@ def training(network: Any = "mlp", batch_size: int = 16, local_steps: int = 12) 
     return Training(network=network, hidden=8, learning_rate=0.3, batch_size=batch_size, local_steps=local_steps)
 
 
-def rows(size: int, seed: int) -> Patients:
+def rows(size: int, seed: int, count: int = FEATURES) -> Patients:
     rng = np.random.default_rng(seed)
-    features = rng.standard_normal((size, FEATURES)).astype(np.float32)
+    features = rng.standard_normal((size, count)).astype(np.float32)
     labels = (features[:, 0] + rng.standard_normal(size) > 0).astype(np.float32)
     return Patients(features, labels, np.arange(size))
 
@@ -54,63 +54,82 @@ def engine(how: Training, patients: FederatedDataset, seed: int = 7, name: str =
     return built
 
 
-class Causal(nn.Module):
+class Causal(nn.Conv1d):
     """What is before the first time is zero; a convolution sees nothing after its own time."""
 
-    def __init__(self, convolution: nn.Conv1d) -> None:
+    def __init__(self, inputs: int, outputs: int, dilation: int) -> None:
+        super().__init__(inputs, outputs, 3, dilation=dilation)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return super().forward(nn.functional.pad(inputs, (2 * self.dilation[0], 0)))
+
+
+class Residual(nn.Module):
+    """Figure 1 (b) of Bai, Kolter, Koltun 2018 without weight normalisation and dropout."""
+
+    def __init__(self, inputs: int, channels: int, dilation: int) -> None:
         super().__init__()
-        self.convolution = convolution
+        self.convolutions = nn.ModuleList([Causal(inputs, channels, dilation), Causal(channels, channels, dilation)])
+        self.shortcut = nn.Conv1d(inputs, channels, 1) if inputs != channels else nn.Identity()
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        before = torch.zeros(*inputs.shape[:2], 2 * self.convolution.dilation[0])
-        outputs: torch.Tensor = self.convolution(torch.cat([before, inputs], dim=2))
-        return outputs
+        first, second = self.convolutions
+        convolved = torch.relu(second(torch.relu(first(inputs))))
+        return torch.relu(self.shortcut(inputs) + convolved)
 
 
-class MeanOverTime(nn.Module):
+class ByTime(nn.Module):
+    """Features [n, d] as times one after another: [n, i, t]."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features.unflatten(1, (self.times, -1)).transpose(1, 2)
+
+
+class LastTime(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs.mean(dim=2)
+        return inputs[:, :, -1]
 
 
-def convolutional(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
-    """The task's temporal convolution as anyone would write it: `nn.Conv1d` over [n, 1, d]."""
-    convolutions = nn.Conv1d(1, how.hidden, 3), nn.Conv1d(how.hidden, how.hidden, 3, dilation=2)
-    first, second = map(Causal, convolutions)
-    head = nn.Linear(how.hidden, 1)
-    nn.utils.vector_to_parameters(
-        torch.tensor(weights), [parameter for layer in (*convolutions, head) for parameter in layer.parameters()]
-    )
-    as_sequence = nn.Unflatten(1, (1, FEATURES))
-    return nn.Sequential(as_sequence, first, nn.ReLU(), second, nn.ReLU(), MeanOverTime(), head)
-
-
-def plain(how: Training, weights: npt.NDArray[np.float32]) -> nn.Sequential:
+def plain(
+    how: Training, weights: npt.NDArray[np.float32], features: int = FEATURES, times: int = FEATURES
+) -> nn.Sequential:
     """The task's network as anyone would write it, with these flat weights: layer by layer, matrix then bias."""
     if how.network == "tcn":
-        return convolutional(how, weights)
-    widths = [FEATURES, how.hidden, 1] if how.network == "mlp" else [FEATURES, 1]
-    layers: list[nn.Module] = []
+        widths = [features // times] + [how.hidden] * (1 if times <= 5 else 2 if times <= 13 else 3)
+        blocks = [Residual(*pair, 2**number) for number, pair in enumerate(pairwise(widths))]
+        module = nn.Sequential(ByTime(times), *blocks, LastTime(), nn.Linear(how.hidden, 1))
+    elif how.network == "mlp":
+        module = nn.Sequential(nn.Linear(features, how.hidden), nn.ReLU(), nn.Linear(how.hidden, 1))
+    else:
+        module = nn.Sequential(nn.Linear(features, 1))
     rest = torch.tensor(weights)
-    for inputs, outputs in pairwise(widths):
-        layer = nn.Linear(inputs, outputs)
-        matrix, bias, rest = (
-            rest[: inputs * outputs],
-            rest[inputs * outputs :][:outputs],
-            rest[(inputs + 1) * outputs :],
-        )
-        with torch.no_grad():
-            layer.weight.copy_(matrix.reshape(inputs, outputs).T)
+    with torch.no_grad():
+        for layer in layers(module):
+            matrix = inputs_first(layer.weight)
+            own, bias, rest = rest.split(
+                [matrix.numel(), len(layer.bias), len(rest) - matrix.numel() - len(layer.bias)]
+            )
+            matrix.copy_(own.view(matrix.shape))
             layer.bias.copy_(bias)
-        layers += [layer, nn.ReLU()]
     assert rest.numel() == 0
-    return nn.Sequential(*layers[:-1])
+    return module
+
+
+def layers(module: nn.Module) -> list[Any]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv1d)]
+
+
+def inputs_first(weight: torch.Tensor) -> torch.Tensor:
+    """A view [i, o] of a linear layer's weight; of a convolution's [i, 3, o]."""
+    return weight.T if weight.dim() == 2 else weight.permute(1, 2, 0)
 
 
 def flattened(module: nn.Sequential) -> npt.NDArray[np.float32]:
-    kinds = nn.Linear | nn.Conv1d
-    layers = [layer for layer in module.modules() if isinstance(layer, kinds)]
-    matrices = [layer.weight.T if isinstance(layer, nn.Linear) else layer.weight for layer in layers]
-    parts = [part for matrix, layer in zip(matrices, layers, strict=True) for part in (matrix, layer.bias)]
+    parts = [part for layer in layers(module) for part in (inputs_first(layer.weight), layer.bias)]
     return torch.cat([part.detach().flatten() for part in parts]).numpy()
 
 

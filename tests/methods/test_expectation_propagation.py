@@ -7,7 +7,18 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from chainward import tasks
-from chainward.methods.expectation_propagation import Gaussian, K, auc, fit, flops, predict, prior, with_bias
+from chainward.errors import ChainwardError
+from chainward.methods.expectation_propagation import (
+    MOST_FEATURES,
+    Gaussian,
+    K,
+    auc,
+    fit,
+    flops,
+    predict,
+    prior,
+    with_bias,
+)
 
 # The hand vector: one patient x = 1 with the outcome, prior variance 5.
 X, Y = np.array([[1.0]]), np.array([1.0])
@@ -147,3 +158,9 @@ def test_the_authors_files(task, passes, update, apart):
     x, y = (np.concatenate([getattr(site.train, part) for site in (first, second)]) for part in ("features", "labels"))
     pooled = fit(x, y, before).posterior
     assert np.abs(pooled.mean - handed_on.posterior.mean).max() == pytest.approx(apart, abs=0.005)
+
+
+def test_more_features_than_a_covariance_can_be_kept_of_are_refused() -> None:
+    assert prior(MOST_FEATURES).covariance.shape == (MOST_FEATURES + 1, MOST_FEATURES + 1)
+    with pytest.raises(ChainwardError, match=r"3,888 features, and at most 1,000 are learned; .* view = \"summary\""):
+        prior(3_888)

@@ -69,7 +69,7 @@ def changed(resolved: Mapping[str, Resolved], read: Reader) -> set[str]:
         ("ledgers/consensus/authority.py", ALL - {"pow"}),
         ("tasks/heart.py", ALL - {"synthetic"}),
         ("tasks/synthetic.py", {"synthetic"}),
-        ("tasks/partition.py", ALL),
+        ("tasks/splits.py", ALL),
         ("tasks/edin.py", set()),
         ("methods/aggregation.py", ALL),
         ("methods/mining.py", set()),

@@ -16,6 +16,7 @@ from chainward.report.charts import drawing
 from chainward.report.charts.drawing import PROGRAM, draw
 from chainward.report.charts.labels import Box, place, width_of
 
+CHARTS = ["pareto", "learning_curves", "latency_parts", "gas_functions", "partition"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -26,7 +27,7 @@ def tables():
 
 
 def drawn(tables, name):
-    rows = {"learning_curves": "learning_curves", "gas_functions": "gas_functions"}.get(name, "leaderboard")
+    rows = name if name in ("learning_curves", "gas_functions", "partition") else "leaderboard"
     return getattr(charts, name)(tables[rows], "key")
 
 
@@ -35,7 +36,7 @@ def svg(chart):
     return draw([chart])[chart.key].svg
 
 
-@pytest.mark.parametrize("name", ["pareto", "learning_curves", "latency_parts", "gas_functions"])
+@pytest.mark.parametrize("name", CHARTS)
 def test_every_chart(tables, name):
     chart = drawn(tables, name)
     picture = svg(chart)
@@ -48,14 +49,14 @@ def test_every_chart(tables, name):
     assert all(one.get("id", "key-").startswith("key-") for one in root.iter())
 
 
-@pytest.mark.parametrize("name", ["pareto", "learning_curves", "latency_parts", "gas_functions"])
+@pytest.mark.parametrize("name", CHARTS)
 def test_same_rows_same_picture(tables, name):
     one, other = drawn(tables, name), drawn(tables, name)
     assert one == other
     assert svg(one) == svg(other)
 
 
-@pytest.mark.parametrize("name", ["pareto", "learning_curves", "latency_parts", "gas_functions"])
+@pytest.mark.parametrize("name", CHARTS)
 def test_nothing_to_draw(name):
     assert getattr(charts, name)([], "key") is None
 
@@ -74,6 +75,44 @@ def test_hostile_names_are_text(tables):
     assert "<script" not in picture
     assert "\x00" not in picture
     assert HOSTILE[:9] in "".join(ElementTree.fromstring(picture).itertext())
+
+
+# --- whose patients are where --------------------------------------------------------------------
+
+
+def dealt(number):
+    """Rows of so many hospitals, the largest first."""
+    return [
+        {
+            "task": "stroke",
+            "setting": "x",
+            "hospital": f"hospital {place}",
+            "seeds": 5,
+            "train": 2.0 * number,
+            "validation": 1.0,
+            "test": float(number - place),
+            "tested": 9,
+            "positives": 3,
+            "prevalence": place / number,
+        }
+        for place in range(number)
+    ]
+
+
+def test_a_partition_names_up_to_forty_hospitals_and_draws_five_hundred():
+    few, many = (svg(charts.partition(dealt(number), "key")) for number in (40, 500))
+    names = [{one.text for one in ElementTree.fromstring(picture).iter(f"{SVG}text")} for picture in (few, many)]
+    assert {f"hospital {place}" for place in range(40)} <= names[0]
+    assert not any(name and name.startswith("hospital ") for name in names[1])
+    assert len(many) < 250_000
+
+
+def test_a_partition_says_its_sizes_and_shows_who_has_no_prediction():
+    rows = [{**row, "prevalence": None, "tested": None, "positives": None} for row in dealt(3)]
+    chart = charts.partition(rows, "key")
+    assert "3 hospitals of 8 to 10 patients a seed" in chart.description
+    assert "<svg" in svg(chart)
+    assert charts.partition([{**rows[0], "train": 0, "validation": 0, "test": 0}], "key") is None
 
 
 # --- a process that dies -------------------------------------------------------------------------

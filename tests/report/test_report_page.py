@@ -65,6 +65,8 @@ def test_files(folder):
         "leaderboard",
         "learning_curves",
         "outcomes",
+        "partition",
+        "preprocessing",
         "resolution",
     ]
     expected = [*(f"{name}.csv" for name in [*tables, "numbers", "provenance", "records"]), "index.html"]

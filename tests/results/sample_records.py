@@ -44,7 +44,7 @@ def heading(specification: Specification, data: str = "patients", **changes: Any
         "provenance": PROVENANCE,
         "hospitals": (HospitalSize("north", 80, 10, 24), HospitalSize("south", 40, 5, 12)),
         "notes": (),
-        "preprocessing_bytes": 64,
+        "preprocessing": {"counts": 24, "sums": 40},
         "schema": SCHEMA,
     }
     return found | changes

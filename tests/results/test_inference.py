@@ -206,3 +206,21 @@ def test_rounding_orders_nothing(seed: int) -> None:
 def test_nothing_moves_nobody() -> None:
     still = Mean(0.7, np.arange(3), np.zeros(3), 1)
     assert difference(still, still).p == 1.0
+
+
+def test_a_second_stay_of_a_patient_is_no_second_patient() -> None:
+    once = trials(1.0, 0.3, seeds=5)
+    doubled = [
+        Predictions(*(np.tile(column, 2) for column in (one.hospital, one.patient, one.label, one.probability)))
+        for one in once
+    ]
+    apart = [
+        Predictions(one.hospital, np.arange(len(one.label)) + 1000 * seed, one.label, one.probability)
+        for seed, one in enumerate(doubled)
+    ]
+    single, both, more = (mean_over_seeds(auroc, seeds) for seeds in (once, doubled, apart))
+    assert None not in (single, both, more)
+    assert both.value == pytest.approx(single.value)
+    assert len(both.units) == len(single.units) == PATIENTS
+    assert both.error == pytest.approx(single.error, rel=0.02)
+    assert more.error == pytest.approx(single.error / np.sqrt(2), rel=0.02)

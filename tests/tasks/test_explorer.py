@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from chainward.errors import ChainwardError, DataMissing
 from chainward.tasks import load, sources
+from chainward.tasks.division import Division, Partition
 from chainward.tasks.metrics import auroc
 
 # Patients and positives of each training and test file (PAPERS.md, section 1).
@@ -50,7 +51,7 @@ def test_files_become_sites_and_rows_stay_raw(invented):
     assert (first.train.labels.tolist(), second.test.labels.tolist()) == ([1, 0], [1])
     patients = [part.patients.tolist() for site in dataset.hospitals for part in (site.train, site.test)]
     assert patients == [[0, 1], [3, 4], [2], [5]]
-    assert dataset.preprocessing == {"site 1": 0, "site 2": 0}
+    assert dataset.preprocessing == {"site 1": {}, "site 2": {}}
 
 
 def test_no_seed_matters_and_validation_shows_the_training_rows(invented):
@@ -62,10 +63,17 @@ def test_no_seed_matters_and_validation_shows_the_training_rows(invented):
 
 def test_another_split_is_refused_in_one_line(invented):
     task = load("ca")
-    assert task.refuses("by-patient") is None
-    assert task.refuses("leave-one-hospital-out").startswith("comes split as published; ")
-    with pytest.raises(ChainwardError, match="task ca: comes split as published; drop"):
-        task.dataset(0, "leave-one-hospital-out")
+    assert task.refuses(Division()) is None
+    for other in (Division("leave-one-hospital-out"), Division(partition=Partition("iid"))):
+        assert task.refuses(other).startswith("comes split as published; ")
+        with pytest.raises(ChainwardError, match="task ca: comes split as published; drop"):
+            task.dataset(0, other)
+
+
+def test_the_cohort_holds_every_row_once(invented):
+    cohort = load("ca").cohort()
+    assert cohort.frame["CA19"].tolist() == [3160, 5.8, 1, 4, 6, 8]
+    assert (cohort.labels.tolist(), cohort.hospitals.tolist()) == ([1, 0, 1, 0, 1, 1], [0, 0, 1, 0, 0, 1])
 
 
 def test_an_altered_file_is_refused(invented):

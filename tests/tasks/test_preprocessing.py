@@ -1,18 +1,50 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chainward.errors import ChainwardError
-from chainward.tasks import partition
-from chainward.tasks.base import BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT, SPLITS
-from chainward.tasks.preprocessing import Column, Table, dataset, prepare, summarise
+from chainward.tasks import splits
+from chainward.tasks.cohort import Cohort, Column, Series
+from chainward.tasks.divide import divide
+from chainward.tasks.division import BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT, PER_HOSPITAL, SPLITS, Division
+from chainward.tasks.encoding import encode
+from chainward.tasks.preprocessing import prepare, summarise
+from chainward.tasks.sketches import limits, sketched
 
-COLUMNS = (Column("age"), Column("stage", levels=(1, 2, 3)), Column("marker"))
+COLUMNS = (Column("age"), Column("stage", "category", levels=("1", "2", "3")), Column("marker"))
 NUMBERS = [0, 2]
+
+
+def cohort_of(values, labels=None, hospitals=None, names=("a",), columns=COLUMNS, **more):
+    """A cohort of values [n, c], where a category's numbers are its texts."""
+    frame = pd.DataFrame(values, columns=[column.name for column in columns])
+    for column in columns:
+        if column.kind == "category":
+            texts = [None if np.isnan(value) else f"{value:g}" for value in frame[column.name]]
+            frame[column.name] = pd.Series(texts, dtype=object)
+    labels = np.zeros(len(frame)) if labels is None else labels
+    hospitals = np.zeros(len(frame), dtype=np.int64) if hospitals is None else hospitals
+    return Cohort(columns, frame, labels, hospitals, tuple(names), rows=len(frame), **more)
+
+
+def encoded_of(values):
+    return encode(cohort_of(values))
+
+
+def prepared(parts):
+    """How hospitals with values [n, c] each prepare theirs together."""
+    own = [encoded_of(part) for part in parts]
+    within = limits(own[0], [sketched(part) for part in own])
+    return prepare(own[0], within, [summarise(part, within) for part in own])
+
+
+def dataset(cohort, seed, split, **division):
+    return divide(cohort, seed, Division(split, **division))
 
 
 @st.composite
@@ -37,7 +69,7 @@ def hospitals(draw):
 @given(hospitals())
 def test_combined_summaries_are_the_pooled_statistics(parts):
     pooled = np.concatenate(parts)
-    preparation = prepare(COLUMNS, [summarise(COLUMNS, part) for part in parts])
+    preparation = prepared(parts)
     assert preparation.indicated.tolist() == np.isnan(pooled).any(axis=0).tolist()
     for position, column in enumerate(NUMBERS):
         seen = pooled[~np.isnan(pooled[:, column]), column]
@@ -52,27 +84,36 @@ def test_combined_summaries_are_the_pooled_statistics(parts):
 @settings(max_examples=40, deadline=None)
 @given(hospitals())
 def test_features_are_finite_and_named(parts):
-    preparation = prepare(COLUMNS, [summarise(COLUMNS, part) for part in parts])
-    features = preparation.apply(np.concatenate(parts))
-    assert features.shape == (sum(map(len, parts)), len(preparation.names))
+    preparation, everyone = prepared(parts), encoded_of(np.concatenate(parts))
+    features = preparation.apply(everyone)
+    assert features.shape == (sum(map(len, parts)), len(preparation.names(everyone)))
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
 
 
 def test_features_of_a_patient_by_hand():
     values = np.array([[10.0, 1.0, 5.0], [20.0, np.nan, np.nan], [30.0, 3.0, 5.0]])
-    preparation = prepare(COLUMNS, [summarise(COLUMNS, values[:1]), summarise(COLUMNS, values[1:])])
-    assert preparation.names == ("age", "marker", "stage=1", "stage=2", "stage=3", "stage missing", "marker missing")
+    preparation, encoded = prepared([values[:1], values[1:]]), encoded_of(values)
+    assert preparation.names(encoded) == (
+        "age",
+        "marker",
+        "stage=1",
+        "stage=2",
+        "stage=3",
+        "stage missing",
+        "marker missing",
+    )
     edge = np.sqrt(1.5)
-    assert preparation.apply(values) == pytest.approx(
+    assert preparation.apply(encoded) == pytest.approx(
         np.array([[-edge, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1], [edge, 0, 0, 0, 1, 0, 0]]), abs=1e-6
     )
 
 
 def test_a_hospital_discloses_counts_and_sums_only():
-    summary = summarise(COLUMNS, np.ones((500, 3)))
-    assert summary.nbytes == 8 * (1 + 3 + 2 + 2)
-    assert (summary.patients, summary.total.tolist()) == (500, [500.0, 500.0])
+    encoded = encoded_of(np.ones((500, 3)))
+    summary = summarise(encoded, limits(encoded, [sketched(encoded)]))
+    assert summary.kinds == {"counts": 8 * (1 + 3), "sums": 8 * (2 + 2)}
+    assert (summary.patients, summary.numbers.total.tolist()) == (500, [500.0, 500.0])
 
 
 def table(rows=200):
@@ -80,21 +121,22 @@ def table(rows=200):
     values = rng.normal(size=(rows, 3))
     values[:, 1] = rng.integers(1, 4, size=rows)
     values[rng.random((rows, 3)) < 0.1] = np.nan
-    return Table(COLUMNS, values, rng.integers(0, 2, rows), rng.integers(0, 3, rows), ("a", "b", "c"))
+    return cohort_of(values, rng.integers(0, 2, rows), rng.integers(0, 3, rows), ("a", "b", "c"))
 
 
 def changed(whole, rows):
-    values = whole.values.copy()
-    values[np.ix_(rows, NUMBERS)] = 1e6
-    return replace(whole, values=values)
+    frame = whole.frame.copy()
+    for column in whole.columns:
+        frame.loc[frame.index[rows], column.name] = None if column.kind == "category" else 1e6
+    return replace(whole, frame=frame)
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_patients_who_do_not_train_never_influence_those_who_do(part):
     whole = table()
-    before = dataset(whole, 3, BY_PATIENT, ())
+    before = dataset(whole, 3, BY_PATIENT)
     rows = np.concatenate([getattr(hospital, part).patients for hospital in before.hospitals])
-    after = dataset(changed(whole, rows), 3, BY_PATIENT, ())
+    after = dataset(changed(whole, rows), 3, BY_PATIENT)
     for mine, theirs in zip(before.hospitals, after.hospitals, strict=True):
         assert np.array_equal(mine.train.features, theirs.train.features)
         assert not np.array_equal(getattr(mine, part).features, getattr(theirs, part).features)
@@ -103,18 +145,18 @@ def test_patients_who_do_not_train_never_influence_those_who_do(part):
 
 def test_a_training_patient_does_influence_the_others():
     whole = table()
-    before = dataset(whole, 3, BY_PATIENT, ())
-    after = dataset(changed(whole, before.hospitals[0].train.patients[:1]), 3, BY_PATIENT, ())
+    before = dataset(whole, 3, BY_PATIENT)
+    after = dataset(changed(whole, before.hospitals[0].train.patients[:1]), 3, BY_PATIENT)
     assert not np.array_equal(before.hospitals[1].test.features, after.hospitals[1].test.features)
 
 
 def test_a_cohort_holds_everyone_once_and_repeats_byte_for_byte():
-    whole = table()
-    first, again, other = (dataset(whole, seed, BY_PATIENT, ("a note",)) for seed in (0, 0, 1))
+    whole = replace(table(), notes=("a note",))
+    first, again, other = (dataset(whole, seed, BY_PATIENT) for seed in (0, 0, 1))
     parts = [part for hospital in first.hospitals for part in (hospital.train, hospital.validation, hospital.test)]
     assert sorted(np.concatenate([part.patients for part in parts])) == list(range(200))
     assert first.digest == again.digest != other.digest
-    assert first.preprocessing == {"a": 64, "b": 64, "c": 64}
+    assert first.preprocessing == {key: {"counts": 32, "sums": 32} for key in "abc"}
     assert first.notes == ("a note",)
 
 
@@ -124,21 +166,23 @@ def in_hospitals(sizes):
     rows = len(hospitals)
     values = np.random.default_rng(1).normal(size=(rows, 3))
     values[:, 1] = 1
-    return Table(COLUMNS, values, np.arange(rows) % 2, hospitals, tuple("abcdefgh"[: len(sizes)]))
+    times = np.datetime64("2020-01-01", "s") + np.random.default_rng(2).permutation(rows)
+    names = tuple("abcdefgh"[: len(sizes)])
+    return cohort_of(values, np.arange(rows) % 2, hospitals, names, times=times, notes=("a note",))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=5), st.integers(0, 9), st.sampled_from(SPLITS))
 def test_who_has_a_training_patient_takes_part_and_who_has_none_is_outside(sizes, seed, split):
     whole = in_hospitals(sizes)
-    if not partition.split(whole.hospitals, whole.labels, seed, split).train.size:
+    if not splits.split(whole.hospitals, whole.labels, seed, split, times=whole.times).train.size:
         with pytest.raises(ChainwardError, match="no hospital has a training patient"):
-            dataset(whole, seed, split, ())
+            dataset(whole, seed, split)
         return
-    found = dataset(whole, seed, split, ())
+    found = dataset(whole, seed, split)
     assert sorted(hospital.name for hospital in found.everyone) == list("abcdefgh"[: len(sizes)])
     assert all(len(hospital.train) for hospital in found.hospitals)
-    assert not any(len(hospital.train) + len(hospital.validation) for hospital in found.outside)
+    assert not any(len(hospital.train) for hospital in found.outside)
     assert set(found.preprocessing) == {hospital.name for hospital in found.hospitals}
     for hospital in found.outside:
         assert any(hospital.name in note for note in found.notes)
@@ -149,7 +193,7 @@ def test_who_has_a_training_patient_takes_part_and_who_has_none_is_outside(sizes
 @pytest.mark.parametrize("seed", range(6))
 def test_a_hospital_left_out_is_tested_whole_and_moves_nothing(seed):
     whole = in_hospitals([40, 20, 60])
-    found = dataset(whole, seed, LEAVE_ONE_HOSPITAL_OUT, ("a note",))
+    found = dataset(whole, seed, LEAVE_ONE_HOSPITAL_OUT)
     (left,) = found.outside
     assert left.name == "abc"[seed % 3]
     assert left.test.patients.tolist() == np.flatnonzero(whole.hospitals == seed % 3).tolist()
@@ -159,14 +203,14 @@ def test_a_hospital_left_out_is_tested_whole_and_moves_nothing(seed):
     ]
     assert sum(len(hospital.validation) for hospital in found.hospitals) == (120 - len(left.test)) / 10
     assert found.notes == ("a note", f"{left.name} has no training patient in this seed and sits out.")
-    after = dataset(changed(whole, left.test.patients), seed, LEAVE_ONE_HOSPITAL_OUT, ("a note",))
+    after = dataset(changed(whole, left.test.patients), seed, LEAVE_ONE_HOSPITAL_OUT)
     assert after.digest != found.digest
     for mine, theirs in zip(found.hospitals, after.hospitals, strict=True):
         assert np.array_equal(mine.train.features, theirs.train.features)
 
 
 def test_more_seeds_than_hospitals_draw_other_validation_patients():
-    first, later = (dataset(in_hospitals([30, 20, 25]), seed, LEAVE_ONE_HOSPITAL_OUT, ()) for seed in (1, 4))
+    first, later = (dataset(in_hospitals([30, 20, 25]), seed, LEAVE_ONE_HOSPITAL_OUT) for seed in (1, 4))
     assert np.array_equal(first.outside[0].test.patients, later.outside[0].test.patients)
     drawn = [
         np.concatenate([hospital.validation.patients for hospital in one.hospitals]).tolist() for one in (first, later)
@@ -175,14 +219,87 @@ def test_more_seeds_than_hospitals_draw_other_validation_patients():
 
 
 def test_many_who_sit_out_are_named_as_far_as_one_can_read():
-    table = Table(
-        COLUMNS, np.ones((60, 3)), np.tile([0, 1], 30), np.arange(60), tuple(f"hospital {n}" for n in range(60))
-    )
-    first = dataset(table, 0, BY_PATIENT, ())
+    names = tuple(f"hospital {n}" for n in range(60))
+    table = cohort_of(np.ones((60, 3)), np.tile([0, 1], 30), np.arange(60), names)
+    first = dataset(table, 0, BY_PATIENT)
     (note,) = first.notes
     assert len(first.outside) == 12
     assert all(hospital.name in note for hospital in first.outside)
-    two = Table(COLUMNS, table.values[:2], table.labels[:2], np.arange(2), tuple(f"hospital {n}" for n in range(60)))
-    (note,) = dataset(two, 4, BY_PATIENT, ()).notes
+    two = cohort_of(np.ones((2, 3)), np.arange(2), np.arange(2), names)
+    (note,) = dataset(two, 4, BY_PATIENT).notes
     named = ", ".join(f"hospital {n}" for n in range(2, 22))
     assert note == f"{named} and 38 more have no training patient in this seed and sit out."
+
+
+def test_a_category_without_a_schema_has_the_levels_that_enough_training_patients_have():
+    columns = (Column("ward", "category"), Column("age"))
+    texts = ["icu"] * 60 + ["ward"] * 60 + ["rare"] * 8
+    frame = pd.DataFrame({"ward": texts, "age": np.arange(128.0)})
+    hospitals = np.repeat([0, 1], 64)
+    whole = Cohort(columns, frame, np.arange(128) % 2, hospitals, ("a", "b"), rows=128)
+    found = divide(whole, 0, Division())
+    assert found.feature_names == ("age", "ward=icu", "ward=ward")
+    told = {name: kinds["levels"] for name, kinds in found.preprocessing.items()}
+    # a text and four bytes for its count: a knows icu and ward, b ward and rare
+    assert told == {"a": len("icu") + len("ward") + 8, "b": len("ward") + len("rare") + 8}
+    rare = np.concatenate(
+        [one.train.features[np.isin(one.train.patients, np.arange(120, 128))] for one in found.hospitals]
+    )
+    assert len(rare)
+    assert not rare[:, 1:].any()
+
+
+def test_a_long_tail_is_held_between_the_quantiles_of_all_training_patients():
+    rng = np.random.default_rng(3)
+    values = rng.lognormal(size=(1000, 1))
+    values[::250] = 1e9
+    columns = (Column("lactate", clipped=True),)
+    whole = cohort_of(values, np.arange(1000) % 2, np.arange(1000) % 4, "abcd", columns)
+    found = divide(whole, 0, Division())
+    train = np.concatenate([one.train.features for one in found.hospitals])
+    plain = divide(replace(whole, columns=(Column("lactate"),)), 0, Division())
+    assert train.max() < 6 < np.concatenate([one.train.features for one in plain.hospitals]).max()
+    rows = np.concatenate([one.train.patients for one in found.hospitals])
+    highest = np.quantile(values[rows], 0.99)
+    held = np.clip(values[rows], None, highest)
+    assert np.corrcoef(held[:, 0], train[:, 0])[0, 1] > 0.999
+    assert all(0 < kinds["quantile sketches"] < 12 * 1000 for kinds in found.preprocessing.values())
+
+
+def test_each_hospital_can_prepare_its_own_and_discloses_no_sums():
+    whole = table()
+    found = dataset(whole, 0, BY_PATIENT, preparation=PER_HOSPITAL)
+    for hospital in found.hospitals:
+        assert hospital.train.features[:, 0].mean() == pytest.approx(0, abs=0.2)
+        observed = hospital.train.features[hospital.train.features[:, 5] == 0]
+        assert observed[:, 1].mean() == pytest.approx(0, abs=0.2)
+    assert found.preprocessing == {key: {"columns": 3} for key in "abc"}
+    far = whole.frame.assign(age=whole.frame["age"] + 1e4 * whole.hospitals)
+    moved = dataset(replace(whole, frame=far), 0, BY_PATIENT, preparation=PER_HOSPITAL)
+    for mine, theirs in zip(found.hospitals, moved.hospitals, strict=True):
+        assert mine.train.features == pytest.approx(theirs.train.features, abs=1e-3)
+
+
+def test_a_hospital_without_training_patients_cannot_prepare_its_own():
+    with pytest.raises(ChainwardError, match=r'c has no training patient .* preparation = "federated"'):
+        dataset(in_hospitals([30, 20, 25]), 2, LEAVE_ONE_HOSPITAL_OUT, preparation=PER_HOSPITAL)
+
+
+def test_a_series_is_standardised_carried_forward_and_says_what_was_measured():
+    values = np.full((60, 3, 1), np.nan, dtype=np.float32)
+    values[:, 1, 0] = np.arange(60)
+    whole = cohort_of(np.ones((60, 3)), np.arange(60) % 2, series=Series((Column("pulse"),), values))
+    found = divide(whole, 0, Division())
+    assert found.sequence == 3
+    (hospital,) = found.hospitals
+    features = hospital.train.features.reshape(len(hospital.train), 3, -1)
+    names = np.array(found.feature_names).reshape(3, -1)
+    assert names[:, 0].tolist() == ["pulse @0", "pulse @1", "pulse @2"]
+    assert names[0].tolist()[1] == "pulse measured @0"
+    pulse, measured = features[:, :, 0], features[:, :, 1]
+    train = values[hospital.train.patients, 1, 0]
+    standard = (train - train.mean()) / train.std()
+    assert pulse == pytest.approx(np.column_stack([np.zeros(len(train)), standard, standard]), abs=1e-5)
+    assert measured.tolist() == [[0, 1, 0]] * len(train)
+    assert hospital.test.features.shape[1] == len(found.feature_names)
+    assert found.preprocessing["a"]["series sums"] == 24

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from chainward.errors import ChainwardError
-from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT, SPLITS
+from chainward.tasks.division import BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT, Division
 from chainward.tasks.metrics import auroc
 from chainward.tasks.synthetic import INTERCEPT, Synthetic
 from chainward.tasks.synthetic_skewed import SyntheticSkewed
@@ -118,10 +118,10 @@ def test_a_hospital_stays_the_same_when_others_join():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 7), st.sampled_from(SPLITS), st.floats(0, 2), st.integers(0, 5))
+@given(st.integers(0, 7), st.sampled_from([BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT]), st.floats(0, 2), st.integers(0, 5))
 def test_a_note_tells_the_best_and_what_it_reaches_on_the_test_patients(seed, split, skew, population):
     task = Synthetic(hospitals=4, patients=30, label_skew=skew, size_skew=0.5, population=population)
-    dataset = task.dataset(seed, split)
+    dataset = task.dataset(seed, Division(split))
     probabilities, labels = truth(task)
     tested = [patient for hospital in dataset.everyone for patient in hospital.test.patients]
     told = "this seed's test patients are of one class"
@@ -142,15 +142,20 @@ def test_one_patient_a_hospital_is_still_a_cohort():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 20), st.integers(1, 3), st.floats(-2, 2), st.floats(0, 3), st.integers(0, 9), st.sampled_from(SPLITS)
+    st.integers(1, 20),
+    st.integers(1, 3),
+    st.floats(-2, 2),
+    st.floats(0, 3),
+    st.integers(0, 9),
+    st.sampled_from([BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT]),
 )
 def test_tiny_federations_are_split_or_refused_by_name(hospitals, patients, size_skew, label_skew, seed, split):
     task = SyntheticSkewed(hospitals=hospitals, patients=patients, size_skew=size_skew, label_skew=label_skew)
     if hospitals == 1 and (split == LEAVE_ONE_HOSPITAL_OUT or (patients == 1 and seed % 5 == 0)):
         with pytest.raises(ChainwardError, match="no hospital has a training patient"):
-            task.dataset(seed, split)
+            task.dataset(seed, Division(split))
         return
-    dataset = task.dataset(seed, split)
+    dataset = task.dataset(seed, Division(split))
     assert len(dataset.everyone) == hospitals
     assert all(len(hospital.train) for hospital in dataset.hospitals)
     parts = [part.patients for one in dataset.everyone for part in (one.train, one.validation, one.test)]

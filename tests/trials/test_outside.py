@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from chainward.plans.specification import Specification
 from chainward.results import predictions
 from chainward.tasks import load
-from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT, SPLITS
+from chainward.tasks.division import BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT, Division
 from chainward.testing.small import completed, dataset, run, run_whole, small
 
+TIMELESS = (BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT)
 TINY = {"hospitals": 20, "patients": 1}
 
 
@@ -24,7 +25,7 @@ def predicted_in(specification: Specification) -> predictions.Predictions:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(2, 20), st.integers(1, 3), st.integers(0, 9), st.sampled_from(SPLITS))
+@given(st.integers(2, 20), st.integers(1, 3), st.integers(0, 9), st.sampled_from(TIMELESS))
 def test_a_tiny_federation_trains_to_its_end(hospitals: int, patients: int, seed: int, split: str) -> None:
     sizes = {"hospitals": hospitals, "patients": patients}
     specification = Specification("fedavg", "synthetic_skewed", seed, 2, split=split, task_params=sizes)
@@ -47,11 +48,11 @@ def test_the_one_model_predicts_whoever_was_left_out(key: str) -> None:
     assert f"{left.name} has no training patient in this seed and sits out." in record.notes
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", TIMELESS)
 def test_who_trains_alone_has_no_model_for_the_others(split: str) -> None:
     specification = Specification("local_only", "synthetic", 3, 1, split=split, task_params=TINY)
     record = run(specification)
     assert record.status == "failed"
     assert record.error.type == "ChainwardError"
-    names = [hospital.name for hospital in load("synthetic", **TINY).dataset(3, split).outside]
+    names = [hospital.name for hospital in load("synthetic", **TINY).dataset(3, Division(split)).outside]
     assert record.error.message == f"local_only has no model for {names[0]}, which took no part in training"

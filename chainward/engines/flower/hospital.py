@@ -31,7 +31,7 @@ RECORDS = "records.cbor"
 
 @dataclass(frozen=True)
 class Settings:
-    """What all hospitals of a trial agree on."""
+    """What all hospitals of a trial agree on; `sequence` is that of `FederatedDataset`."""
 
     strategy: str
     params: Mapping[str, Any]
@@ -39,6 +39,7 @@ class Settings:
     seed: int
     hospitals: tuple[str, ...]
     attack: Mapping[str, Any] | None = None
+    sequence: int | None = None
 
     def text(self) -> str:
         """Return the settings as one line of JSON."""
@@ -56,7 +57,8 @@ def settings_of(sites: Sites, strategy: Strategy[Any]) -> Settings:
     hospitals = tuple(sites.training_rows)
     attack = asdict(sites.attack) if sites.attack else None
     name = discovery.name_of(type(strategy))
-    return Settings(name, codec.fields(strategy), asdict(sites.training), sites.seed, hospitals, attack)
+    training, sequence = asdict(sites.training), sites.network.sequence
+    return Settings(name, codec.fields(strategy), training, sites.seed, hospitals, attack, sequence)
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def _opened(place: Place, text: str) -> tuple[Strategy[Any], CohortEngine]:
     parts = {name: records if name == own else nobody for name in settings.hospitals}
     hospitals = tuple(HospitalDataset(name, part, nobody, nobody) for name, part in parts.items())
     training = Training(**settings.training)
-    network = TaskNetwork(records.features.shape[1], training, torch.device("cpu"))
+    network = TaskNetwork(records.features.shape[1], training, torch.device("cpu"), settings.sequence)
     trainer = partial(lightning_trainer, network, training.learning_rate)
     dataset = FederatedDataset(hospitals, (), {}, "", ())
     attack = Attack(**settings.attack) if settings.attack else None

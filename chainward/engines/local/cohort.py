@@ -39,9 +39,12 @@ def train_cohort(
     return trained.cpu().numpy(), losses.cpu().numpy()
 
 
-def with_ones(features: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return features [N, d + 1], the last column ones, so that a bias is one more weight."""
-    return np.column_stack([features, np.ones(len(features), dtype=np.float32)]).astype(np.float32, copy=False)
+def with_ones(*parts: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return features [n, d] of several parties one after another as [N, d + 1], the last column ones, so that a bias
+    is one more weight."""
+    rows = np.ones((sum(map(len, parts)), parts[0].shape[1] + 1), dtype=np.float32)
+    np.concatenate(parts, out=rows[:, :-1], casting="same_kind")
+    return rows
 
 
 class CohortEngine(InProcessEngine):
@@ -54,7 +57,7 @@ class CohortEngine(InProcessEngine):
         device, records = sites.network.device, sites.training_rows.values()
         starts = np.cumsum([0, *map(len, records)])
         self._offset = dict(zip(sites.training_rows, starts.tolist(), strict=False))
-        self._features = torch.as_tensor(with_ones(np.concatenate([r.features for r in records])), device=device)
+        self._features = torch.as_tensor(with_ones(*(r.features for r in records)), device=device)
         self._labels = torch.as_tensor(np.concatenate([r.labels for r in records], dtype=np.float32), device=device)
         self.together = 32 if device.type == "cpu" else 4_096
 

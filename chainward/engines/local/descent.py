@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from chainward.engines.local.networks import TaskNetwork, flat, load_flat
+from chainward.engines.local.layers import flat, load_flat
+from chainward.engines.local.networks import TaskNetwork
 
 GATHERED = 4_096
 """Rows gathered at once: many save calls, too many leave the cache before they are used."""

@@ -97,7 +97,7 @@ class InProcessEngine(ABC):
         update = self.sites.given(job.party, job.weights, trained, label)
         training = self.sites.training
         rows = seen(update.samples, training.local_steps, training.batch_size)
-        flops = 6.0 * self.sites.network.parameters * rows
+        flops = 3.0 * self.sites.network.flops_per_row * rows
         spoiled = int(self.sites.attacks(job.party))
         if tail is None:
             return Answer(update, Cost(flops, 0, (), 0, fitted.seconds, spoiled))

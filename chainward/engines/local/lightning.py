@@ -16,8 +16,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
 from chainward.engines.local.batches import Indices, schedule, trimmed
+from chainward.engines.local.convolutions import Convolutions
 from chainward.engines.local.in_process import Fitted, InProcessEngine, Job
-from chainward.engines.local.networks import Convolutions, Perceptrons, TaskNetwork, flat, load_flat
+from chainward.engines.local.layers import flat, load_flat
+from chainward.engines.local.networks import Perceptrons, TaskNetwork
 from chainward.engines.local.sites import Sites
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, pad
+from torch.nn.functional import pad
 
+from chainward.engines.local.convolutions import Convolutions
+from chainward.engines.local.layers import BatchedConvolution, BatchedLinear, load_flat
 from chainward.methods.randomness import stream
 from chainward.tasks.base import Training
-
-KERNEL = 3
 
 MANY, LANES = 64, 16
 """From so many patients on, several models predict with the patients along memory, filled up to whole vectors.
@@ -25,52 +24,8 @@ One product then serves the first layers of all models, and the last, which has 
 row: half the time. With sixteen hidden units every sum is taken in the same order either way.
 """
 
-
-class BatchedLinear(nn.Module):
-    """K linear layers at once: inputs [K, n, i] to outputs [K, n, o] by one `baddbmm`."""
-
-    def __init__(self, models: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.fan_in = inputs
-        self.weight = nn.Parameter(torch.zeros(models, inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(models, 1, outputs))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Apply layer k to rows k."""
-        return torch.baddbmm(self.bias, inputs, self.weight)
-
-
-class BatchedConvolution(nn.Module):
-    """K causal convolutions over time at once, one group each: [n, K * i, t] to ReLU of [n, K * o, t]."""
-
-    def __init__(self, models: int, inputs: int, outputs: int, dilation: int) -> None:
-        super().__init__()
-        self.fan_in, self.dilation = inputs * KERNEL, dilation
-        self.weight = nn.Parameter(torch.zeros(models, outputs, inputs, KERNEL))
-        self.bias = nn.Parameter(torch.zeros(models, outputs))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Apply convolution k to the channels k; what is before the first time is zero."""
-        before = pad(inputs, ((KERNEL - 1) * self.dilation, 0))
-        weight, groups = self.weight.flatten(0, 1), len(self.weight)
-        return torch.relu(conv1d(before, weight, self.bias.flatten(), dilation=self.dilation, groups=groups))
-
-
-class Convolutions(nn.Module):
-    """K temporal convolutional networks with one logit: a patient's features are one sequence, in their order."""
-
-    def __init__(self, models: int, channels: int) -> None:
-        super().__init__()
-        first = BatchedConvolution(models, 1, channels, dilation=1)
-        second = BatchedConvolution(models, channels, channels, dilation=2)
-        self.layers = nn.ModuleList([first, second, BatchedLinear(models, channels, 1)])
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits [K, n] for features [K, n, d]: two convolutions, the mean over time, a linear layer."""
-        models, rows, _ = inputs.shape
-        convolved = self.layers[1](self.layers[0](inputs.transpose(0, 1)))
-        output: Tensor = self.layers[2](convolved.mean(dim=2).reshape(rows, models, -1).transpose(0, 1))
-        return output.squeeze(-1)
+VALUES = 2**23
+"""Features, counted for each model, that convolutions see at once when they predict: 32 MiB."""
 
 
 class Perceptrons(nn.Module):
@@ -81,6 +36,11 @@ class Perceptrons(nn.Module):
         widths = [features, hidden, 1] if hidden else [features, 1]
         self.layers = nn.ModuleList(BatchedLinear(models, inputs, outputs) for inputs, outputs in pairwise(widths))
 
+    @property
+    def uses(self) -> int:
+        """How often one network uses a weight for one row."""
+        return sum(parameter[0].numel() for parameter in self.parameters())
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits [K, n] for features [K, n, d]."""
         for layer in self.layers[:-1]:
@@ -89,34 +49,24 @@ class Perceptrons(nn.Module):
         return output.squeeze(-1)
 
 
-def load_flat(module: nn.Module, weights: Tensor) -> None:
-    """Set the parameters of a batched module from flat weights [K, P]."""
-    sizes = [parameter[0].numel() for parameter in module.parameters()]
-    with torch.no_grad():
-        for parameter, part in zip(module.parameters(), torch.split(weights, sizes, dim=1), strict=True):
-            parameter.copy_(part.reshape(parameter.shape))
-
-
-def flat(parameters: Sequence[Tensor]) -> Tensor:
-    """Return the parameters of a batched module as flat weights [K, P]."""
-    return torch.cat([parameter.detach().flatten(1) for parameter in parameters], dim=1)
-
-
 class TaskNetwork:
     """A task's network under a flat float32 weight vector [P]."""
 
-    def __init__(self, features: int, training: Training, device: torch.device) -> None:
+    def __init__(self, features: int, training: Training, device: torch.device, sequence: int | None = None) -> None:
         self.kind, self.features = training.network, features
+        self.sequence = sequence
+        self.times = features if sequence is None else sequence  # without a series each feature is a time of its own
         self.hidden = 0 if training.network == "logistic" else training.hidden
         self.device = device
         self._one = self.build(1)  # making a module takes longer than predicting with it
         self._initial: dict[int, npt.NDArray[np.float32]] = {}
         self.parameters = sum(parameter.numel() for parameter in self._one.parameters())
+        self.flops_per_row = 2.0 * self._one.uses
 
     def build(self, models: int) -> Perceptrons | Convolutions:
         """Return `models` networks as one batched module, all weights zero."""
         if self.kind == "tcn":
-            return Convolutions(models, self.hidden).to(self.device)
+            return Convolutions(models, self.features // self.times, self.hidden, self.times).to(self.device)
         return Perceptrons(models, self.features, self.hidden).to(self.device)
 
     def initial(self, seed: int) -> npt.NDArray[np.float32]:
@@ -128,8 +78,9 @@ class TaskNetwork:
     def _drawn(self, seed: int) -> npt.NDArray[np.float32]:
         rng = stream(seed, "initial weights")
         parts = []
-        for layer in self._one.layers:
-            assert isinstance(layer, BatchedLinear | BatchedConvolution)
+        for layer in self._one.modules():
+            if not isinstance(layer, BatchedLinear | BatchedConvolution):
+                continue
             bound = 1 / math.sqrt(layer.fan_in)
             count = layer.weight.numel() + layer.bias.numel()
             parts.append(rng.uniform(-bound, bound, count))
@@ -147,11 +98,11 @@ class TaskNetwork:
         return result
 
     def _convolved(self, models: Tensor, rows: Tensor) -> Tensor:
-        """Logits [M, n] by a module."""
+        """Logits [M, n] by a module, for so many rows at once that what lies between the layers stays small."""
         module = self._one if len(models) == 1 else self.build(len(models))
         load_flat(module, models)
-        logits: Tensor = module(rows.expand(len(models), -1, -1))
-        return logits
+        parts = torch.split(rows, max(MANY, VALUES // (len(models) * self.features)))
+        return torch.cat([module(part.expand(len(models), -1, -1)) for part in parts], dim=1)
 
     def _perceived(self, models: Tensor, rows: Tensor) -> Tensor:
         """Logits [M, n] of perceptrons straight from flat weights: making a module takes longer than predicting."""

@@ -6,6 +6,7 @@ from chainward.report.charts.drawing import Draw, Drawing, draw, drawer
 from chainward.report.charts.functions import gas_functions
 from chainward.report.charts.latency import latency_parts
 from chainward.report.charts.pareto import pareto
+from chainward.report.charts.partition import partition
 
 __all__ = [
     "Chart",
@@ -17,5 +18,6 @@ __all__ = [
     "latency_parts",
     "learning_curves",
     "pareto",
+    "partition",
     "unchecked",
 ]

@@ -202,6 +202,15 @@ CURVES = (
     Column("auroc_min", "Least", "measured", "fixed"),
     Column("auroc_max", "Greatest", "measured", "fixed"),
 )
+PARTITION = (
+    Column("hospital", "Hospital"),
+    Column("seeds", "Seeds", style="count"),
+    Column("train", "Train", "measured", "count", "Patients, mean over seeds."),
+    Column("validation", "Validation", "measured", "count", "Patients, mean over seeds."),
+    Column("test", "Test", "measured", "count", "Patients, mean over seeds."),
+    Column("tested", "Tested", "measured", "count", "Distinct patients over all seeds."),
+    Column("prevalence", "With the outcome", "measured", "fixed", "Share of those tested."),
+)
 OUTCOMES = (
     Column("label", "Strategy", style="strategy"),
     Column("task", "Task"),

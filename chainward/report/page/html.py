@@ -36,7 +36,7 @@ RECORDS, ATTACKS = 300, 12
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
     views = _illustrated(tables)
-    script, style = _asset("report.js"), _asset("report.css")
+    script, style = asset("report.js"), asset("report.css")
     context = {
         "settings": views,
         "tasks": list(dict.fromkeys(view.task for view in views)),
@@ -58,7 +58,7 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
-    return printable(_environment().get_template("page.html.j2").render(context)) + "\n"
+    return printable(environment().get_template("page.html.j2").render(context)) + "\n"
 
 
 def assumed(values: Any) -> list[tuple[str, str]]:
@@ -97,20 +97,22 @@ def _svg(drawing: Drawing) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What templates are rendered with: all text is escaped."""
+    found = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "sortable": sortable, "svg": _svg}
-    environment.globals |= {"interval_picture": interval_picture, "resolution": resolution}
-    return environment
+    found.filters |= {"shown": shown, "sortable": sortable, "svg": _svg}
+    found.globals |= {"interval_picture": interval_picture, "resolution": resolution}
+    return found
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file that stands in pages."""
     return files(__package__).joinpath("static", name).read_text(encoding="utf-8").strip()
 
 

@@ -66,13 +66,15 @@ class Picture:
 class Setting:
     """Everything that may be compared with each other: one task, one track, one ledger, the same faults.
 
-    `rows` are those of its leaderboard, of which the table may hold the first, and `told` what tells them apart.
+    `rows` are those of its leaderboard, of which the table may hold the first, and `told` what tells them apart;
+    `disclosed` what hospitals disclosed beforehand, by kind.
     """
 
     key: str
     task: str
     words: str
     told: Row
+    disclosed: str
     main: bool
     rows: tuple[Row, ...]
     leaderboard: Table
@@ -84,17 +86,31 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
     """The settings in leaderboard order that a page has room for; the first of each task is its main one."""
     shared = {name: _by_setting(tables[name]) for name in _SHARED}
     found: list[Setting] = []
+    dealt: dict[str, list[list[Row]]] = defaultdict(list)
     for setting, rows in _by_setting(tables["leaderboard"]).items():
         main = all(setting[0] != one.task for one in found)
         others = len(found) - len({one.task for one in found})
         if main or others < OTHERS:
             mine = {name: rows_of.get(setting, []) for name, rows_of in shared.items()}
+            mine["partition"] = _new(mine["partition"], dealt[setting[0]])
             number = len(found) + 1
             found.append(_view(f"setting-{number}", rows, mine, main, number <= PICTURED))
     return tuple(found)
 
 
-_SHARED = ("learning_curves", "gas_functions", "hospitals", "disclosures", "resolution")
+_SHARED = (
+    *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing", "disclosures"),
+    "resolution",
+)
+
+
+def _new(rows: list[Row], seen: list[list[Row]]) -> list[Row]:
+    """Whose patients are where, unless another setting of the task has shown the same."""
+    told = [{name: value for name, value in row.items() if name != "setting"} for row in rows]
+    if told in seen:
+        return []
+    seen.append(told)
+    return rows
 
 
 def _by_setting(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -121,6 +137,7 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, 
         "privacy": ("Who saw what", columns.TRAFFIC, told, "leaderboard"),
         "curves": ("Validation AUROC by round; every round is in the CSV", columns.CURVES, curves, "learning_curves"),
         "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"], "gas_functions"),
+        "partition": ("Patients of each hospital", columns.PARTITION, mine["partition"], "partition"),
     }
     tables = {
         name: Table.of(caption, shape, found, file, limits, most)
@@ -135,7 +152,10 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, 
     pictures = _pictures(key, done, mine, tables) if pictured else {}
     (resolution,) = mine["resolution"]
     first = rows[0]
-    return Setting(key, first["task"], first["setting"], resolution, main, tuple(rows), leaderboard, tables, pictures)
+    disclosed = ", ".join(f"{row['kind']} {size(row['bytes'])}" for row in mine["preprocessing"])
+    return Setting(
+        key, first["task"], first["setting"], resolution, disclosed, main, tuple(rows), leaderboard, tables, pictures
+    )
 
 
 def _some_rounds(rows: Sequence[Row]) -> list[Row]:
@@ -159,11 +179,12 @@ def _pictures(
             "curves": (charts.learning_curves(curves, f"{key}-curves"), tables["curves"]),
             "time": (charts.latency_parts(first, f"{key}-time"), tables["time"]),
             "functions": (charts.gas_functions(functions, f"{key}-functions"), tables["functions"]),
+            "partition": (charts.partition(mine["partition"], f"{key}-partition"), tables["partition"]),
         }
     left = len(rows) - len(first)
     more = f" {left} more rows are in the table." if left else ""
     return {
-        name: Picture(replace(chart, description=f"{chart.description}{more}"), table)
+        name: Picture(chart if name == "partition" else replace(chart, description=f"{chart.description}{more}"), table)
         for name, (chart, table) in drawn.items()
         if chart is not None
     }

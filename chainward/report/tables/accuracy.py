@@ -13,7 +13,7 @@ from chainward.results.hospitals import HospitalScore, by_hospital, worst
 from chainward.results.inference import Mean, mean_over_hospitals, means_over_seeds
 from chainward.results.influence import MEASURES, Influential
 from chainward.results.predictions import Predictions, pooled
-from chainward.tasks.base import LEAVE_ONE_HOSPITAL_OUT
+from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
 from chainward.tasks.metrics import ece, f1
 
 
@@ -21,7 +21,7 @@ from chainward.tasks.metrics import ece, f1
 class Accuracy:
     """The mean of each measure over the seeds of one row, None where there is none, and the columns made of them.
 
-    The column `accuracy_error` says why predictions cannot be judged (not finite, a patient twice): one bad trial must
+    The column `accuracy_error` says why predictions cannot be judged (not finite, say): one bad trial must
     not cost the report.
     """
 

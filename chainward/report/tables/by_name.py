@@ -9,6 +9,7 @@ from chainward.report.tables.attacks import attack_rows
 from chainward.report.tables.groups import Row, group
 from chainward.report.tables.leaderboard import leaderboard
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
+from chainward.report.tables.partition import partition_rows, preprocessing_rows
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.collection import Results
 
@@ -19,10 +20,13 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
     """Every table of the report, whatever the order of the records."""
     groups = group(results)
     found = leaderboard(groups, results.opener, assumptions or Assumptions())
+    hospitals = measured.hospital_rows(found.rows)
     return {
         "leaderboard": found.rows,
         "resolution": found.resolution,
-        "hospitals": measured.hospital_rows(found.rows),
+        "hospitals": hospitals,
+        "partition": partition_rows(groups, hospitals),
+        "preprocessing": preprocessing_rows(groups),
         "learning_curves": measured.learning_curve_rows(groups),
         "gas_functions": measured.gas_function_rows(groups),
         "disclosures": measured.disclosure_rows(groups),

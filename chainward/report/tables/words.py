@@ -11,7 +11,7 @@ from typing import Any
 from chainward.codec import fields
 from chainward.plans.specification import Specification
 from chainward.report.tables.scenarios import scenario
-from chainward.tasks.base import BY_PATIENT
+from chainward.tasks.division import BY_PATIENT, FEDERATED
 
 # What may tell two rows of one table apart. All else in a specification but the seed is the setting they share.
 VARIANT = ("strategy", "params", "rounds")
@@ -57,6 +57,8 @@ def describe_setting(specification: Specification) -> str:
         _words(told["task_params"]),
         f"{told['track']} track",
         "" if specification.split == BY_PATIENT else specification.split,
+        f"partition: {_words(specification.partition)}" if specification.partition else "",
+        "" if specification.preparation == FEDERATED else f"{specification.preparation} preparation",
         scenario(specification).chain,
         f"{told['engine']} engine",
         *changed,

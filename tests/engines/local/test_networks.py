@@ -17,7 +17,8 @@ from torch.overrides import TorchFunctionMode
 from chainward.engines import lightning_trainer
 from chainward.engines.local.batches import padded, schedule
 from chainward.engines.local.cohort import train_cohort, with_ones
-from chainward.engines.local.networks import MANY, TaskNetwork, flat, load_flat
+from chainward.engines.local.layers import flat, load_flat
+from chainward.engines.local.networks import MANY, TaskNetwork
 from chainward.methods.randomness import stream
 
 

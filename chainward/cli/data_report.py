@@ -1,0 +1,90 @@
+"""What a user's own table came to, told before anybody trains on it, and what a report will hold of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from chainward import tasks
+from chainward.cli.leaderboard import say
+from chainward.files import replace_file
+from chainward.names import visible
+from chainward.plans.plan import Plan
+from chainward.tasks.base import Task
+from chainward.tasks.leaks import SUSPECT
+from chainward.tasks.overview import HospitalOverview, Overview, overview
+
+WIDTH, MOST_HOSPITALS = 80, 20
+HELD = (
+    "Held: hospitals' names and sizes, names of columns, and for each patient a number in file order, the label and "
+    "predicted probabilities; no other cell. Nothing leaves this machine."
+)
+
+
+def tell_tables(plan: Plan, out: Path) -> None:
+    """Print what each private task of a plan came to, and write it to `data/` in the folder of the report."""
+    reasons: dict[Task, Mapping[str, str]] = {}
+    for leaf in plan.leaves:
+        for task in (tasks.load(entry.key, **entry.params) for entry in leaf.tasks):
+            if task.private:
+                reasons[task] = {**reasons.get(task, {}), **leaf.leaks}
+    for number, (task, said) in enumerate(reasons.items(), 1):
+        found = overview(task.cohort())
+        _tell(task, found, said)
+        path = out / "data" / (f"{task.key}.json" if number == 1 else f"{task.key}-{number}.json")
+        replace_file(path, json.dumps(dataclasses.asdict(found), indent=2).encode() + b"\n")
+        say(f"{out}: {HELD}\nThe figures above are in {path}.\n")
+
+
+def _tell(task: Task, found: Overview, said: Mapping[str, str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False)
+    console.width = console.width if console.is_terminal else WIDTH
+    for line in _lines(task, found, said):
+        console.print(Text(visible(line)))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("hospital", overflow="fold")
+    for heading in ("rows", "with outcome", "share", "cells empty"):
+        table.add_column(heading, justify="right")
+    shown = found.hospitals
+    if len(shown) > MOST_HOSPITALS:
+        shown = tuple(sorted(shown, key=lambda one: -one.rows)[:MOST_HOSPITALS])
+    for hospital in shown:
+        table.add_row(*map(Text, _cells(hospital)))
+    console.print(table)
+    if len(found.hospitals) > len(shown):
+        console.print(f"and {len(found.hospitals) - len(shown):,} smaller hospitals")
+
+
+def _cells(hospital: HospitalOverview) -> tuple[str, ...]:
+    rate = f"{hospital.positives / hospital.rows:.1%}" if hospital.rows else "–"
+    return visible(hospital.name), f"{hospital.rows:,}", f"{hospital.positives:,}", rate, f"{hospital.missing:.1%}"
+
+
+def _lines(task: Task, found: Overview, said: Mapping[str, str]) -> Iterator[str]:
+    yield f"{getattr(task, 'path', task.key)}: {found.rows:,} rows = {found.kept:,} kept + {found.rows - found.kept:,}"
+    yield f"  left out: {_counts(found.excluded)}"
+    yield f"  repaired: {_counts(found.repaired)}"
+    share = found.positives / found.kept
+    yield f"  patients: {found.patients:,}; with the outcome: {found.positives:,} rows ({share:.1%})"
+    kinds = Counter(column.kind for column in found.columns)
+    yield f"  columns: {', '.join(f'{kind} {count}' for kind, count in kinds.items())}"
+    lacking = sorted((one for one in found.columns if one.missing), key=lambda one: -one.missing)
+    yield f"  most often empty: {', '.join(f'{one.name} {one.missing:.1%}' for one in lacking[:10]) or 'none'}"
+    for note in found.notes:
+        yield f"  {note}"
+    for one in found.suspects:
+        why = said.get(one.column, "")
+        yield f"  suspected leak: {one.column} alone ({one.of}) reaches AUROC {one.auroc:.3f}; said of it: {why}"
+    if not found.suspects:
+        yield f"  suspected leaks: none, no column alone reaches AUROC {SUSPECT}"
+
+
+def _counts(named: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in named.items()) or "none"

@@ -1,0 +1,79 @@
+"""What the options of `chainward run` put over a plan's fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainward.cli import tables
+from chainward.errors import ChainwardError
+
+
+def overrides(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that options give, as a plan's document has them.
+
+    Raises:
+        ChainwardError: an option is not written as its help says.
+    """
+    given = dict(options)
+    nested = {
+        "ledger": {"name": given.pop("ledger"), "consensus": given.pop("consensus")},
+        "faults": {"absent": _absences(given.pop("absent")), "delay": _delays(given.pop("delay"))},
+        "speeds": _pairs(given.pop("speed")),
+        "training": _pairs(given.pop("training")),
+        "leaks": tables.reasons(given.pop("leaks")),
+        "flower": {"insecure": True} if given.pop("insecure") else {},
+        "partition": _partition(given.pop("partition")),
+    }
+    given["attacks"] = _attacks(given["attacks"])
+    given["tasks"] = tables.entries(given["tasks"], {name: given.pop(name) for name in tables.OPTIONS})
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    return _given(plain | {name: _given(table) for name, table in nested.items()})
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Without what was not said."""
+    return {name: value for name, value in options.items() if value not in (None, [], {})}
+
+
+def _partition(value: str | None) -> dict[str, str]:
+    """Read KIND[:NAME=VALUE,...]."""
+    if value is None:
+        return {}
+    kind, colon, fields = value.partition(":")
+    if colon and not all("=" in field for field in fields.split(",")):
+        raise ChainwardError(f"--partition {value!r}: write KIND or KIND:NAME=VALUE,..., as labels:hospitals=10")
+    return {"kind": kind, **_pairs(tuple(fields.split(",")) if colon else ())}
+
+
+def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
+    """Read HOSPITAL or HOSPITAL:3,4."""
+    absent = {}
+    for value in values:
+        name, _, rounds = value.partition(":")
+        try:
+            absent[name] = [int(number) for number in rounds.split(",") if number]
+        except ValueError:
+            raise ChainwardError(f"--absent {value!r}: write HOSPITAL or HOSPITAL:3,4 with rounds as numbers") from None
+    return absent
+
+
+def _delays(values: tuple[str, ...]) -> dict[str, float]:
+    """Read HOSPITAL:SECONDS."""
+    delays = {}
+    for value in values:
+        name, _, seconds = value.rpartition(":")
+        try:
+            delays[name] = float(seconds)
+        except ValueError:
+            raise ChainwardError(f"--delay {value!r}: write HOSPITAL:SECONDS") from None
+    return delays
+
+
+def _attacks(values: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read KIND[:SHARE[:STRENGTH]]."""
+    return [dict(zip(("kind", "share", "strength"), value.split(":"), strict=False)) for value in values]
+
+
+def _pairs(values: tuple[str, ...]) -> dict[str, str]:
+    """Read NAME=VALUE."""
+    return {name: value for name, _, value in (text.partition("=") for text in values)}

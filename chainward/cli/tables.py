@@ -1,0 +1,45 @@
+"""A table of one's own on the command line: `--task csv:FILE` and the options that say what its columns are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from chainward.errors import ChainwardError
+
+OPTIONS = {
+    "label": "--label",
+    "site": "--site",
+    "patient": "--patient",
+    "time": "--time",
+    "drop": "--drop",
+    "categories": "--category",
+    "positive": "--positive",
+}
+"""The parameters of the task `csv`, and the options that give them."""
+
+
+def reasons(values: tuple[str, ...]) -> dict[str, str]:
+    """Read COLUMN=REASON."""
+    given = {column: reason for column, _, reason in (text.partition("=") for text in values)}
+    bare = next((column for column, reason in given.items() if not reason.strip()), None)
+    if bare is not None:
+        raise ChainwardError(f"--leak {bare!r}: write COLUMN=REASON, why it may give the outcome away")
+    return given
+
+
+def entries(named: tuple[str, ...], table: dict[str, Any]) -> list[Any]:
+    """Read KEY, or csv:FILE with what its options say of the file."""
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in table.items() if value}
+    found = [{"key": "csv", "path": one[4:], **given} if one.startswith("csv:") else one for one in named]
+    if given and found == list(named):
+        option = OPTIONS[next(iter(given))]
+        raise ChainwardError(f"{option}: is said of a table; name one with --task csv:FILE")
+    return found
+
+
+def plan_name(task: Any) -> str:
+    """A plan's name after its first task: the file of a table without its ending, or the key."""
+    stem = Path(task["path"]).name.partition(".")[0] if isinstance(task, dict) else task
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-._")[:100] or "table"
