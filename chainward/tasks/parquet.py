@@ -20,7 +20,8 @@ def rows_of(path: Path) -> tuple[list[str], list[list[str]]]:
     except ModuleNotFoundError:
         raise ChainwardError(f"{path}: is Parquet; pip install 'chainward[parquet]'") from None
     try:
-        table = files.read_table(path)
+        with files.ParquetFile(path, pre_buffer=False) as file:  # which would start a thread, and trials are forked
+            table = file.read(use_threads=False)
     except (arrow.ArrowException, OSError) as reason:
         told = " ".join(str(reason).split())[:200]
         raise ChainwardError(f"{path}: cannot be read as Parquet ({told}); write it again") from None

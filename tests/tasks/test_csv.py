@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from chainward import tasks
 from chainward.errors import BadParameter, ChainwardError, DataMissing, Revealing
+from chainward.folders import CHECKOUT
 from chainward.tasks.cohort import Cohort
 from chainward.tasks.csv import Csv
 from chainward.tasks.division import BY_TIME, Division
@@ -131,6 +135,29 @@ def test_parquet_is_the_same_table(table, tmp_path: Path) -> None:
     typed.to_parquet(tmp_path / "cohort.parquet", index=False)
     task = tasks.load("csv", path=str(tmp_path / "cohort.parquet"), label="died", site="hospital", patient="id")
     assert same(task.cohort(), table().cohort())
+
+
+THREADS = """
+import os, pathlib, sys
+import pandas, pyarrow
+from chainward.tasks.parquet import rows_of
+before = len(os.listdir("/proc/self/task"))
+rows_of(pathlib.Path(sys.argv[1]))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads below /proc")
+def test_reading_parquet_starts_no_thread(tmp_path: Path) -> None:
+    """Trials are forked, and a fork has none of the threads that its locks wait for."""
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+
+    pd.DataFrame(ROWS, columns=HEADER.split(",")).to_parquet(tmp_path / "cohort.parquet", index=False)
+    command = [sys.executable, "-c", THREADS, str(tmp_path / "cohort.parquet")]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "0"
 
 
 def test_a_broken_parquet_file_and_cells_that_are_lists(table, tmp_path: Path) -> None:
