@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HOURS = 48
 ICU_TYPES = ("Coronary care unit", "Cardiac surgery recovery unit", "Medical ICU", "Surgical ICU")
+GENERAL = ("RecordID", "Age", "Gender", "Height", "ICUType", "Weight")
 UNKNOWN = "-1 in the file, or implausible"
 DESCRIPTORS = (
     Column("Age", unit="a", least=0, most=120),
@@ -155,7 +156,7 @@ def _match(numbers: NDArray[np.int64], deaths: pd.Series) -> None:
 
 def _apart(events: pd.DataFrame, names: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The first line of each stay for each general descriptor, and all lines of variables but a first weight."""
-    general = events["parameter"].isin(["RecordID", "Age", "Gender", "Height", "ICUType", "Weight"])
+    general = events["parameter"].isin(GENERAL)
     first = general & ~events[general].duplicated(["stay", "parameter"]).reindex(events.index, fill_value=True)
     described = events[first].pivot(index="stay", columns="parameter", values="value")
     return described.reindex(range(len(names))), events[~first & (~general | (events["parameter"] == "Weight"))]
@@ -167,7 +168,7 @@ def _descriptors(
     """The frame of descriptors, the ICU type [n] from 1, and what was repaired."""
     import pandas as pd
 
-    for name in ("RecordID", "Age", "Gender", "Height", "ICUType", "Weight"):
+    for name in GENERAL:
         if name not in described.columns or described[name].isna().any():
             lacking = 0 if name not in described.columns else int(described[name].isna().to_numpy().argmax())
             raise ChainwardError(f"{FOLDER}/{names[lacking]}: no {name}")
