@@ -158,7 +158,7 @@ def test_a_claim_whose_data_are_not_here_is_not_testable_and_says_how_to_get_the
     assert why.startswith("this report holds 0 of 5 seeds of ")
     assert " on stroke (hospitals 20), 30 rounds, track " in why
     assert why.endswith(
-        f", which needs `chainward data get stroke` first; `chainward run --claims {key}` gathers what is missing"
+        f", whose data `chainward data get stroke` gets; `chainward run --claims {key}` gathers what is missing"
     )
 
 
