@@ -203,7 +203,7 @@ def _trials(part: int, optional: bool, wanted: Sequence[Specification], recorded
 
 def _needed(task: str) -> str:
     """How one comes to a task's data, said alike wherever a report is made: whether they are here is no finding."""
-    return f", which needs `chainward data get {task}` first" if tasks.kind(task).source else ""
+    return f", whose data `chainward data get {task}` gets" if tasks.kind(task).source else ""
 
 
 def _described(wanted: Specification) -> str:

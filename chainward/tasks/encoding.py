@@ -66,10 +66,9 @@ def _coded(column: Column, texts: NDArray[np.object_]) -> tuple[tuple[str, ...],
     import pandas as pd
 
     present = ~pd.isna(texts)
-    levels = column.levels or tuple(sorted({str(text) for text in texts[present]}))
-    places = {level: place for place, level in enumerate(levels)}
-    unknown = next((text for text in texts[present] if text not in places), None)
-    if unknown is not None:
-        raise ValueError(f"column {column.name!r}: {unknown!r} is none of its levels {', '.join(levels)}")
-    coded = [places[text] if here else MISSING for text, here in zip(texts, present, strict=True)]
-    return levels, np.array(coded, dtype=np.int64)
+    levels = column.levels or tuple(sorted(pd.unique(texts[present]).tolist()))
+    coded = pd.Categorical(texts, categories=list(levels)).codes.astype(np.int64)  # -1 is missing here too
+    unknown = texts[present & (coded == MISSING)]
+    if len(unknown):
+        raise ValueError(f"column {column.name!r}: {unknown[0]!r} is none of its levels {', '.join(levels)}")
+    return levels, coded

@@ -57,7 +57,7 @@ OTHERS: dict[str, st.SearchStrategy[Any]] = {
     "speeds": st.just({"jitter": 0.5}),
     "params": st.just({"committee_size": 2}),
     "split": st.just("leave-one-hospital-out"),
-    "partition": st.just({"kind": "iid"}),
+    "partition": st.just({"kind": "iid", "hospitals": 5}),
     "preparation": st.just("per-hospital"),
     "training": st.just({"learning_rate": 0.5}),
 }

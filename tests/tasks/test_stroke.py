@@ -10,6 +10,8 @@ from references import holds, pooled_auroc
 
 from chainward import tasks
 from chainward.errors import BadParameter, ChainwardError, DataMissing
+from chainward.folders import CHECKOUT
+from chainward.plans import file as plans
 from chainward.tasks import sources, stroke
 from chainward.tasks.delimited import texts
 from chainward.tasks.division import BY_TIME, Division
@@ -228,3 +230,18 @@ def test_without_the_file_one_line_says_what_to_do(monkeypatch, tmp_path):
     assert "run `chainward data get stroke`" in Stroke().requires()
     with pytest.raises(DataMissing, match=r"IST_corrected\.csv not found"):
         Stroke().dataset(0)
+
+
+@pytest.mark.parametrize("name", ["demo", "sensitivity"])
+def test_plans_show_it_where_its_file_is_at_hand_and_say_how_to_get_it_where_not(monkeypatch, tmp_path, name):
+    path = CHECKOUT / "benchmarks" / f"{name}.toml"
+    monkeypatch.setattr(Stroke, "requires", lambda self: None)
+    there = plans.read(path, {})
+    assert there.left_out == ()
+    assert {one.strategy for one in there.specifications() if one.task == "stroke"} >= {"fedavg", "bflc", "blockflow"}
+    monkeypatch.undo()
+    monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path))
+    monkeypatch.setattr(sources, "folder", lambda: tmp_path)
+    without = plans.read(path, {})
+    assert "stroke" not in {one.task for one in without.specifications()}
+    assert "chainward data get stroke" in "".join(without.left_out)

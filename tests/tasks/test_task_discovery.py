@@ -43,7 +43,7 @@ def test_an_unknown_task_gets_the_nearest_name():
     ("key", "params", "said"),
     [
         ("synthetic", {"hospital": 3}, "'synthetic' has no parameter 'hospital': did you mean 'hospitals'"),
-        ("heart", {"folds": 3}, "'heart' has no parameter 'folds': it has none"),
+        ("edin", {"folds": 3}, "'edin' has no parameter 'folds': it has none"),
         ("synthetic", {"hospitals": "3"}, "'synthetic', parameter 'hospitals': .*integer.*'3'"),
         ("synthetic", {"hospitals": 2.5}, "parameter 'hospitals'"),
         ("synthetic", {"hospitals": True}, "parameter 'hospitals'"),

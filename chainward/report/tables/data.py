@@ -11,6 +11,7 @@ import numpy as np
 from chainward.tasks.base import Task
 from chainward.tasks.cohort import Cohort, Column
 from chainward.tasks.describe import FEWEST, Counts, Description, describe, hidden
+from chainward.tasks.leaks import suspects
 
 Row = dict[str, Any]
 FEW, HIDDEN = f"< {FEWEST}", "hidden"
@@ -35,6 +36,7 @@ def described(task: Task, cohort: Cohort) -> Row:
         "prevalence": _share(positives, kept),
         "excluded": {reason: _told(count) for reason, count in cohort.excluded.items()},
         "repaired": {reason: _told(count) for reason, count in cohort.repaired.items()},
+        "suspects": [f"{one.column}, its {one.of}: AUROC {one.auroc:.3f} alone" for one in suspects(cohort)],
         "notes": list(cohort.notes),
         "columns": [_column(found, cohort, place) for place in range(len(found.columns))],
         "hospitals": _hospitals(found),
