@@ -19,8 +19,8 @@ from chainward.tasks.overview import HospitalOverview, Overview, overview
 
 WIDTH, MOST_HOSPITALS = 80, 20
 HELD = (
-    "Held: hospitals' names and sizes, names of columns, and for each patient a number in file order, the label and "
-    "predicted probabilities; no other cell. Nothing leaves this machine."
+    "Held: hospitals' names and sizes, names of columns, and for each patient a number in the order of the file, the "
+    "label and predicted probabilities; no other cell. Nothing leaves this machine."
 )
 
 

@@ -44,8 +44,7 @@ def by_hospital(seeds: Sequence[Predictions]) -> tuple[HospitalScore, ...]:
 def _score(name: str, whole: Pooled, mine: npt.NDArray[np.bool_], found: Influence | None) -> HospitalScore:
     """Counts distinct patients: with more than five seeds each has several predictions."""
     units = Clusters.of_rows(whole.patient[mine], whole.label[mine])
-    positives = units.positives
-    negatives = len(units.patients) - positives
+    positives, negatives = units.positives, units.negatives
     if found is None or min(positives, negatives) < FEWEST:
         return HospitalScore(name, positives, negatives, None)
     return HospitalScore(name, positives, negatives, units.mean(found).interval)

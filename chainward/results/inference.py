@@ -126,21 +126,25 @@ def means_over_seeds(measures: Mapping[str, Influential], seeds: Sequence[Predic
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """The rows [n] of each patient, who may be there once a seed: `patients` [p] ascending, `of` [n] positions."""
+    """The rows [n] of each patient, one or more a seed: `patients` [p] ascending, `of` [n] positions.
+
+    `positives` and `negatives` are the patients with a row of each class: of several stays, who has both counts twice.
+    """
 
     patients: NDArray[np.int64]
     of: NDArray[np.int64]
     positives: int
+    negatives: int
 
     @classmethod
     def of_rows(cls, patient: NDArray[np.int64], label: NDArray[np.number]) -> Clusters:
         """Return the clusters of rows with these patients [n] and labels [n]."""
-        patients, first, of = np.unique(patient, return_index=True, return_inverse=True)
-        return cls(patients, of, int((label[first] > 0).sum()))
+        patients, of = np.unique(patient, return_inverse=True)
+        return cls(patients, of, *(len(np.unique(patient[side])) for side in (label > 0, label <= 0)))
 
     def mean(self, found: Influence) -> Mean:
         """Return a measure found on the rows with a patient's influences added up."""
-        rarer = max(1, min(self.positives, len(self.patients) - self.positives))
+        rarer = max(1, min(self.positives, self.negatives))
         return Mean(found.value, self.patients, np.bincount(self.of, found.of).astype(np.float64), rarer)
 
 
@@ -159,7 +163,8 @@ def mean_over_hospitals(measure: Influential, seeds: Sequence[Predictions]) -> M
     rarer = 0
     for seed in seeds:
         (name,) = _only(np.unique(seed.hospital).tolist())
-        fewest = int(min((seed.label > 0).sum(), (seed.label <= 0).sum()))
+        units = Clusters.of_rows(seed.patient, seed.label)
+        fewest = min(units.positives, units.negatives)
         found = measure(seed.hospital, seed.label, seed.probability, None) if fewest >= FEWEST else None
         if found is not None:
             values.setdefault(name, []).append(found.value)

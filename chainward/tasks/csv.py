@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,12 +163,8 @@ def _labels(
 
 
 def _plain(text: str) -> str:
-    """A label in one form: in lower case, and 1 for 1.0 or 1,0."""
-    for mark in (cells.POINT, cells.COMMA):
-        value = cells.number(text.strip(), mark)
-        if value in (0.0, 1.0):
-            return str(int(value))
-    return text.strip().lower()
+    """A label in one form: in lower case, and 1 for 1.0 or 1,0, 2 for 2.0."""
+    return re.sub(r"^([+-]?[0-9]+)[.,]0+$", r"\1", text.strip()).lower()
 
 
 def _hospitals(texts: Sequence[str], column: str, place: Place) -> tuple[tuple[str, ...], Integers]:

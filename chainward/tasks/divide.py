@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -60,15 +62,34 @@ def divide(cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
     hospitals = tuple(everyone[number] for number in trained)
     outside = tuple(hospital for hospital in everyone if not len(hospital.train))
     sequence = None if encoded.series is None else encoded.series.shape[1]
+    names = preparations[trained[0]].names(rows.encoded)
     return FederatedDataset(
         hospitals=hospitals,
-        feature_names=preparations[trained[0]].names(rows.encoded),
+        feature_names=names,
         preprocessing={rows.names[number]: kinds for number, kinds in disclosed.items()},
-        digest=digest((*hospitals, *outside)),
-        notes=(*cohort.notes, *dealt.notes, *_sit_out(outside)),
+        digest=_digest((*hospitals, *outside), names, disclosed, sequence),
+        notes=(*cohort.notes, *dealt.notes, *_left_out(rows, parts), *_sit_out(outside)),
         outside=outside,
         sequence=sequence,
     )
+
+
+def _digest(
+    hospitals: Sequence[HospitalDataset],
+    names: Sequence[str],
+    disclosed: Mapping[int, Mapping[str, int]],
+    sequence: int | None,
+) -> str:
+    """SHA-256 over all arrays, and what else a record says of them."""
+    told = [digest(hospitals), names, sorted((number, sorted(kinds.items())) for number, kinds in disclosed.items())]
+    return hashlib.sha256(json.dumps([*told, sequence]).encode()).hexdigest()
+
+
+def _left_out(rows: _Rows, parts: splits.Split) -> tuple[str, ...]:
+    """How many rows are in no part."""
+    count = len(rows.labels) - len(parts.train) - len(parts.validation) - len(parts.test)
+    told = "of patients who are tested elsewhere, or are later than who is tested, take no part in this seed."
+    return (f"{count} rows {told}",) if count else ()
 
 
 def _preparations(

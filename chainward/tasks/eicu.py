@@ -58,6 +58,7 @@ class Eicu(Task):
     licence = SOURCE.licence
     training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
     rounds = 30
+    private = True
     source = SOURCE
 
     view: View = "apache"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.errors import ChainwardError
+from chainward.errors import Revealing
 from chainward.tasks.cohort import Column
 from chainward.tasks.eicu_variables import (
     ADMISSION,
@@ -63,7 +63,7 @@ def patients(path: Path) -> pd.DataFrame:
     frame = table(path, Layout(numbers=tuple(numbers), texts=tuple(texts))).rename(columns=numbers | texts)
     wrong = frame["status"].dropna()[lambda status: ~status.isin(("Alive", "Expired"))]
     if len(wrong):
-        raise ChainwardError(
+        raise Revealing(
             f"{path}: column 'hospitaldischargestatus': {wrong.iloc[0]!r} is neither Alive nor Expired nor empty"
         )
     return frame.assign(age=_ages(path, frame["age"]))
@@ -75,7 +75,7 @@ def _ages(path: Path, texts: pd.Series[Any]) -> pd.Series[float]:
     years = pd.to_numeric(texts.mask(texts.str.replace(" ", "") == ">89", "90"), errors="coerce")
     wrong = texts[years.isna() & texts.notna()]
     if len(wrong):
-        raise ChainwardError(f"{path}: column 'age': {wrong.iloc[0]!r} is neither a number nor '> 89'")
+        raise Revealing(f"{path}: column 'age': {wrong.iloc[0]!r} is neither a number nor '> 89'")
     return years.astype(np.float64).clip(upper=ELDEST)
 
 

@@ -17,20 +17,21 @@ MISSING = -1
 class Encoded:
     """Rows of a cohort. numbers [n, m] float64 are its numbers and flags with NaN where missing; codes [n, k] int64
     its categories, places in `texts` [k], MISSING where missing; missing [n, c] says so of each of the c features.
-    series [n, t, v] float32, or None."""
+    patients [n] are whose rows they are. series [n, t, v] float32, or None."""
 
     columns: tuple[Column, ...]
     texts: tuple[tuple[str, ...], ...]
     numbers: Values
     codes: NDArray[np.int64]
     missing: NDArray[np.bool_]
+    patients: NDArray[np.int64]
     series: NDArray[np.float32] | None
     variables: tuple[Column, ...]
 
     def take(self, rows: NDArray[np.int64]) -> Encoded:
         """Some of the rows."""
         series = None if self.series is None else self.series[rows]
-        parts = (self.numbers[rows], self.codes[rows], self.missing[rows])
+        parts = (self.numbers[rows], self.codes[rows], self.missing[rows], self.patients[rows])
         return Encoded(self.columns, self.texts, *parts, series, self.variables)
 
     def __len__(self) -> int:
@@ -58,8 +59,9 @@ def encode(cohort: Cohort) -> Encoded:
     missing[:, ~category], missing[:, category] = np.isnan(values), stacked == MISSING
     series = cohort.series
     if series is None:
-        return Encoded(columns, tuple(texts), values, stacked, missing, None, ())
-    return Encoded(columns, tuple(texts), values, stacked, missing, series.values, series.variables)
+        return Encoded(columns, tuple(texts), values, stacked, missing, cohort.identities, None, ())
+    own = (series.values, series.variables)
+    return Encoded(columns, tuple(texts), values, stacked, missing, cohort.identities, *own)
 
 
 def _coded(column: Column, texts: NDArray[np.object_]) -> tuple[tuple[str, ...], NDArray[np.int64]]:

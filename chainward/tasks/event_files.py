@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chainward.errors import ChainwardError
+from chainward.errors import ChainwardError, Revealing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ def chunks(path: Path, layout: Layout) -> Iterator[pd.DataFrame]:
         told = str(reason).removeprefix("Error tokenizing data. C error: ").strip()
         raise ChainwardError(f"{path}: is no table ({told}); {_AGAIN}") from reason
     except ValueError as reason:
-        raise ChainwardError(_culprit(path, [names[name] for name in numbers]) or f"{path}: {reason}") from reason
+        raise Revealing(_culprit(path, [names[name] for name in numbers]) or f"{path}: {reason}") from reason
 
 
 def table(path: Path, layout: Layout) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def moments(path: Path, column: str, texts: pd.Series[Any]) -> NDArray[np.dateti
         parsed = np.array([*known, "NaT"], dtype="datetime64[s]")
     except ValueError:
         wrong = next(text for text in known if not _is_moment(text))
-        raise ChainwardError(f"{path}: column {column!r}: {wrong!r} is no date and time; {_AGAIN}") from None
+        raise Revealing(f"{path}: column {column!r}: {wrong!r} is no date and time; {_AGAIN}") from None
     found: NDArray[np.datetime64] = parsed[categories.codes.to_numpy()]  # a missing one's code is -1, NaT's place
     return found
 
@@ -158,7 +158,7 @@ def _header(path: Path, layout: Layout) -> Mapping[str, str]:
         if lowered.count(name) > 1:
             raise ChainwardError(f"{path}: has the column {name!r} twice; {_AGAIN}")
         if name not in lowered and name not in layout.optional:
-            raise ChainwardError(f"{path}: has no column {name!r}, but {', '.join(lowered[:8])}; {_AGAIN}")
+            raise Revealing(f"{path}: has no column {name!r}, but {', '.join(lowered[:8])}; {_AGAIN}")
     return {name: spelt[lowered.index(name)] for name in (*layout.numbers, *layout.texts) if name in lowered}
 
 

@@ -20,6 +20,7 @@ from chainward.tasks.metrics import auroc
 
 SUSPECT = 0.98
 """The AUROC of one column from which on it is suspected."""
+MOST_CODES = 50
 FEWEST = 20
 """Patients of each class that an AUROC must rest on to raise suspicion."""
 
@@ -39,7 +40,8 @@ class Suspect:
 def suspects(cohort: Cohort) -> tuple[Suspect, ...]:
     """The columns and variables of a series that alone reach an AUROC of `SUSPECT`, in their order, once each.
 
-    Numbers and flags are scores as they are, in either direction, over the rows that have them. A category's score is
+    Numbers and flags are scores as they are, in either direction, over the rows that have them; one of few values may
+    be a code, and is judged as a category too. A category's score is
     the rate of each level, missing among them, at one half of the patients, judged on the other. A variable's is its
     mean over time. Whether anything is missing is a score too.
     """
@@ -58,6 +60,7 @@ def _judged(cohort: Cohort, labels: Labels, whose: Labels) -> Iterator[tuple[str
     categories = [column.name for column in encoded.columns if column.kind == "category"]
     for at, name in enumerate(numbers):
         yield name, "values", _either_way(encoded.numbers[:, at], labels, whose)
+        yield name, "codes", _levels(_codes(encoded.numbers[:, at]), labels, whose)
     for at, name in enumerate(categories):
         yield name, "levels", _levels(encoded.codes[:, at], labels, whose)
     for at, column in enumerate(encoded.columns):
@@ -67,6 +70,14 @@ def _judged(cohort: Cohort, labels: Labels, whose: Labels) -> Iterator[tuple[str
         means, measured = _over_time(encoded.series[:, :, at])
         yield column.name, "values", _either_way(means, labels, whose)
         yield column.name, "missing", _either_way(measured, labels, whose)
+
+
+def _codes(values: Values) -> Labels:
+    """A number's values [n] as codes where they are few, as of a ward or a discharge; else nobody has one."""
+    known, codes = np.unique(values, return_inverse=True)  # NaN comes last, once
+    if len(known) > MOST_CODES:
+        return np.full(len(values), MISSING, dtype=np.int64)
+    return np.where(np.isnan(values), MISSING, codes)
 
 
 def _either_way(scores: Values, labels: Labels, whose: Labels) -> float:

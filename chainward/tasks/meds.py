@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -18,6 +18,9 @@ from chainward.tasks.division import Division
 from chainward.tasks.meds_events import BIRTH, DEATH, HOUR, NEVER, Survey, Table, survey, table
 from chainward.tasks.meds_files import Labelled
 from chainward.tasks.places import absent, place
+from chainward.tasks.prepared import prepared
+
+MODULES = tuple(f"chainward.tasks.{name}" for name in ("meds", "meds_events", "meds_files", "cohort"))
 
 YEAR = 365.25 * 24 * HOUR
 OLDEST = 130.0
@@ -50,6 +53,7 @@ class Meds(Task):
     licence = "that of the data set"
     training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
     rounds = 30
+    private = True
     sites = "hospitals as `site` names them, else pseudo-sites"
 
     folder: str = "meds"
@@ -80,7 +84,13 @@ class Meds(Task):
 
     def cohort(self) -> Cohort:
         """See `Task.cohort`; rows are in the order of subjects, then prediction times."""
-        return self.identified()[0]
+        if told := self.requires():
+            raise DataMissing(told)
+        found = [place(self.folder), place(self.labels)]
+        files = sorted(
+            {one for path in found if path for one in (path.rglob("*.parquet") if path.is_dir() else [path])}
+        )
+        return prepared(self.key, asdict(self), files, MODULES, lambda: self.identified()[0])
 
     def identified(self) -> tuple[Cohort, Integers, Integers]:
         """The cohort, and of each of its rows [n] the subject_id and the prediction time in microseconds since 1970,

@@ -60,6 +60,7 @@ class Mimic(Task):
     licence = mimic_layouts.MIMIC_III.licence
     training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
     rounds = 30
+    private = True
     source = mimic_layouts.MIMIC_III
     sites = "care units (pseudo-sites)"
 

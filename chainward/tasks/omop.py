@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,9 @@ from chainward.tasks.omop_files import ENDINGS, Integers, located, parts
 from chainward.tasks.omop_records import CONDITIONS, DRUGS, MEASUREMENTS, PROCEDURES, UNITS, Visits, flags, measured
 from chainward.tasks.omop_visits import OLDEST, OTHER, Criteria, Stays, stays, until
 from chainward.tasks.places import absent, place
+from chainward.tasks.prepared import prepared
+
+MODULES = tuple(f"chainward.tasks.{name}" for name in ("omop", "omop_files", "omop_records", "omop_visits", "cohort"))
 
 BEFORE = (CONDITIONS, DRUGS, PROCEDURES)
 TABLES = ("person", "visit_occurrence", "death", *(kind.table for kind in (*BEFORE, MEASUREMENTS)))
@@ -55,6 +58,7 @@ class Omop(Task):
     licence = "that of the extract"
     training = Training(network="mlp", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
     rounds = 30
+    private = True
     sites = "care sites of visits; one stands for all visits without"
 
     folder: str = "omop"
@@ -80,12 +84,16 @@ class Omop(Task):
 
     def cohort(self) -> Cohort:
         """See `Task.cohort`; rows are in the order of persons, then visits."""
-        import pandas as pd
-
         if told := self.requires():
             raise DataMissing(told)
         folder = place(self.folder)
         assert folder is not None
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        return prepared(self.key, asdict(self), files, MODULES, lambda: self._read(folder))
+
+    def _read(self, folder: Path) -> Cohort:
+        import pandas as pd
+
         kept, rows, excluded = stays(folder, Criteria(self.visits, self.hours, self.which == "first"))
         if not len(kept):
             told = ", ".join(f"{many:,}: {reason}" for reason, many in excluded.items())

@@ -25,7 +25,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 ROWS = 100_000
 """Rows read at a time: a table of any length takes as much memory."""
 DAY = np.timedelta64(1, "D")
-_OPEN = "9999"
+_OPEN = "2262"
 """The year of a date that is yet to come."""
 
 
@@ -93,7 +93,7 @@ class Part:
         import pandas as pd
 
         places, texts = pd.factorize(self.frame[name])  # each text is read once, however often it is there
-        known = pd.Series(["" if text.startswith(_OPEN) else text.strip() for text in texts], dtype=object)
+        known = pd.Series(["" if text.strip()[:4] >= _OPEN else text.strip() for text in texts], dtype=object)
         found = pd.to_datetime(known, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
         wrong = (found.isna() & (known != "")).to_numpy()[places]
         if wrong.any():

@@ -61,16 +61,20 @@ class _Patients:
 
 
 def _sampled(cohort: Cohort, how: Partition, rng: np.random.Generator) -> Dealt:
-    """The largest hospitals with so many rows each, of those that have them; equal sizes in the order of names."""
-    sizes = np.bincount(cohort.hospitals, minlength=len(cohort.names))
+    """So many patients, with all their rows, at each of the largest hospitals; equal sizes in the order of names."""
+    patients = [np.unique(cohort.identities[cohort.hospitals == site]) for site in range(len(cohort.names))]
+    sizes = np.array([len(own) for own in patients])
     kept = [int(site) for site in np.argsort(-sizes, kind="stable")[: how.hospitals] if sizes[site] >= how.patients]
     if len(kept) < how.hospitals:
         told = f"{int((sizes >= how.patients).sum())} of {len(sizes)} hospitals have {how.patients} patients"
         raise ChainwardError(f"partition: {told}, not {how.hospitals}; ask for fewer hospitals or fewer patients")
-    members = [np.flatnonzero(cohort.hospitals == site) for site in sorted(kept)]
-    drawn = [np.sort(rng.choice(own, how.patients, replace=False)) for own in members]
-    rows = np.concatenate(drawn)
-    order, sites = np.argsort(rows), np.repeat(np.arange(len(drawn)), how.patients)
+    drawn = [rng.choice(patients[site], how.patients, replace=False) for site in sorted(kept)]
+    members = [
+        np.flatnonzero((cohort.hospitals == site) & np.isin(cohort.identities, own))
+        for site, own in zip(sorted(kept), drawn, strict=True)
+    ]
+    rows = np.concatenate(members)
+    order, sites = np.argsort(rows), np.repeat(np.arange(len(members)), [len(own) for own in members])
     note = f"{how.patients} patients were drawn at each of the {how.hospitals} largest hospitals."
     return Dealt(rows[order], sites[order], tuple(cohort.names[site] for site in sorted(kept)), (note,))
 

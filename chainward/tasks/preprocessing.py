@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 from chainward.tasks.encoding import Encoded, Values
 from chainward.tasks.sketches import Limits
+
+FARTHEST = 10.0
+"""Deviations from the mean that a feature is held within."""
 
 RAREST = 10
 """Training patients, over all hospitals, that a level which no schema names must have to become a feature."""
@@ -41,17 +45,17 @@ class Sums:
 
     @property
     def deviation(self) -> Values:
-        """The population's standard deviation [m]; 1 where a number is constant or never observed."""
+        """The population's standard deviation [m]; infinite where a number is constant or never observed."""
         observed = np.maximum(self.observed, 1)
         variance = self.squares / observed - self.mean**2
         # Below this the difference of the two large terms is rounding error, not spread.
         spread = variance > 1e-12 * (self.squares / observed)
-        return np.sqrt(np.where(spread, variance, 1.0))
+        return np.sqrt(np.where(spread, variance, np.inf))
 
 
 def sums(values: NDArray[np.floating]) -> Sums:
     """The sums of values [n, m], or of a series [n, t, m] over patients and times."""
-    flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+    flat = values.reshape(math.prod(values.shape[:-1]), values.shape[-1]).astype(np.float64)
     observed = np.count_nonzero(~np.isnan(flat), axis=0).astype(np.int64)
     return Sums(observed, np.nansum(flat, axis=0), np.nansum(flat**2, axis=0))
 
@@ -98,7 +102,9 @@ def summarise(encoded: Encoded, limits: Limits) -> Summary:
 
 
 def _levels(encoded: Encoded, category: int) -> dict[str, int]:
-    codes, counts = np.unique(encoded.codes[:, category], return_counts=True)
+    """How many patients, not rows, have each level."""
+    pairs = np.unique(np.column_stack([encoded.codes[:, category], encoded.patients]), axis=0)
+    codes, counts = np.unique(pairs[:, 0], return_counts=True)
     texts = encoded.texts[category]
     return {texts[code]: int(count) for code, count in zip(codes, counts, strict=True) if code >= 0}
 
@@ -139,7 +145,7 @@ class Preparation:
             return own
         rows, times, _ = encoded.series.shape
         measured = ~np.isnan(encoded.series)
-        standard = ((self.limits.series(encoded.series) - self.series_mean) / self.series_deviation).astype(np.float32)
+        standard = _standard(self.limits.series(encoded.series), self.series_mean, self.series_deviation)
         carried = np.nan_to_num(_carried_forward(standard))
         still = np.broadcast_to(own[:, None], (rows, times, own.shape[1]))
         whole = np.concatenate([carried, measured.astype(np.float32), still], axis=2)
@@ -153,7 +159,7 @@ class Preparation:
         return numbers + levels + missing
 
     def _own(self, encoded: Encoded) -> NDArray[np.float32]:
-        standard = (self.limits.numbers(encoded.numbers) - self.mean) / self.deviation
+        standard = _standard(self.limits.numbers(encoded.numbers), self.mean, self.deviation)
         places = [
             np.array([texts.index(level) for level in kept], dtype=np.int64)
             for texts, kept in zip(encoded.texts, self.levels, strict=True)
@@ -179,6 +185,12 @@ def prepare(encoded: Encoded, limits: Limits, summaries: Sequence[Summary]) -> P
         series_mean=np.empty(0) if series is None else series.mean,
         series_deviation=np.empty(0) if series is None else series.deviation,
     )
+
+
+def _standard(values: NDArray[np.floating], mean: Values, deviation: Values) -> NDArray[np.float32]:
+    """Values [..., m] in deviations from the mean, `FARTHEST` at most: a number that hardly anybody who trains has, or
+    has in one value, must not carry somebody who is tested off. NaN stays."""
+    return np.clip((values - mean) / deviation, -FARTHEST, FARTHEST).astype(np.float32)
 
 
 def _common(counts: Mapping[str, int]) -> tuple[str, ...]:

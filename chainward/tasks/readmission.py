@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from chainward.tasks import sources
 from chainward.tasks.base import Expected, Task, Training
 from chainward.tasks.cohort import Cohort, Column
 from chainward.tasks.delimited import features, flag, number, texts
+from chainward.tasks.prepared import prepared
 from chainward.tasks.sources import Source
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ class Readmission(Task):
 
     def cohort(self) -> Cohort:
         """See `Task.cohort`; patients are in the order of the file."""
+        modules = [f"chainward.tasks.{name}" for name in ("readmission", "delimited", "cohort")]
+        return prepared(self.key, asdict(self), sources.paths(DIABETES, (FILE,)), modules, self._read)
+
+    def _read(self) -> Cohort:
         return cohort_of(texts(sources.read(DIABETES, FILE), FILE, READ, ("", "?")), self)
 
 

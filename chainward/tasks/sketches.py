@@ -1,7 +1,8 @@
 """Long tails, held between quantiles that hospitals find together by sketches they can add up.
 
 A DDSketch (Masson, Rim, Lee 2019, 10.14778/3352063.3352135) counts values in bins a fixed ratio apart: quantiles are
-right to 1 %, and the sketch of all patients is the sum of the hospitals'.
+right to 1 % of their value, and the sketch of all patients is the sum of the hospitals'. Limits are the outer edges of
+the bins, so that nothing between the quantiles is ever cut.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from chainward.tasks.cohort import Column
 from chainward.tasks.encoding import Encoded, Values
 
-LOW, HIGH = 0.01, 0.99
+LOW, HIGH, ACCURACY = 0.01, 0.99, 0.01
 _BYTES_A_BIN = 12
 """A bin's key (4) and count (8)."""
 
@@ -80,13 +81,15 @@ def _within(column: Column, merged: Any) -> tuple[float, float]:
     sketch = next(merged) if column.clipped else None
     if sketch is None or not sketch.count:
         return -np.inf, np.inf
-    return float(sketch.get_quantile_value(LOW)), float(sketch.get_quantile_value(HIGH))
+    least, most = sketch.get_quantile_value(LOW), sketch.get_quantile_value(HIGH)
+    # The outer edges of the quantiles' bins: a bin is as wide as a share of the value, however little values spread.
+    return least - ACCURACY * abs(least), most + ACCURACY * abs(most)
 
 
 def _sketch(values: NDArray[Any]) -> Any:
     from ddsketch import DDSketch
 
-    sketch = DDSketch()
+    sketch = DDSketch(ACCURACY)
     found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     for value, count in zip(found.tolist(), counts.tolist(), strict=True):
         sketch.add(value, count)
@@ -96,7 +99,7 @@ def _sketch(values: NDArray[Any]) -> Any:
 def _merged(sketches: Sequence[Any]) -> Any:
     from ddsketch import DDSketch
 
-    total = DDSketch()
+    total = DDSketch(ACCURACY)
     for sketch in sketches:
         total.merge(sketch)
     return total

@@ -165,6 +165,17 @@ def requires(source: Source, names: tuple[str, ...]) -> str | None:
     return f"{', '.join(absent)} not found: {got}, or {place}"
 
 
+def paths(source: Source, names: tuple[str, ...]) -> tuple[Path, ...]:
+    """Where these files lie on this machine, an archive where a file is in one.
+
+    Raises DataMissing when one is not there.
+    """
+    found = [located(source, name) for name in names]
+    if None in found:
+        raise DataMissing(requires(source, names))
+    return tuple(one.path for one in found if one)
+
+
 def read(source: Source, name: str) -> bytes:
     """The checked content of one file of `source`, decompressed, with the line endings it was published with.
 

@@ -42,7 +42,8 @@ def split(
 
     hospitals: [n] the hospital's number of each row; labels: [n] 0 or 1; patients: [n] whose row it is, who is dealt
     with all rows together, by the hospital and label of the first; times: [n] when it begins, needed by time alone.
-    Rows of a tested patient elsewhere take no part. Raises ValueError for a negative seed.
+    Rows of a tested patient elsewhere take no part, and by time later rows of those who train do not either. Raises
+    ValueError for a negative seed.
 
     Examples:
         >>> hospitals, labels = np.repeat([0, 1], 20), np.tile([0, 1], 20)
@@ -63,8 +64,28 @@ def split(
     first = first[order]
     if how == LEAVE_ONE_HOSPITAL_OUT:
         return _left_out(hospitals, labels, seed, place)
-    parts = _of_patients(hospitals[first], labels[first], seed, how, None if times is None else times[first])
-    return Split(*(np.flatnonzero(np.isin(place, part)) for part in (parts.train, parts.validation, parts.test)))
+    parts = _of_patients(hospitals[first], labels[first], seed, how, _earliest(times, place))
+    rows = [np.isin(place, part) for part in (parts.train, parts.validation, parts.test)]
+    if how == BY_TIME and times is not None:
+        before = times <= _cuts(hospitals, times, rows[2])
+        rows = [rows[0] & before, rows[1] & before, rows[2]]
+    return Split(*map(np.flatnonzero, rows))
+
+
+def _earliest(times: Times, place: Integers) -> Times:
+    """The time of each patient's earliest row [p]; `place` [n] is whose each row is."""
+    if times is None:
+        return None
+    found = np.full(place.max(initial=-1) + 1, times.max() if len(times) else 0, dtype=times.dtype)
+    np.minimum.at(found, place, times)
+    return found
+
+
+def _cuts(hospitals: Integers, times: NDArray[Any], tested: Mask) -> NDArray[Any]:
+    """When the first tested row at each row's hospital begins [n]; where none is tested, nothing is too late."""
+    cuts = np.full(hospitals.max(initial=-1) + 1, times.max() if len(times) else 0, dtype=times.dtype)
+    np.minimum.at(cuts, hospitals[tested], times[tested])
+    return cuts[hospitals]
 
 
 def _of_patients(hospitals: Integers, labels: NDArray[Any], seed: int, how: str, times: Times) -> Split:

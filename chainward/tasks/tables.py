@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from chainward.errors import ChainwardError
+from chainward.errors import ChainwardError, Revealing
 from chainward.names import is_plain, quoted
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -186,13 +186,13 @@ def _check_header(path: Path, header: Sequence[str], wanted: Sequence[str]) -> N
     for name in names:
         if not is_plain(name) or len(name) > LONGEST_NAME:
             told = f"a column is called {quoted(name)}"
-            raise ChainwardError(f"{path}: {told}; give it at most {LONGEST_NAME} printable characters")
+            raise Revealing(f"{path}: {told}; give it at most {LONGEST_NAME} printable characters")
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise ChainwardError(f"{path}: two columns are called {quoted(twice)}; rename one")
+        raise Revealing(f"{path}: two columns are called {quoted(twice)}; rename one")
     missing = next((name for name in wanted if name not in names), None)
     if missing is not None:
         near = get_close_matches(missing, names, n=1)
         some = ", ".join(names[:MOST_NAMED]) + (", ..." if names[MOST_NAMED:] else "")
         told = f"did you mean {quoted(near[0])}?" if near else f"it has {some}"
-        raise ChainwardError(f"{path}: no column {quoted(missing)}; {told}")
+        raise Revealing(f"{path}: no column {quoted(missing)}; {told}")

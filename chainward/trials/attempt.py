@@ -52,6 +52,8 @@ def attempt(
         try:
             resolved = resolve(job.specification)
             dataset = resolved.task.dataset(job.specification.seed, job.specification.division)
+            if dataset.digest != job.data:
+                raise ChainwardError("the task's data are others than when this trial was named; run the command again")
             heading = _with_dataset(heading, dataset, str(device_for(device)), job.notes)
             make = partial(prepared, dataset=dataset, device=device, build=build)
             run = _tuned if job.specification.track == "tuned" else _as_given

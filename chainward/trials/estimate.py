@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from chainward import tasks
 from chainward.ledgers import consensus
 from chainward.plans.plan import Plan
 from chainward.plans.resolve import Resolved, resolve
@@ -28,6 +29,7 @@ MOST = 48
 """Hospitals of the largest probe."""
 
 FEWEST = 8
+SOME_RATE = 0.1
 """Hospitals of a task below which only the whole of it is tried: parts of it would be too small for some papers."""
 
 
@@ -86,10 +88,18 @@ def settings_of(plan: Plan) -> list[Setting]:
     """Return the settings of a plan in order. Seeds, attacks, faults, engine and ledger are no part of one."""
     counted: dict[str, Setting] = {}
     for specification in plan.specifications():
-        one = _in_process(specification)
+        one = _with_some_rate(_in_process(specification))
         known = counted.get(repr(one), Setting(one, 0))
         counted[repr(one)] = replace(known, trials=known.trials + 1)
     return list(counted.values())
+
+
+def _with_some_rate(specification: Specification) -> Specification:
+    """A task whose rate is chosen when it is run costs the same with any."""
+    task = tasks.load(specification.task, **specification.task_params)
+    if not math.isnan(task.training.learning_rate) or "learning_rate" in specification.training:
+        return specification
+    return replace(specification, training={**specification.training, "learning_rate": SOME_RATE})
 
 
 def estimate(setting: Setting, device: str = "cpu") -> Estimate:

@@ -35,7 +35,11 @@ def probabilities(trial: Trial, model: Model, parts: Mapping[str, Patients]) -> 
     """Return the probability of each row [n] of each hospital's part, under the one model or the hospital's own."""
     predict, network = trial.strategy.predict, trial.network
     if each_has_its_own(trial, model):
-        return {name: predict(_own(trial, model, name), rows.features, network) for name, rows in parts.items()}
+        nobody = np.empty(0)
+        return {
+            name: predict(_own(trial, model, name), rows.features, network) if len(rows) else nobody
+            for name, rows in parts.items()
+        }
     joined = np.concatenate([rows.features for rows in parts.values()])
     cuts = np.cumsum([len(rows) for rows in parts.values()])[:-1]
     return dict(zip(parts, np.split(predict(model, joined, network), cuts), strict=True))

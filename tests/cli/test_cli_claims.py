@@ -98,8 +98,8 @@ def test_a_smaller_setting_than_that_of_a_rule_decides_nothing(tmp_path: Path, c
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "name one PLAN, or --claims"),
-        (("one.toml", "two.toml"), "name one PLAN, or --claims"),
+        ((), "name one PLAN, or a --task, or --claims"),
+        (("one.toml", "two.toml"), "name one PLAN, or a --task, or --claims"),
         (("--claims", "fedavg"), "fedavg claims nothing that trials decide"),
         (("--claims", "bflk"), "did you mean 'bflc'"),
         (("--claims", "bflc", "--rounds", "0"), "claims: .*rounds"),

@@ -95,3 +95,11 @@ def test_equals_are_named_by_name_and_not_by_noise():
     right = np.repeat([0.9, 0.1], [20, 20])
     scores = by_hospital([hospital("b", 20, 20, 0, right), hospital("a", 20, 20, 100, right)])
     assert worst(scores).hospital == worst(scores[::-1]).hospital == "a"
+
+
+def test_a_patient_of_both_classes_counts_in_both():
+    patients = np.repeat(np.arange(40), 2)
+    one = Predictions(np.full(80, "A"), patients, np.tile([0, 1], 40), np.tile([0.2, 0.6], 40))
+    (score,) = by_hospital([one])
+    assert (score.positives, score.negatives) == (40, 40)
+    assert score.auroc is not None

@@ -196,3 +196,12 @@ def test_a_task_of_another_package_with_a_patient_in_two_parts_is_refused(
     monkeypatch.setattr(Leaky, "divided", divided)
     with pytest.raises(ChainwardError, match=r"task leaky: .* are among train and test patients; have each in one"):
         plan(leaks=why)
+
+
+def test_a_code_that_is_written_as_a_number_gives_itself_away():
+    labels = np.arange(400) % 2
+    codes = np.where(labels == 1, 2, np.where(np.arange(400) % 4 == 0, 1, 3)).astype(float)
+    frame = pd.DataFrame({"discharge": codes})
+    cohort = Cohort((Column("discharge"),), frame, labels, np.zeros(400, dtype=np.int64), ("a",), rows=400)
+    (suspect,) = suspects(cohort)
+    assert (suspect.column, suspect.of) == ("discharge", "codes")

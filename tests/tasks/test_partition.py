@@ -125,3 +125,13 @@ def test_every_kind_trains(kind: str) -> None:
     found = divide(cohort(), 0, Division(partition=Partition(kind, **dials)))  # type: ignore[arg-type]
     assert len(found.hospitals) == (4 if kind == "natural" else 3)
     assert found.digest != divide(cohort(), 1, Division(partition=Partition(kind, **dials))).digest  # type: ignore[arg-type]
+
+
+def test_a_sample_is_of_patients_with_all_their_stays() -> None:
+    whole = cohort(patients=True)
+    found = dealt(Partition("sample", 2, 40), whole)
+    for site in range(2):
+        rows = found.rows[found.sites == site]
+        assert len(np.unique(whole.identities[rows])) == 40
+        at = whole.hospitals == whole.names.index(found.names[site])
+        assert set(rows) == set(np.flatnonzero(at & np.isin(whole.identities, whole.identities[rows])))

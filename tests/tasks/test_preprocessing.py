@@ -73,7 +73,7 @@ def test_combined_summaries_are_the_pooled_statistics(parts):
     assert preparation.indicated.tolist() == np.isnan(pooled).any(axis=0).tolist()
     for position, column in enumerate(NUMBERS):
         seen = pooled[~np.isnan(pooled[:, column]), column]
-        mean, deviation = (seen.mean(), seen.std()) if len(seen) else (0.0, 1.0)
+        mean, deviation = (seen.mean(), seen.std()) if len(seen) else (0.0, np.inf)
         assert preparation.mean[position] == pytest.approx(mean, abs=1e-9)
         if deviation > 1e-3 * max(1.0, abs(mean)):
             assert preparation.deviation[position] == pytest.approx(deviation, rel=1e-6)
@@ -303,3 +303,57 @@ def test_a_series_is_standardised_carried_forward_and_says_what_was_measured():
     assert measured.tolist() == [[0, 1, 0]] * len(train)
     assert hospital.test.features.shape[1] == len(found.feature_names)
     assert found.preprocessing["a"]["series sums"] == 24
+
+
+@pytest.mark.parametrize(("low", "high"), [(1999.0, 2008.0), (7.2, 7.6), (36.0, 41.0), (-300.0, -280.0)])
+def test_what_spreads_little_beside_its_level_is_not_cut(low, high):
+    values = np.random.default_rng(4).uniform(low, high, size=(500, 1))
+    own = encode(cohort_of(values, np.arange(500) % 2, columns=(Column("year", clipped=True),)))
+    held = limits(own, [sketched(own)])
+    assert held.least[0] <= np.quantile(values, 0.01)
+    assert held.most[0] >= np.quantile(values, 0.99)
+
+
+def test_what_nobody_who_trains_has_or_all_have_alike_is_no_feature():
+    whole = in_hospitals([30, 20, 25])
+    values = whole.frame.assign(age=np.where(whole.hospitals == 1, 250.0, np.nan), marker=7.0)
+    found = dataset(replace(whole, frame=values), 1, LEAVE_ONE_HOSPITAL_OUT)
+    (left,) = found.outside
+    names = list(found.feature_names)
+    assert not left.test.features[:, [names.index("age"), names.index("marker")]].any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 9), st.sampled_from(["federated", PER_HOSPITAL]), st.floats(1, 1e12))
+def test_no_feature_is_far_from_what_was_trained_on(seed, how, far):
+    whole = table()
+    frame = whole.frame.assign(age=np.where(np.arange(200) % 50 == seed, far, whole.frame["age"]))
+    found = dataset(replace(whole, frame=frame), seed, BY_PATIENT, preparation=how)
+    assert max(np.abs(one.test.features).max() for one in found.hospitals) <= 10
+
+
+def test_a_level_is_counted_by_patients_and_not_by_stays():
+    columns = (Column("diagnosis", "category"),)
+    texts = ["rare"] * 12 + ["common"] * 88
+    patients = np.array([0] * 12 + list(range(1, 89)))
+    whole = Cohort(
+        columns,
+        pd.DataFrame({"diagnosis": texts}),
+        np.arange(100) % 2,
+        np.zeros(100, dtype=np.int64),
+        ("a",),
+        rows=100,
+        patients=patients,
+    )
+    for seed in range(5):
+        assert divide(whole, seed, Division()).feature_names == ("diagnosis=common",)
+
+
+def test_the_digest_tells_names_and_what_was_disclosed():
+    whole = table()
+    renamed = replace(
+        whole,
+        columns=(replace(COLUMNS[0], name="years"), *COLUMNS[1:]),
+        frame=whole.frame.rename(columns={"age": "years"}),
+    )
+    assert dataset(whole, 0, BY_PATIENT).digest != dataset(renamed, 0, BY_PATIENT).digest

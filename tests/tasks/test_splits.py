@@ -106,8 +106,11 @@ def test_a_patient_of_several_stays_is_in_one_part(population, seed, how):
     rows = np.concatenate([part.train, part.validation, part.test])
     assert len(rows) == len(set(rows.tolist()))
     left = set(range(len(labels))) - set(rows.tolist())
-    assert how == LEAVE_ONE_HOSPITAL_OUT or not left
-    assert set(patients[sorted(left)].tolist()) <= whose[2]
+    assert how in (LEAVE_ONE_HOSPITAL_OUT, BY_TIME) or not left
+    assert how == BY_TIME or set(patients[sorted(left)].tolist()) <= whose[2]
+    for hospital in np.unique(hospitals[part.test]) if how == BY_TIME else ():
+        cut = times[part.test[hospitals[part.test] == hospital]].min()
+        assert (times[rows[(hospitals[rows] == hospital) & ~np.isin(rows, part.test)]] <= cut).all()
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainward.plans.resolve import resolve
 from chainward.plans.specification import Specification
 from chainward.results import predictions
 from chainward.tasks import load
 from chainward.tasks.division import BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT, Division
 from chainward.testing.small import completed, dataset, run, run_whole, small
+from chainward.trials.attempt import attempt
+from chainward.trials.sweep import job_of
 
 TIMELESS = (BY_PATIENT, LEAVE_ONE_HOSPITAL_OUT)
 TINY = {"hospitals": 20, "patients": 1}
@@ -56,3 +61,11 @@ def test_who_trains_alone_has_no_model_for_the_others(split: str) -> None:
     assert record.error.type == "ChainwardError"
     names = [hospital.name for hospital in load("synthetic", **TINY).dataset(3, Division(split)).outside]
     assert record.error.message == f"local_only has no model for {names[0]}, which took no part in training"
+
+
+def test_a_trial_whose_data_changed_since_it_was_named_fails_by_name() -> None:
+    named = job_of(resolve(small("fedavg")))
+    other = replace(named, specification=small("fedavg", seed=1))
+    ended = attempt(other, None, "cpu")
+    assert ended.record.status == "failed"
+    assert "others than when this trial was named" in ended.record.error.message
