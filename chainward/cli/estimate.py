@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chainward.cli.output import as_json, as_table, tell
+from chainward.errors import ChainwardError
 from chainward.plans.plan import Plan
 from chainward.trials.estimate import Cost, Estimate, Setting, estimate, settings_of
 from chainward.trials.words import one_line
@@ -26,18 +27,26 @@ COLUMNS = {
 
 
 def print_estimates(plan: Plan, json_output: bool) -> None:
-    """Try every setting of a plan with few hospitals and print what a trial of it, and the plan, will cost."""
+    """Try every setting of a plan with few hospitals and print what a trial of it, and the plan, will cost.
+
+    Raises:
+        ChainwardError: no setting could be tried; the message is what the first one said.
+    """
     rows = list(_rows(plan))
+    if rows and all(row["problem"] for row in rows):
+        raise ChainwardError(f"{rows[0]['strategy']} on {rows[0]['task']}: {rows[0]['problem']}")
     if json_output:
         as_json({"settings": rows, "sum": _sum(rows)})
         return
     as_table([_line(row) for row in rows], COLUMNS)
     whole = _sum(rows)
     tell(
-        f"\n{whole['trials']} trials, one after another: about {whole['seconds']:,.0f} processor seconds, "
+        f"\nTrials, one after another: {whole['trials']}, about {whole['seconds']:,.0f} processor seconds, "
         f"{whole['gas']:,.0f} gas, {whole['transactions']:,.0f} transactions. Estimated from trials of two rounds with "
         "some of the hospitals, on this machine, in one process, with nobody away; nothing was recorded."
     )
+    for missing in plan.left_out:
+        tell(f"left out: {missing}")
     for row in rows:
         if row["problem"]:
             tell(f"{row['strategy']} on {row['task']} is not in the sum: {row['problem']}")
@@ -65,8 +74,8 @@ def _row(setting: Setting) -> dict[str, Any]:
     try:
         found = estimate(setting)
     except Exception as error:
-        problem = one_line(f"{type(error).__name__}: {error}", 200)
-        return {**row, "hospitals": None, **_parts(None), "probes": [], "problem": problem}
+        told = str(error) if isinstance(error, ChainwardError) else f"{type(error).__name__}: {error}"
+        return {**row, "hospitals": None, **_parts(None), "probes": [], "problem": one_line(told, 200)}
     return {**row, "hospitals": found.hospitals, **_parts(found), "probes": list(found.probes), "problem": None}
 
 
@@ -80,7 +89,8 @@ def _parts(found: Estimate | None) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     """A row as it is printed: growth as a power of the hospitals."""
     powers = {name: f"N^{round(row[name], 1) + 0.0}" for name in ("seconds_grow", "gas_grows") if row[name] is not None}
-    return {**row, **powers}
+    untried = dict.fromkeys(("seconds", "gas", "transactions"), None) if row["problem"] else {}
+    return {**row, **powers, **untried}
 
 
 def _sum(rows: list[dict[str, Any]]) -> dict[str, float]:

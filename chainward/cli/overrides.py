@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from chainward.cli import tables
@@ -71,9 +72,16 @@ def _delays(values: tuple[str, ...]) -> dict[str, float]:
 
 def _attacks(values: tuple[str, ...]) -> list[dict[str, str]]:
     """Read KIND[:SHARE[:STRENGTH]]."""
+    for value in values:
+        if value.count(":") > 2:
+            raise ChainwardError(f"--attack {value!r}: write KIND, KIND:SHARE or KIND:SHARE:STRENGTH")
     return [dict(zip(("kind", "share", "strength"), value.split(":"), strict=False)) for value in values]
 
 
 def _pairs(values: tuple[str, ...]) -> dict[str, str]:
     """Read NAME=VALUE."""
-    return {name: value for name, _, value in (text.partition("=") for text in values)}
+    pairs = [(name, value) for name, _, value in (text.partition("=") for text in values)]
+    twice = next((name for name, count in Counter(name for name, _ in pairs).items() if count > 1), None)
+    if twice is not None:
+        raise ChainwardError(f"{twice!r} is given twice; give it once")
+    return dict(pairs)

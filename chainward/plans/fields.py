@@ -99,6 +99,8 @@ class PartitionPlan(Strict):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
+        if self.kind in ("labels", "quantity") and self.concentration == 0:
+            raise ValueError(f"concentration: {self.kind} needs more than 0")
         for name in self.model_dump(exclude_none=True):
             if name != "kind" and name not in DIALS[self.kind]:
                 known = ", ".join(DIALS[self.kind]) or "none"

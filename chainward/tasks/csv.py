@@ -24,6 +24,7 @@ from chainward.tasks.tables import Table
 Name = Annotated[str, Field(max_length=tables.LONGEST_NAME)]
 NO_LABEL, NO_HOSPITAL, NO_PATIENT, NO_TIME = "no label", "no hospital", "no patient", "no time"
 TWICE, EMPTY_ROW = "the same as a row before", "empty row"
+MOST_TOLD = 10
 FEWEST_ROWS = 50
 """Rows from which on a column with half as many hospitals is taken for something else."""
 
@@ -58,7 +59,7 @@ class Csv(Task):
 
     def __post_init__(self) -> None:
         roles = [name for name in self._roles if name]
-        for name, count in Counter([*roles, *set(self.drop)]).items():
+        for name, count in Counter([*roles, *set(self.drop), *set(self.categories)]).items():
             if count > 1:
                 raise ValueError(f"column {quoted(name)} is named for two things; a column is one of them")
 
@@ -147,8 +148,10 @@ def _labels(
     words = [_plain(text) for text in texts]
     if positive is not None:
         found = np.array([word == _plain(positive) for word in words], dtype=np.int64)
-        others = len(set(words) - {_plain(positive)})
-        told = (f"{others} other values of the label {column} count as 0.",) if others > 1 else ()
+        others = Counter(word for word in words if word != _plain(positive))
+        rows = ", ".join(f"{count:,}" for count in sorted(others.values(), reverse=True)[:MOST_TOLD])
+        note = f"{len(others)} other values of the label {column} count as 0 (rows: {rows}): empty those that are no label."
+        told = (note,) if len(others) > 1 else ()
     else:
         pair = next((pair for pair in cells.FLAGS if words[0] in pair), cells.FLAGS[0])
         wrong = next((row for row, word in enumerate(words) if word not in pair), None)

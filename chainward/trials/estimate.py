@@ -85,9 +85,10 @@ class Estimate:
 
 
 def settings_of(plan: Plan) -> list[Setting]:
-    """Return the settings of a plan in order. Seeds, attacks, faults, engine and ledger are no part of one."""
+    """Return the settings of a plan in order, each trial counted once. Seeds, attacks, faults, engine and ledger are no
+    part of one."""
     counted: dict[str, Setting] = {}
-    for specification in plan.specifications():
+    for specification in {repr(one): one for one in plan.specifications()}.values():
         one = _with_some_rate(_in_process(specification))
         known = counted.get(repr(one), Setting(one, 0))
         counted[repr(one)] = replace(known, trials=known.trials + 1)

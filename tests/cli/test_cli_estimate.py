@@ -16,7 +16,7 @@ def plan(tmp_path: Path) -> Path:
 def test_an_estimate_is_printed_and_nothing_is_recorded(plan: Path, chainward, tmp_path: Path) -> None:
     told = chainward("run", plan, "--estimate", "--out", tmp_path / "out")
     assert told.code == 0
-    assert "6 trials, one after another: about" in told.out
+    assert "Trials, one after another: 6, about" in told.out
     assert "nothing was recorded" in told.out
     assert [path.name for path in tmp_path.iterdir()] == [plan.name]
 
@@ -35,7 +35,7 @@ def test_what_cannot_be_tried_says_why_and_is_not_in_the_sum(plan: Path, chainwa
     plan.write_text(plan.read_text().replace('["heart"]', '[{key = "synthetic", hospitals = 1, patients = 40}]'))
     told = chainward("run", plan, "--estimate", *one[:4])
     assert told.code == 0
-    assert "biscotti on synthetic is not in the sum: Reverted: Biscotti.constructor reverted: nobody left" in told.out
+    assert "biscotti on synthetic is not in the sum: Biscotti.constructor reverted: nobody left" in told.out
 
 
 def test_a_mistake_in_the_plan_is_one_line(plan: Path, chainward) -> None:

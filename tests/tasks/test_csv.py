@@ -315,7 +315,8 @@ def test_other_labels_are_refused(value: str, positive: str | None, told: str, t
 def test_several_values_beside_the_positive_one_are_told(table) -> None:
     rows = changed(0, "died", "home", changed(1, "died", "rehabilitation"))
     cohort = table([[*row[:-1], "dead" if row[-1] == "1" else row[-1]] for row in rows], positive="dead").cohort()
-    assert cohort.notes == ("3 other values of the label died count as 0.",)
+    (note,) = cohort.notes
+    assert note == "3 other values of the label died count as 0 (rows: 27, 1, 1): empty those that are no label."
     assert set(cohort.labels.tolist()) == {0, 1}
 
 
