@@ -150,8 +150,8 @@ def _labels(
         found = np.array([word == _plain(positive) for word in words], dtype=np.int64)
         others = Counter(word for word in words if word != _plain(positive))
         rows = ", ".join(f"{count:,}" for count in sorted(others.values(), reverse=True)[:MOST_TOLD])
-        note = f"{len(others)} other values of the label {column} count as 0 (rows: {rows}): empty those that are no label."
-        told = (note,) if len(others) > 1 else ()
+        note = f"{len(others)} other values of the label {column} count as 0 (rows: {rows})"
+        told = (f"{note}: empty those that are no label.",) if len(others) > 1 else ()
     else:
         pair = next((pair for pair in cells.FLAGS if words[0] in pair), cells.FLAGS[0])
         wrong = next((row for row, word in enumerate(words) if word not in pair), None)
