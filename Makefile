@@ -18,7 +18,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
 
 demo: .venv/.core ## Run a small benchmark and write its report
-	$(BIN)/chainward run benchmarks/demo.toml
+	$(BIN)/chainward run benchmarks/demo.toml --jobs 2
 
 test: lint unit docs contracts-check regressions contracts-test flower-test ## Run every check, the fast ones first
 
