@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pooch
 
@@ -44,6 +44,8 @@ def fetch(source: Source, *, progress: bool = True) -> tuple[Path, ...]:
         for name in source.files:
             read(source, name)
     except (OSError, ValueError) as reason:
+        if _is_unreachable(reason):
+            raise ChainwardError(_by_hand(source)) from reason
         line = str(reason).splitlines()[0]
         raise ChainwardError(f"could not get {source.name} from {source.url}: {line}") from reason
     except ChainwardError as reason:
@@ -59,6 +61,21 @@ def access(source: Source) -> str:
     names = ", ".join([*source.archives, *source.files])
     own = folder() / source.folder
     return f"{source.credentialed}; put {names} into {own}, or into {source.folder}/ of the folder CHAINWARD_DATA names"
+
+
+def _is_unreachable(reason: Exception) -> bool:
+    """Whether no server answered, rather than one that refused or broke off."""
+    import requests  # takes long to import
+
+    reached = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
+    unreached = (requests.ConnectTimeout, requests.ConnectionError)
+    return isinstance(reason, unreached) and not isinstance(reason, reached) and "Max retries exceeded" in str(reason)
+
+
+def _by_hand(source: Source) -> str:
+    names = ", ".join(source.archives[:1] or _missing(source))
+    place = f"{folder() / source.folder} (`chainward data path`)"
+    return f"no connection to {urlsplit(source.url).hostname}: get {names} on another machine and put it in {place}"
 
 
 def _missing(source: Source) -> list[str]:
