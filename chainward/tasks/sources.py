@@ -161,10 +161,10 @@ def requires(source: Source, names: tuple[str, ...]) -> str | None:
     if not absent:
         return None
     given = os.environ.get("CHAINWARD_DATA")
-    wrong = f" (CHAINWARD_DATA is {given}, which is no folder)" if given and not Path(given).is_dir() else ""
+    wrong = f"; CHAINWARD_DATA is {given}, which is no folder" if given and not Path(given).is_dir() else ""
     place = f"set CHAINWARD_DATA to a folder that holds {source.folder}/"
     got = source.credentialed or f"run `chainward data get {source.name}`"
-    return f"{', '.join(absent)} not found{wrong}: {got}, or {place}"
+    return f"{', '.join(absent)} not found: {got}, or {place}{wrong}"
 
 
 def paths(source: Source, names: tuple[str, ...]) -> tuple[Path, ...]:
