@@ -66,16 +66,18 @@ def access(source: Source) -> str:
 def _is_unreachable(reason: Exception) -> bool:
     """Whether no server answered, rather than one that refused or broke off."""
     import requests  # takes long to import
+    from urllib3.exceptions import MaxRetryError
 
-    reached = (requests.exceptions.SSLError, requests.exceptions.ProxyError)
-    unreached = (requests.ConnectTimeout, requests.ConnectionError)
-    return isinstance(reason, unreached) and not isinstance(reason, reached) and "Max retries exceeded" in str(reason)
+    unreached = isinstance(reason, requests.ConnectionError) and not isinstance(reason, requests.exceptions.SSLError)
+    return unreached and any(isinstance(one, MaxRetryError) for one in reason.args)
 
 
 def _by_hand(source: Source) -> str:
-    names = ", ".join(source.archives[:1] or _missing(source))
+    names = source.archives[:1] or _missing(source)
+    them = "it" if len(names) == 1 else "them"
     place = f"{folder() / source.folder} (`chainward data path`)"
-    return f"no connection to {urlsplit(source.url).hostname}: get {names} on another machine and put it in {place}"
+    host = urlsplit(source.url).hostname
+    return f"no connection to {host}: get {', '.join(names)} on another machine and put {them} in {place}"
 
 
 def _missing(source: Source) -> list[str]:

@@ -114,6 +114,7 @@ def test_a_file_that_is_not_there_is_one_line_and_is_not_asked_for_again(rows, p
 @pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://127.0.0.1:9/"])
 def test_without_a_network_one_line_says_what_to_do(url, rows, tmp_path, monkeypatch):
     monkeypatch.setattr(downloads, "RETRIES", 0)
+    monkeypatch.setenv("NO_PROXY", "*")
     with pytest.raises(ChainwardError) as caught:
         downloads.fetch(replace(rows, url=url), progress=False)
     host = url.split("/")[2].partition(":")[0]
