@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from chainward.cli import tables
 
 if TYPE_CHECKING:
     from chainward.tasks.sources import Source
@@ -117,12 +119,13 @@ def check(names: tuple[str, ...], json_output: bool) -> None:
 
 
 @command.command("describe")
-@click.argument("task")
+@click.argument("task", metavar="KEY|csv:FILE")
+@tables.options
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the task; repeat it.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The page [TASK.html].")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The page [KEY.html, or FILE.html].")
 @click.option("--json", "json_output", is_flag=True, help="Print JSON and write no page unless --out is given.")
-def describe(task: str, params: tuple[str, ...], out: Path | None, json_output: bool) -> None:
-    """Write a page about the patients of TASK: hospitals, outcome, what is missing, how much hospitals differ.
+def describe(task: str, params: tuple[str, ...], out: Path | None, json_output: bool, **table: Any) -> None:
+    """Write a page about the patients of a task or a table: hospitals, outcome, what is missing, how hospitals differ.
 
     Only aggregates are written, and counts from 1 to 4 as "< 5".
 
@@ -130,6 +133,7 @@ def describe(task: str, params: tuple[str, ...], out: Path | None, json_output: 
     Examples:
       chainward data describe heart
       chainward data describe stroke -o stroke.html --json
+      chainward data describe csv:cohort.csv --label died --site hospital
     """
     from chainward import tasks
     from chainward.cli.inspection import parameters
@@ -139,14 +143,16 @@ def describe(task: str, params: tuple[str, ...], out: Path | None, json_output: 
     from chainward.report.page.data import page
     from chainward.report.tables.data import described
 
-    chosen = tasks.load(task, **parameters(params))
+    entry = tables.entries((task,), table)[0]
+    named = dict(entry) if isinstance(entry, dict) else {"key": entry}
+    chosen = tasks.load(named.pop("key"), **{**named, **parameters(params)})
     if lacking := chosen.requires():
         raise DataMissing(lacking)
     found = described(chosen, chosen.cohort())
     if json_output:
         as_json(found)
     if out or not json_output:
-        place = out or Path(f"{chosen.key}.html")
+        place = out or Path(f"{tables.plan_name(entry)}.html")
         replace_file(place, page(found).encode())
     if not json_output:
         tell(f"{place}: {found['patients']} patients, {len(found['hospitals'])} {found['sites']}")

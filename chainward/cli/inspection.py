@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,19 +18,30 @@ def verified(source: Source, wanted: bool) -> Iterator[Row]:
     from chainward.cli.known import tasks_of
     from chainward.tasks.copies import copies
 
-    found = copies(source)
+    elsewhere = _elsewhere(source)
+    found = copies(replace(source, folder=elsewhere[:-1]) if elsewhere and elsewhere.endswith("/") else source)
     tasks = [_read(source, key) for key in tasks_of(source)]
     read = any(row["status"] != "missing" for row in tasks)
-    if not (wanted or read) and all(copy.status == "missing" for copy in found):
+    if not (wanted or read) and (elsewhere or all(copy.status == "missing" for copy in found)):
         got = source.credentialed or f"run `chainward data get {source.name}`"
-        yield _told(source, "", "note", f"not here: {got}")
+        lacks = f"{elsewhere} is here, but not all that its tasks read: {tasks[0]['detail']}" if elsewhere else None
+        yield _told(source, "", "note", lacks or f"not here: {got}")
         return
     spare = bool(tasks) and all(row["status"] != "missing" for row in tasks)
     for copy in found:
         status = "note" if copy.status == "missing" and spare else copy.status
-        detail = f"{copy.detail}; no task lacks it" if status == "note" else copy.detail
+        lies = f"read from {elsewhere}" if elsewhere else "no task lacks it"
+        detail = f"{copy.detail}; {lies}" if status == "note" else copy.detail
         yield _told(source, copy.name, status, f"{copy.place}: {detail}".rstrip(": ") if copy.place else detail)
     yield from tasks
+
+
+def _elsewhere(source: Source) -> str | None:
+    """Where tasks read data from that do not lie in the folder of their source."""
+    from chainward import tasks
+    from chainward.cli.known import tasks_of
+
+    return next(filter(None, (tasks.load(key).read_from() for key in tasks_of(source))), None)
 
 
 def sound(rows: Iterable[Row]) -> bool:
@@ -54,7 +66,8 @@ def _read(source: Source, key: str) -> Row:
     except ChainwardError as error:
         return _told(source, f"task {key}", "unreadable", str(error))
     out = f", {cohort.rows - len(cohort):,} of {cohort.rows:,} rows excluded" if cohort.rows > len(cohort) else ""
-    return _told(source, f"task {key}", "ok", f"{len(cohort):,} rows of {len(cohort.names)} {task.sites}{out}")
+    place = f", read from {elsewhere}" if (elsewhere := task.read_from()) else ""
+    return _told(source, f"task {key}", "ok", f"{len(cohort):,} rows of {len(cohort.names)} {task.sites}{out}{place}")
 
 
 def parameters(pairs: Sequence[str]) -> Row:

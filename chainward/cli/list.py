@@ -68,11 +68,18 @@ def _print_tasks(rows: list[dict[str, Any]]) -> None:
     """Without what is long: outcome, citation, licence and where to get data are in the JSON and in `data list`."""
     from chainward.cli.output import as_table, tell
 
-    as_table([{**row, "auroc": (row["reference"] or {}).get("auroc"), "here": _here(row)} for row in rows], _TASKS)
+    as_table([{**row, **_figures(row), "here": _here(row)} for row in rows], _TASKS)
     tell(
         "\nWith the parameters as they are; AUROC is that of pooled logistic regression under five-fold "
         "cross-validation.\n`chainward data list` says where data come from."
     )
+
+
+def _figures(row: dict[str, Any]) -> dict[str, str | None]:
+    """Patients, prevalence and AUROC as they are printed: thousands separated, three decimals."""
+    shares = {"prevalence": row["prevalence"], "auroc": (row["reference"] or {}).get("auroc")}
+    found = {name: None if value is None else f"{value:.3f}" for name, value in shares.items()}
+    return {"patients": None if row["patients"] is None else f"{row['patients']:,}", **found}
 
 
 def _here(row: dict[str, Any]) -> str:

@@ -84,6 +84,7 @@ TASK = Kind(
         "pip install -e '.[dev]'",
         "python -m pytest tests",
         "chainward data describe {key}",
+        "chainward run --task {key}",
     ),
     named_in=("task.py",),
 )
@@ -102,13 +103,13 @@ def command() -> None:
 
 @command.command("strategy")
 @click.argument("name")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else here].")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else NAME/].")
 @click.option("--json", "json_output", is_flag=True, help="Print the files and next steps as JSON.")
 def strategy(name: str, folder: Path | None, json_output: bool) -> None:
     """Write a working strategy called NAME with its claims, contract and test.
 
-    In a checkout of chainward the files go where the line-up finds them; anywhere else they are a package of their own,
-    which chainward finds once it is installed. Nothing is overwritten.
+    In a checkout of chainward the files go where the line-up finds them; anywhere else they are a package of their own
+    in a new folder, which chainward finds once it is installed. Nothing is overwritten.
 
     \b
     Examples:
@@ -118,20 +119,20 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
     from chainward.strategy.discovery import keys
 
     check(STRATEGY, name, keys())
-    root, inside = _place(folder)
+    root, inside = _place(folder, name)
     texts = _filled(STRATEGY, name, inside) | ({} if inside else _compiler(name))
     _start(STRATEGY, name, root, inside, texts, json_output)
 
 
 @command.command("task")
 @click.argument("name")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else here].")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else NAME/].")
 @click.option("--json", "json_output", is_flag=True, help="Print the files and next steps as JSON.")
 def task(name: str, folder: Path | None, json_output: bool) -> None:
     """Write a working task called NAME, of invented patients, with its test.
 
-    In a checkout of chainward the files go where tasks are found; anywhere else they are a package of their own, which
-    chainward finds once it is installed. Nothing is overwritten.
+    In a checkout of chainward the files go where tasks are found; anywhere else they are a package of their own in a
+    new folder, which chainward finds once it is installed. Nothing is overwritten.
 
     \b
     Examples:
@@ -141,13 +142,13 @@ def task(name: str, folder: Path | None, json_output: bool) -> None:
     from chainward import tasks
 
     check(TASK, name, tasks.names())
-    root, inside = _place(folder)
+    root, inside = _place(folder, name)
     _start(TASK, name, root, inside, _filled(TASK, name, inside), json_output)
 
 
-def _place(folder: Path | None) -> tuple[Path, bool]:
+def _place(folder: Path | None, name: str) -> tuple[Path, bool]:
     """Where files go, and whether that is a checkout."""
-    root = folder or _checkout(Path.cwd()) or Path.cwd()
+    root = folder or _checkout(Path.cwd()) or Path.cwd() / name
     return root, _is_checkout(root)
 
 

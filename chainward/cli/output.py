@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from chainward.names import visible
+
+_FIGURE = re.compile(r"[0-9,]+(\.[0-9]+)?")
+"""What is right-aligned though it is a text already."""
 
 
 def tell(text: str) -> None:
@@ -30,14 +34,18 @@ def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], titl
     named = None if title is None else Text(visible(title, keep="\n"), style="table.title")
     table = Table(title=named, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for key, heading in columns.items():
-        numeric = any(isinstance(row.get(key), int | float) for row in rows)
+        numeric = any(isinstance(row.get(key), int | float) or _FIGURE.fullmatch(str(row.get(key))) for row in rows)
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(shown(row.get(key)), keep="\n")) for key in columns))
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, 220))
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+        return
+    console = Console(highlight=False, width=max(console.width, 220))
+    with console.capture() as printed:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def shown(value: Any) -> str:

@@ -67,19 +67,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--name", help="Name of the plan.")
 @click.option("--title", help="Title of the report.")
 @click.option("--task", "tasks", multiple=True, metavar="KEY|csv:FILE", help="Task instead of the plan's; repeatable.")
-@click.option("--label", metavar="COLUMN", help="Of a table: who had the outcome, 0 or 1, no or yes.")
-@click.option("--site", metavar="COLUMN", help="Of a table: who was at which hospital.")
-@click.option("--patient", metavar="COLUMN", help="Of a table: whose row it is.")
-@click.option("--time", metavar="COLUMN", help="Of a table: when a record begins, for a split by time.")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Of a table: a column to leave out; repeatable.")
-@click.option(
-    "--category",
-    "categories",
-    multiple=True,
-    metavar="COLUMN",
-    help="Of a table: a column to read as text; repeatable.",
-)
-@click.option("--positive", metavar="VALUE", help="Of a table: the label that counts as 1, all others as 0.")
+@tables.options
 @click.option(
     "--leak",
     "leaks",

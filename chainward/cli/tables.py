@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import click
 
 from chainward.errors import ChainwardError
 
@@ -18,6 +21,30 @@ OPTIONS = {
     "positive": "--positive",
 }
 """The parameters of the task `csv`, and the options that give them."""
+
+
+_ASKED = (
+    click.option("--label", metavar="COLUMN", help="Of a table: who had the outcome, 0 or 1, no or yes."),
+    click.option("--site", metavar="COLUMN", help="Of a table: who was at which hospital."),
+    click.option("--patient", metavar="COLUMN", help="Of a table: whose row it is."),
+    click.option("--time", metavar="COLUMN", help="Of a table: when a record begins, for a split by time."),
+    click.option("--drop", multiple=True, metavar="COLUMN", help="Of a table: a column to leave out; repeatable."),
+    click.option(
+        "--category",
+        "categories",
+        multiple=True,
+        metavar="COLUMN",
+        help="Of a table: a column to read as text; repeatable.",
+    ),
+    click.option("--positive", metavar="VALUE", help="Of a table: the label that counts as 1, all others as 0."),
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a table, in their order, each under the name of its parameter."""
+    for option in reversed(_ASKED):
+        command = option(command)
+    return command
 
 
 def reasons(values: tuple[str, ...]) -> dict[str, str]:

@@ -155,6 +155,10 @@ class Task(ABC):
         """None when the data are on this machine, else one line that says what to fetch."""
         return None
 
+    def read_from(self) -> str | None:
+        """Where the data that are here lie, where that is not the folder of `source`."""
+        return None
+
     def refuses(self, division: Division) -> str | None:
         """None when the patients can be divided so, else one line that says why not."""
         if division.split not in SPLITS:

@@ -62,6 +62,8 @@ class Csv(Task):
         for name, count in Counter([*roles, *set(self.drop), *set(self.categories)]).items():
             if count > 1:
                 raise ValueError(f"column {quoted(name)} is named for two things; a column is one of them")
+        if self.label:
+            object.__setattr__(self, "outcome", f"the column {self.label}")
 
     @property
     def file(self) -> Path:

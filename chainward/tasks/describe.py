@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,14 +92,35 @@ def by_chance(own: int, others: int, bins: int) -> float:
 
 
 def hidden(counts: Counts) -> NDArray[np.bool_]:
-    """Which counts are not told: those from 1 to `FEWEST` - 1, and where that is one alone the next larger one too,
-    or their total would tell it."""
+    """Which counts [h] are not told: those from 1 to `FEWEST` - 1, and of the others the smallest ones until the sum of
+    what is not told, which is the total less what is told, tells no count.
+    """
     few: NDArray[np.bool_] = (counts > 0) & (counts < FEWEST)
-    if np.count_nonzero(few) == 1:
-        rest = np.where(few | (counts == 0), np.iinfo(np.int64).max, counts)
-        if np.any(~few & (counts > 0)):
-            few[int(rest.argmin())] = True
-    return few
+    unseen = few.copy()
+    for place in np.argsort(counts, kind="stable"):
+        if not few.any() or not _sum_tells(counts, unseen):
+            break
+        unseen[place] |= counts[place] > 0
+    return unseen
+
+
+def total_tells(counts: Counts) -> bool:
+    """Whether even with all that `hidden` leaves out the total would tell a small count: then it is not told either."""
+    unseen = hidden(counts)
+    return bool(unseen.any()) and _sum_tells(counts, unseen)
+
+
+def _sum_tells(counts: Counts, unseen: NDArray[np.bool_]) -> bool:
+    """Whether counts that are not told could be worked out, or nearly so, from their sum and from what is said of each:
+    that it is below `FEWEST`, or that it is no smaller and no larger than any that is told."""
+    small = int(np.count_nonzero(unseen & (counts < FEWEST)))
+    large = int(np.count_nonzero(unseen)) - small
+    told = counts[~unseen & (counts > 0)]
+    ceiling = float(told.min()) if len(told) else math.inf
+    most = small * (FEWEST - 1) + (large * ceiling if large else 0)
+    total = int(counts[unseen].sum())
+    free = small + (large if ceiling > FEWEST else 0)
+    return free < 2 or total < 2 * FEWEST or not small + large * FEWEST < total < most
 
 
 def bins(values: Floats) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pooch
 
@@ -44,6 +44,8 @@ def fetch(source: Source, *, progress: bool = True) -> tuple[Path, ...]:
         for name in source.files:
             read(source, name)
     except (OSError, ValueError) as reason:
+        if _is_unreachable(reason):
+            raise ChainwardError(_by_hand(source)) from reason
         line = str(reason).splitlines()[0]
         raise ChainwardError(f"could not get {source.name} from {source.url}: {line}") from reason
     except ChainwardError as reason:
@@ -59,6 +61,23 @@ def access(source: Source) -> str:
     names = ", ".join([*source.archives, *source.files])
     own = folder() / source.folder
     return f"{source.credentialed}; put {names} into {own}, or into {source.folder}/ of the folder CHAINWARD_DATA names"
+
+
+def _is_unreachable(reason: Exception) -> bool:
+    """Whether no server answered, rather than one that refused or broke off."""
+    import requests  # takes long to import
+    from urllib3.exceptions import MaxRetryError
+
+    unreached = isinstance(reason, requests.ConnectionError) and not isinstance(reason, requests.exceptions.SSLError)
+    return unreached and any(isinstance(one, MaxRetryError) for one in reason.args)
+
+
+def _by_hand(source: Source) -> str:
+    names = source.archives[:1] or _missing(source)
+    them = "it" if len(names) == 1 else "them"
+    place = f"{folder() / source.folder} (`chainward data path`)"
+    host = urlsplit(source.url).hostname
+    return f"no connection to {host}: get {', '.join(names)} on another machine and put {them} in {place}"
 
 
 def _missing(source: Source) -> list[str]:

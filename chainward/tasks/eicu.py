@@ -75,6 +75,10 @@ class Eicu(Task):
         """None when one folder has the tables that the view is made of."""
         return eicu_files.lacking(self.view, self.by)
 
+    def read_from(self) -> str | None:
+        """See `Task.read_from`: a demo or a subset has a folder of its own."""
+        return eicu_files.elsewhere()
+
     def cohort(self) -> Cohort:
         """See `Task.cohort`; it is kept on this disk, see `chainward.tasks.prepared`."""
         paths = eicu_files.files(self.view, self.by)

@@ -55,6 +55,12 @@ def files(view: View, by: By) -> dict[str, Path]:
     return {name: at.path for name, at in found.items() if at is not None}
 
 
+def elsewhere() -> str | None:
+    """The folder that tables are read from, where it is not that of all of eICU-CRD."""
+    folder = _source().folder
+    return None if folder == SOURCE.folder else f"{folder}/"
+
+
 def _source() -> Source:
     """The source in the first folder that has patients: files of two releases never mix."""
     choices = [replace(SOURCE, folder=folder) for folder in _FOLDERS]

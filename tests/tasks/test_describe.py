@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from chainward.report.tables.data import described
 from chainward.tasks import load
 from chainward.tasks.base import Task, Training
 from chainward.tasks.cohort import Cohort, Column, Series
-from chainward.tasks.describe import bins, by_chance, describe, hidden, stability_index
+from chainward.tasks.describe import FEWEST, bins, by_chance, describe, hidden, stability_index, total_tells
 
 COLUMNS = (
     Column("age", unit="a", least=0, most=120),
@@ -133,13 +134,74 @@ def test_hospitals_of_nobody_of_few_and_alone(sizes):
     ("counts", "unseen"),
     [
         ([0, 5, 9], [0, 0, 0]),
-        ([3, 4, 9], [1, 1, 0]),
+        ([3, 4, 9], [1, 1, 1]),  # the two would sum to 7
+        ([3, 4, 4, 9], [1, 1, 1, 0]),
+        ([4, 4, 4, 8, 9], [1, 1, 1, 1, 0]),  # each would be a third of 12
         ([3, 7, 9, 0], [1, 1, 0, 0]),
+        ([4, 6, 6, 0], [1, 1, 1, 0]),  # no hidden one is larger than one told, so 4 is 10 - 6
+        ([1, 5, 9], [1, 1, 1]),
+        ([52, 1, 1], [1, 1, 1]),
+        ([0, 1, 1, 53], [0, 1, 1, 1]),
         ([1, 0, 0], [1, 0, 0]),
     ],
 )
 def test_a_small_count_is_hidden_and_cannot_be_worked_out(counts, unseen):
     assert hidden(np.array(counts)).tolist() == [bool(one) for one in unseen]
+
+
+def test_no_small_count_follows_from_what_is_told_and_the_total():
+    """Every way to fill in what is hidden that agrees with the words, the total and the order is tried."""
+    for sizes in itertools.product(range(8), repeat=4):
+        cannot_be_worked_out(np.array(sizes))
+
+
+def cannot_be_worked_out(counts):
+    unseen = hidden(counts)
+    if not unseen.any() or total_tells(counts):
+        assert (counts[~unseen & (counts > 0)] >= FEWEST).all()
+        return
+    told = counts[~unseen & (counts > 0)]
+    most = told.min() if len(told) else counts.sum()
+    ranges = [range(1, FEWEST) if count < FEWEST else range(FEWEST, most + 1) for count in counts[unseen]]
+    ways = [way for way in itertools.product(*ranges) if sum(way) == counts[unseen].sum()]
+    small = [
+        set(column) for column, count in zip(zip(*ways, strict=True), counts[unseen], strict=True) if count < FEWEST
+    ]
+    assert all(len(one) > 1 for one in small)
+
+
+def test_where_all_is_hidden_a_total_that_tells_is_hidden_too():
+    assert total_tells(np.array([1, 1, 0]))
+    assert total_tells(np.array([4, 4]))
+    assert not total_tells(np.array([52, 1, 1]))
+    assert not total_tells(np.array([9, 9]))
+
+
+def test_two_single_patients_beside_a_large_hospital_cannot_be_worked_out():
+    """Of 117, 40 and 40 patients 52, 1 and 1 have an empty cell: 54 - 52 would be two hospitals of one each."""
+    empty = np.concatenate([np.arange(117) < 52, np.arange(40) < 1, np.arange(40) < 1])
+    one = cohort((117, 40, 40))
+    one.frame["age"] = np.where(empty, np.nan, 50.0)
+    found = described(Little(), one)
+    assert found["columns"][0]["missing"] == pytest.approx(54 / 197, abs=1e-4)
+    assert [hospital["missing"]["age"] for hospital in found["hospitals"]] == ["hidden", "< 5", "< 5"]
+
+
+def test_heart_tells_no_single_missing_heart_rate():
+    heart = load("heart")
+    if lacking := heart.requires():
+        pytest.skip(lacking)
+    found = described(heart, heart.cohort())
+    told = {hospital["name"]: hospital["missing"]["thalach"] for hospital in found["hospitals"]}
+    assert told == {"Cleveland": 0, "Hungary": "< 5", "Switzerland": "< 5", "VA Long Beach": "hidden"}
+
+
+def test_rows_read_do_not_tell_how_many_a_reason_left_out():
+    alone = cohort(excluded={"no label": 2}, rows=102)
+    assert described(Little(), alone)["rows"]["read"] == "hidden"
+    assert "102" not in page(described(Little(), alone))
+    many = cohort(excluded={"no label": 7}, rows=107)
+    assert described(Little(), many)["rows"]["read"] == 107
 
 
 def test_what_is_told_holds_no_small_count():
@@ -152,7 +214,7 @@ def test_what_is_told_holds_no_small_count():
     assert isinstance(told["site 2"]["prevalence"], str)
     assert set(told["site 2"]["missing"].values()) <= {"< 5", "hidden"}
     assert found["excluded"] == {"no label": 7, "<b>young</b>": "< 5"}
-    assert found["rows"] == {"read": 109, "kept": 100, "positive": 34}
+    assert found["rows"] == {"read": "hidden", "kept": 100, "positive": 34}
 
 
 def test_a_page_escapes_what_comes_from_outside():

@@ -111,6 +111,17 @@ def test_a_file_that_is_not_there_is_one_line_and_is_not_asked_for_again(rows, p
     assert publisher.asked == [("/absent.csv", None), ("/absent.csv.gz", None)]
 
 
+@pytest.mark.parametrize("url", ["http://nowhere.invalid/", "http://127.0.0.1:9/"])
+def test_without_a_network_one_line_says_what_to_do(url, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "RETRIES", 0)
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(ChainwardError) as caught:
+        downloads.fetch(replace(rows, url=url), progress=False)
+    host = url.split("/")[2].partition(":")[0]
+    told = f"get rows.csv on another machine and put it in {tmp_path / 'user' / 'ours'} (`chainward data path`)"
+    assert str(caught.value) == f"no connection to {host}: {told}"
+
+
 def test_an_unsound_file_of_ours_is_got_again_and_a_given_one_is_left(rows, tmp_path, monkeypatch):
     own, given = tmp_path / "user" / "ours" / "rows.csv", tmp_path / "given" / "ours" / "rows.csv"
     for path in (own, given):

@@ -130,3 +130,8 @@ def test_without_the_file_one_line_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "folder", lambda: tmp_path)
     with pytest.raises(DataMissing, match="chainward data get readmission"):
         Readmission().dataset(0)
+
+
+def test_sites_are_those_that_are_asked_for():
+    assert Readmission().sites == Readmission.sites == "medical specialties (pseudo-sites)"
+    assert Readmission(by="payer").sites == "payers (pseudo-sites)"

@@ -127,3 +127,16 @@ def test_every_source_is_told_and_its_digests_are_some(source):
     assert source.files
     for digest in source.files.values():
         assert not digest or (len(digest) == 64 and int(digest, 16))
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_named_folder_that_is_none_is_said(is_file, tmp_path, monkeypatch):
+    place = tmp_path / "given"
+    if is_file:
+        place.touch()
+    monkeypatch.setenv("CHAINWARD_DATA", str(place))
+    monkeypatch.setattr(sources, "folder", lambda: tmp_path / "user")
+    told = f"CHAINWARD_DATA is {place}, which is no folder"
+    assert told in sources.requires(sources.EXPLORER, ("ca_test_1.txt",))
+    monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path))
+    assert "no folder" not in sources.requires(sources.EXPLORER, ("ca_test_1.txt",))

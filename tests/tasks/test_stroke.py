@@ -69,7 +69,7 @@ def test_the_largest_hospitals_are_the_largest_and_few_are_among_many():
     assert {"hospital 33", "hospital 81"} <= set(twenty.names)
     numbers = [int(name.split()[1]) for name in twenty.names]
     assert all(one < other for one, other in pairwise(numbers))
-    assert twenty.excluded == {"not at one of the 20 largest of at least 1 patients": 19_435 - 4_801}
+    assert twenty.excluded == {"not at one of the 20 largest hospitals": 19_435 - 4_801}
 
 
 @pytest.mark.usefixtures("needed")
@@ -245,3 +245,10 @@ def test_plans_show_it_where_its_file_is_at_hand_and_say_how_to_get_it_where_not
     without = plans.read(path, {})
     assert "stroke" not in {one.task for one in without.specifications()}
     assert "chainward data get stroke" in "".join(without.left_out)
+
+
+def test_sites_and_outcome_are_those_that_are_asked_for():
+    assert (Stroke().sites, Stroke(by="country").sites) == ("hospitals", "countries")
+    assert Stroke().outcome.startswith("death within 14 days")
+    assert Stroke(target="dependent_6_months").outcome.startswith("dead or dependent after 6 months")
+    assert Stroke().outcome == Stroke.outcome

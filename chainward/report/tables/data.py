@@ -10,7 +10,7 @@ import numpy as np
 
 from chainward.tasks.base import Task
 from chainward.tasks.cohort import Cohort, Column
-from chainward.tasks.describe import FEWEST, Counts, Description, describe, hidden
+from chainward.tasks.describe import FEWEST, Counts, Description, describe, hidden, total_tells
 from chainward.tasks.leaks import suspects
 
 Row = dict[str, Any]
@@ -27,13 +27,14 @@ def described(task: Task, cohort: Cohort) -> Row:
         ValueError: a category holds a text that is none of its declared levels.
     """
     found = describe(cohort)
-    kept, positives = len(cohort), int(found.positives.sum())
+    kept = HIDDEN if total_tells(found.rows) else _told(len(cohort))
+    patients = _told(len(np.unique(cohort.identities)))
     return {
         **{name: getattr(task, name) for name in ("key", "title", "outcome", "sites", "licence", "citation")},
         "parameters": {field.name: getattr(task, field.name) for field in fields(task)},
-        "patients": _told(len(np.unique(cohort.identities))),
-        "rows": {"read": cohort.rows, "kept": kept, "positive": _told(positives)},
-        "prevalence": _share(positives, kept),
+        "patients": HIDDEN if total_tells(found.patients) else patients,
+        "rows": {"read": _read(cohort, kept), "kept": kept, "positive": _positive(found)},
+        "prevalence": _total_share(found.positives, found.rows),
         "excluded": {reason: _told(count) for reason, count in cohort.excluded.items()},
         "repaired": {reason: _told(count) for reason, count in cohort.repaired.items()},
         "suspects": [f"{one.column}, its {one.of}: AUROC {one.auroc:.3f} alone" for one in suspects(cohort)],
@@ -41,6 +42,17 @@ def described(task: Task, cohort: Cohort) -> Row:
         "columns": [_column(found, cohort, place) for place in range(len(found.columns))],
         "hospitals": _hospitals(found),
     }
+
+
+def _read(cohort: Cohort, kept: int | str) -> int | str:
+    """How many rows were read, unless that less the rows kept would tell how many a reason left out."""
+    few = any(0 < count < FEWEST for count in cohort.excluded.values())
+    return HIDDEN if few or isinstance(kept, str) else cohort.rows
+
+
+def _positive(found: Description) -> int | str:
+    share = _total_share(found.positives, found.rows)
+    return share if isinstance(share, str) else int(found.positives.sum())
 
 
 def _hospitals(found: Description) -> list[Row]:
@@ -75,7 +87,7 @@ def _column(found: Description, cohort: Cohort, place: int) -> Row:
         "empty_means": column.missing,
         "levels": list(column.levels),
         "plausible": _plausible(column),
-        "missing": _share(int(found.missing[:, place].sum()), len(cohort)),
+        "missing": _total_share(found.missing[:, place], found.rows),
         "furthest": None if furthest is None else found.hospitals[furthest],
         "drift": None if furthest is None else _figure(drift[furthest]),
     }
@@ -100,6 +112,13 @@ def _shares(parts: Counts, wholes: Counts) -> list[float | str | None]:
         (FEW if 0 < part < FEWEST else HIDDEN) if not_told else _share(int(part), int(whole))
         for part, whole, not_told in zip(parts, wholes, unseen, strict=True)
     ]
+
+
+def _total_share(parts: Counts, wholes: Counts) -> float | str | None:
+    """The share of all, unless hospitals' parts, or what is left of them, could be worked out from it."""
+    share = _share(int(parts.sum()), int(wholes.sum()))
+    tells = any(total_tells(counts) for counts in (parts, wholes - parts, wholes))
+    return HIDDEN if tells and not isinstance(share, str) else share
 
 
 def _told(count: int) -> int | str:
