@@ -57,7 +57,7 @@ def of_options(name: str, overrides: Mapping[str, Any]) -> Plan:
     Raises:
         ChainwardError: as `read`.
     """
-    return _checked("chainward run", {"name": name, "strategies": list(discovery.keys())}, overrides)
+    return _checked("options", {"name": name, "strategies": list(discovery.keys())}, overrides)
 
 
 def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:

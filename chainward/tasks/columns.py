@@ -181,4 +181,9 @@ def _refuse_mixed(name: str, column: Sequence[str], place: Place) -> None:
         if 2 * len(wrong) <= len(present):
             other = any(cells.number(column[wrong[0]], either) is not None for either in (cells.POINT, cells.COMMA))
             told = "has another decimal mark than the rest of it" if other else "is no number, as the rest of it is"
-            raise place.mistake(name, wrong[0], column[wrong[0]], f"{told}; mend it, name it a category, or drop it")
+            raise place.mistake(
+                name,
+                wrong[0],
+                column[wrong[0]],
+                f"{told}; mend it, read it as text (--category {name}), or leave it out (--drop {name})",
+            )

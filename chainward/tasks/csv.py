@@ -83,6 +83,8 @@ class Csv(Task):
         """None when a table is named and there."""
         if not (self.path and self.label and self.site):
             return "name a table and its columns: --task csv:FILE --label COLUMN --site COLUMN"
+        if self.file.is_dir():
+            return f"{self.path}: is a folder; name the table in it"
         return None if self.file.is_file() else f"{self.path}: no such file; name it as seen from the current folder"
 
     def cohort(self) -> Cohort:
@@ -158,7 +160,9 @@ def _labels(
         pair = next((pair for pair in cells.FLAGS if words[0] in pair), cells.FLAGS[0])
         wrong = next((row for row, word in enumerate(words) if word not in pair), None)
         if wrong is not None:
-            told_wrong = f"is no label: they are {pair[0]} or {pair[1]} here; name the positive value (positive)"
+            told_wrong = (
+                f"is no label: they are {pair[0]} or {pair[1]} here; name the positive value (--positive VALUE)"
+            )
             raise place.mistake(column, wrong, texts[wrong], told_wrong)
         found, told = np.array([pair.index(word) for word in words], dtype=np.int64), ()
     if len(set(found.tolist())) == 1:

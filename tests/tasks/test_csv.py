@@ -419,7 +419,7 @@ def test_numbers_of_which_nothing_tells_the_decimal_mark_are_refused(cell: str, 
 )
 def test_a_cell_that_is_no_number_is_named(value: str, told: str, table) -> None:
     rows = changed(7, "lactate", f'"{value}"')
-    with pytest.raises(Revealing, match=rf"cohort.csv: column 'lactate', line 9: '{value}' {told}.*drop it"):
+    with pytest.raises(Revealing, match=rf"cohort.csv: column 'lactate', line 9: '{value}' {told}.*--drop lactate"):
         table(rows).cohort()
     assert "lactate" not in table(rows, drop=["lactate"]).cohort().frame
     named = table(rows, categories=["lactate"]).cohort()
