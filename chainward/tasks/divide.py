@@ -24,12 +24,11 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The rows that take part: encoded, label, site and patient [n] of each, and the sites' names."""
+    """The rows that take part: encoded, label and site [n] of each, and the sites' names."""
 
     encoded: Encoded
     labels: Integers
     sites: Integers
-    patients: Integers
     names: tuple[str, ...]
 
 
@@ -48,11 +47,10 @@ def divide(cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
         encoded.take(dealt.rows) if len(dealt.rows) < len(cohort) else encoded,
         np.asarray(cohort.labels)[dealt.rows],
         dealt.sites,
-        cohort.identities[dealt.rows],
         dealt.names,
     )
     times = None if cohort.times is None else cohort.times[dealt.rows]
-    whose = None if cohort.patients is None else rows.patients
+    whose = None if cohort.patients is None else rows.encoded.patients
     parts = splits.split(rows.sites, rows.labels, seed, division.split, whose, times)
     trained: list[int] = np.unique(rows.sites[parts.train]).tolist()
     if not trained:
@@ -144,7 +142,7 @@ def _hospital(rows: _Rows, number: int, parts: splits.Split, preparation: Prepar
     def patients(among: Integers) -> Patients:
         own = _own(rows, among, number)
         features = preparation.apply(rows.encoded.take(own))
-        return Patients(features, rows.labels[own].astype(np.float32), rows.patients[own])
+        return Patients(features, rows.labels[own].astype(np.float32), rows.encoded.patients[own])
 
     return HospitalDataset(rows.names[number], *map(patients, (parts.train, parts.validation, parts.test)))
 

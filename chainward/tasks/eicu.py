@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("stay", "hospital stay", "patient", "hospital")
 HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
-_CODE = ("eicu", "eicu_files", "eicu_tables", "eicu_variables", "event_files", "hours", "series", "sieve", "cohort")
+_CODE = (
+    "eicu",
+    "eicu_files",
+    "eicu_tables",
+    "eicu_variables",
+    "laboratory",
+    "event_files",
+    "hours",
+    "series",
+    "sieve",
+    "cohort",
+)
 NOTES = (
     "A row is the first unit stay of a hospital stay; a patient with several is never split.",
     "Ages above 89 are hidden by the source and are 90 here.",

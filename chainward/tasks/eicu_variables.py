@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from chainward.tasks.cohort import Column
+from chainward.tasks.laboratory import LABORATORY_VALUES
 
 _NOT = "not recorded; -1 in the file"
 PHYSIOLOGY: Mapping[str, Column] = {
@@ -83,15 +84,7 @@ APERIODIC: Mapping[str, str] = {
 
 RESULTS: tuple[Column, ...] = (
     Column("glucose", unit="mg/dL", least=1, most=2000),
-    Column("urea nitrogen", unit="mg/dL", least=0, most=300),
-    Column("creatinine", unit="mg/dL", least=0, most=60),
-    Column("sodium", unit="mmol/L", least=50, most=225),
-    Column("potassium", unit="mmol/L", least=0.5, most=15),
-    Column("bicarbonate", unit="mmol/L", least=1, most=66),
-    Column("white cells", unit="10*3/uL", least=0, most=1000),
-    Column("platelets", unit="10*3/uL", least=0, most=2200),
-    Column("haemoglobin", unit="g/dL", least=1, most=30),
-    Column("bilirubin", unit="mg/dL", least=0, most=100),
+    *LABORATORY_VALUES,
     Column("albumin", unit="g/dL", least=0.1, most=10),
     Column("lactate", unit="mmol/L", least=0.1, most=50),
     Column("pH", unit="[pH]", least=6.3, most=8.4),

@@ -29,7 +29,7 @@ from chainward.tasks.sieve import Rule, sieved
 if TYPE_CHECKING:
     import pandas as pd
 
-_CODE = ("mimic", "mimic_layouts", "mimic_items", "event_files", "hours", "series", "sieve", "cohort")
+_CODE = ("mimic", "mimic_layouts", "mimic_items", "laboratory", "event_files", "hours", "series", "sieve", "cohort")
 HOURLY = Training(network="tcn", hidden=16, learning_rate=0.1, batch_size=32, local_steps=10)
 _HOUR = np.timedelta64(3600, "s")
 OWN = (

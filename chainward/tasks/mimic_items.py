@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainward.tasks.cohort import Column
+from chainward.tasks.laboratory import LABORATORY_VALUES
 
 Values = NDArray[Any]
 
@@ -58,15 +59,7 @@ VARIABLES = (
     Column("weight", unit="kg", least=20, most=400),
     Column("pH", unit="[pH]", least=6.3, most=8.4),
     Column("glucose", unit="mg/dL", least=10, most=2000),
-    Column("urea nitrogen", unit="mg/dL", least=0, most=300),
-    Column("creatinine", unit="mg/dL", least=0, most=60),
-    Column("sodium", unit="mmol/L", least=50, most=225),
-    Column("potassium", unit="mmol/L", least=0.5, most=15),
-    Column("bicarbonate", unit="mmol/L", least=1, most=66),
-    Column("white cells", unit="10*3/uL", least=0, most=1000),
-    Column("platelets", unit="10*3/uL", least=0, most=2200),
-    Column("haemoglobin", unit="g/dL", least=1, most=30),
-    Column("bilirubin", unit="mg/dL", least=0, most=100),
+    *LABORATORY_VALUES,
     Column("lactate", unit="mmol/L", least=0.1, most=50),
 )
 """Beyond the range no living patient is: a slip of the pen, a detached sensor, another unit."""

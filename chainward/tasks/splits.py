@@ -74,18 +74,19 @@ def split(
 
 def _earliest(times: Times, place: Integers) -> Times:
     """The time of each patient's earliest row [p]; `place` [n] is whose each row is."""
-    if times is None:
-        return None
-    found = np.full(place.max(initial=-1) + 1, times.max() if len(times) else 0, dtype=times.dtype)
-    np.minimum.at(found, place, times)
-    return found
+    return None if times is None else _least(times, place, np.ones(len(place), dtype=np.bool_))
 
 
 def _cuts(hospitals: Integers, times: NDArray[Any], tested: Mask) -> NDArray[Any]:
     """When the first tested row at each row's hospital begins [n]; where none is tested, nothing is too late."""
-    cuts = np.full(hospitals.max(initial=-1) + 1, times.max() if len(times) else 0, dtype=times.dtype)
-    np.minimum.at(cuts, hospitals[tested], times[tested])
-    return cuts[hospitals]
+    return _least(times, hospitals, tested)[hospitals]
+
+
+def _least(times: NDArray[Any], groups: Integers, among: Mask) -> NDArray[Any]:
+    """The least time of each group [g] among the rows marked; the most of all times where none is."""
+    found = np.full(groups.max(initial=-1) + 1, times.max() if len(times) else 0, dtype=times.dtype)
+    np.minimum.at(found, groups[among], times[among])
+    return found
 
 
 def _of_patients(hospitals: Integers, labels: NDArray[Any], seed: int, how: str, times: Times) -> Split:
