@@ -197,6 +197,15 @@ def test_the_circle_is_drawn_when_all_models_are_named_and_anew_each_round() -> 
     assert sorted(drawn[0]) == sorted(drawn[1]) == list("abcdefg")
 
 
+def test_the_circle_hangs_on_the_chains_randomness_when_the_last_model_is_named() -> None:
+    circles = []
+    for blocks in (0, 1, 2):
+        experiment = training(agents="abcdefg", auditors=3).submit("abcdef")
+        experiment.wait(blocks)
+        circles.append(tuple(experiment.submit("g").call("circle")[0]))
+    assert len(set(circles)) == 3  # all else is the same: the address, the round, the agents and their models
+
+
 def test_every_place_in_the_circle_is_as_likely() -> None:
     """How far b stands behind a over 45 draws of four: 15 times each is expected, 5 is 3 deviations off."""
     experiment = training(agents="abcd", auditors=3, rounds=45)
