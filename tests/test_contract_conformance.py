@@ -86,6 +86,35 @@ def test_a_call_reaches_what_the_functions_it_calls_refuse(source: Path) -> None
     assert read(source).reached(Place("Book", "nowhere")) == set()
 
 
+LENDING = """
+import {Dates} from "./Dates.sol";
+
+contract Lending {
+    modifier open() { closing.early(); _; }
+    function lend() external open { if (early) closing.early(); return closing.late(); }
+    function late() external { this.late(); }
+}
+"""
+DATES = """
+library Dates {
+    function late(uint256 date) internal { check(date); require(date < now, "not late"); early(date); }
+    function early(uint256 date) internal { require(date > now, "not early"); }
+    function check(uint256 date) private { require(date > 0, "no date"); check(date); }
+    function unused() internal { require(false, "unused"); }
+}
+"""
+
+
+def test_what_an_imported_function_refuses_belongs_to_each_that_calls_it_as_often(tmp_path: Path) -> None:
+    (tmp_path / "Lending.sol").write_text(LENDING, encoding="utf-8")
+    (tmp_path / "Dates.sol").write_text(DATES, encoding="utf-8")
+    late = {"no date": 1, "not late": 1, "not early": 1}
+    assert read(tmp_path / "Lending.sol").refusals == {
+        Place("Lending", "lend"): Counter(late) + Counter({"not early": 2}),
+        Place("Lending", "late"): Counter(late),
+    }
+
+
 EVERY: Refusals = {
     "constructor": [("no pages", nothing)],
     "write": [(reason, nothing) for reason in ("nothing new", "full", "full", "not the owner", "at the end")],

@@ -15,6 +15,8 @@ _COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CONTRACT = re.compile(r"\b(?:contract|library)\s+(\w+)[^{};]*(?=\{)")
 _FUNCTION = re.compile(r"\b(?:(function|modifier)\s+(\w+)|(constructor|receive|fallback)\b)([^{};]*)(?=\{)")
 _REFUSAL = re.compile(r"\b(?:require|revert(?:\s+[\w.]+)?)\s*(?=\()")
+_IMPORT = re.compile(rf"\bimport\b[^;\"]*({_STRING})")
+_CALLED = re.compile(r"\w+(?=\s*\()")
 _REASON = re.compile(rf"(?:^|,)\s*({_STRING})\s*$")
 
 
@@ -45,21 +47,21 @@ class Source:
 def read(path: Path) -> Source:
     """Return what a source refuses.
 
-    A modifier's refusals belong to each function that has it. A reason is the text that a refusal ends with, or "" if
-    it has none. Whom a function calls is told by the name alone, so overloads are one function.
+    A modifier's refusals belong to each function that has it, and those of a function in an imported source to each
+    that calls it. A reason is the text that a refusal ends with, or "" if it has none. Whom a function calls is told
+    by the name alone, so overloads are one function.
     """
-    text = _COMMENT.sub(lambda found: found[1] or " ", path.read_text(encoding="utf-8"))
-    parts = [part for contract, body in _blocks(_CONTRACT, text) for part in _parts(contract[1], body)]
+    parts = list(_parts(path))
     functions = [part for part in parts if not part.is_modifier]
     modifiers = {part.place.function: part for part in parts if part.is_modifier}
+    imported = {part.place.function: part for source in _imported(path) for part in _parts(source)}
     refusals = {part.place: Counter[str]() for part in functions}
     calls = {part.place: frozenset[Place]() for part in functions}
     for part in functions:
         words = re.findall(r"\w+", part.header)
-        for whole in (part, *(modifiers[word] for word in words if word in modifiers)):
-            called = set(re.findall(r"\w+(?=\s*\()", whole.body))
+        for whole in _with_called(imported, part, *(modifiers[word] for word in words if word in modifiers)):
             refusals[part.place].update(whole.reasons())
-            calls[part.place] |= {other.place for other in functions if other.place.function in called}
+            calls[part.place] |= {other.place for other in functions if other.place.function in whole.called()}
     return Source(refusals, calls)
 
 
@@ -77,11 +79,39 @@ class _Part(NamedTuple):
             reason = _REASON.search(arguments)
             yield literal_eval(reason[1]) if reason else ""
 
+    def called(self) -> list[str]:
+        """Return what looks like the name of a function that it calls, for each call."""
+        return _CALLED.findall(self.body)
 
-def _parts(contract: str, body: str) -> Iterator[_Part]:
-    for found, inner in _blocks(_FUNCTION, body):
-        kind, name, special, header = found.groups()
-        yield _Part(kind == "modifier", Place(contract, name or special), header, inner)
+
+def _text(path: Path) -> str:
+    return _COMMENT.sub(lambda found: found[1] or " ", path.read_text(encoding="utf-8"))
+
+
+def _imported(path: Path) -> set[Path]:
+    """Return the sources that a source imports by a path from its own folder, and those that they import."""
+    found, ahead = set[Path](), {path.resolve()}
+    while ahead:
+        source = ahead.pop()
+        named = {(source.parent / literal_eval(name)).resolve() for name in _IMPORT.findall(_text(source))}
+        ahead |= named - found
+        found |= named
+    return found
+
+
+def _with_called(imported: Mapping[str, _Part], *parts: _Part) -> Iterator[_Part]:
+    """Yield parts, and after each the imported functions it calls, as often as it does."""
+    for part in parts:
+        yield part
+        others = {name: other for name, other in imported.items() if other is not part}
+        yield from _with_called(others, *(others[name] for name in part.called() if name in others))
+
+
+def _parts(path: Path) -> Iterator[_Part]:
+    for contract, body in _blocks(_CONTRACT, _text(path)):
+        for found, inner in _blocks(_FUNCTION, body):
+            kind, name, special, header = found.groups()
+            yield _Part(kind == "modifier", Place(contract[1], name or special), header, inner)
 
 
 def _blocks(head: re.Pattern[str], text: str, brackets: str = "{}") -> Iterator[tuple[re.Match[str], str]]:
