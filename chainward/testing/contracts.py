@@ -23,7 +23,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import pytest
 
 from chainward.ledgers.consensus import Periodic
-from chainward.ledgers.evm import EvmLedger
+from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger
 from chainward.testing.solidity import Place, Source, read
 from chainward.world import Receipt, Reverted
 
@@ -149,3 +149,11 @@ class OnChain:
         """Let so many blocks be made."""
         self.now = self.ledger.wait(blocks, self.now)
         return self
+
+    def pass_deadline(self) -> Self:
+        """Let the contract's deadline pass, if it has not."""
+        return self.wait(max(0, self.call("deadline") - self.ledger.block(self.now)))
+
+    def holds(self, parties: Sequence[str]) -> int:
+        """Return the wei that contracts hold, gone from these parties' accounts."""
+        return sum(ENDOWMENT_WEI - self.ledger.balance(party) for party in parties)
