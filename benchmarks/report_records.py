@@ -121,7 +121,7 @@ def trial(number: int, specification: Specification) -> Ended:
 
 def _setup() -> Round:
     latency, traffic = Latency(0.0, 0.1, 0.0, 5.0, 0.0), Traffic(4096, 2048, 0)
-    return Round(0, latency, traffic, 0.5, 0.0, 0.1, (), Audience.NOBODY, (), 0, 0, 5, 1_200_000, 1_200_000)
+    return Round(0, latency, traffic, 0.5, 0.0, 0.1, (), (), Audience.NOBODY, (), 0, 0, 5, 1_200_000, 1_200_000)
 
 
 def _rounds(rng: np.random.Generator, gas: tuple[int, ...]) -> Rounds:
@@ -136,6 +136,7 @@ def _rounds(rng: np.random.Generator, gas: tuple[int, ...]) -> Rounds:
         measured_compute_s=times[0],
         measured_wall_s=times[1],
         missing=((),) * ROUNDS,
+        unreadable=((),) * ROUNDS,
         audience=(Audience.EVERYONE,) * ROUNDS,
         disclosures=DisclosureColumns(numbers, *same.values(), (4,) * ROUNDS, (8_000,) * ROUNDS),
         raw_records=(0,) * ROUNDS,

@@ -122,9 +122,9 @@ def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> No
         raise ChainwardError('ledger brownie: not installed; pip install "chainward[brownie]"')
     name, url = str(params.get("network", "" if "rpc" in params else "anvil")), str(params.get("rpc", ""))
     if name == "anvil" and not url:
-        times, gas_limit = evm.chain("brownie", params, seed, "network")
+        times, gas_limit, rules = evm.chain("brownie", params, seed, "network")
         anvil.find()
-        return NodeLedger(OwnChain(times, gas_limit, partial(BrownieWire, "chainward-anvil")), folders)
+        return NodeLedger(OwnChain(times, gas_limit, partial(BrownieWire, "chainward-anvil"), rules), folders)
     unknown = sorted(set(params) - _SHARED)
     if unknown:
         raise ChainwardError(f"ledger brownie: no parameter {unknown[0]!r} here; it has {', '.join(sorted(_SHARED))}")

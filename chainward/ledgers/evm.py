@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from chainward.errors import ChainwardError
 from chainward.ledgers.accounts import checksummed
 from chainward.ledgers.base import ContractLedger
-from chainward.ledgers.consensus import DEFAULT, BlockTimes, block_times, parameters
+from chainward.ledgers.consensus import DEFAULT, BlockTimes, Rules, block_times, parameters, rules
 from chainward.ledgers.evm_machine import Machine
 from chainward.ledgers.fees import floor_gas
 from chainward.ledgers.outcomes import Outcome
@@ -33,30 +33,44 @@ class _Pending:
 
 
 class EvmLedger(ContractLedger):
-    """A chain of one's own, with a gas limit a block; an account is opened with 10**24 wei."""
+    """A chain of one's own, with a gas limit a block; an account is opened with 10**24 wei.
+
+    Numbers of blocks begin at another one for each seed, since the EVM in process makes a block's hash of its number
+    alone: so what contracts draw from hashes differs between trials.
+    """
 
     def __init__(
-        self, blocks: BlockTimes, folders: tuple[Path, ...] = (), gas_limit: int = BLOCK_GAS_LIMIT, seed: int = 0
+        self,
+        blocks: BlockTimes,
+        folders: tuple[Path, ...] = (),
+        gas_limit: int = BLOCK_GAS_LIMIT,
+        seed: int = 0,
+        rules: Rules = Rules(),  # noqa: B008  # frozen
     ) -> None:
         super().__init__(self._open_account, folders)
-        self._blocks = blocks
+        self._blocks, self._rules = blocks, rules
         self._gas_limit = gas_limit
-        self._seed = seed
+        self._seed, self._genesis = seed, seed % 2**32 << 16
         self._machine = Machine()
         self._pending = _Pending()
         self._seen = -1
 
     def settled(self, at: float) -> float:
-        """Return when the block with the last transaction is made."""
-        return max(at, self._blocks.time(self._pending.number))
+        """Return when the block with the last transaction is made and confirmed."""
+        confirmed = self._pending.number + self._rules.confirmations if self._pending.number else 0
+        return max(at, self._blocks.time(confirmed))
 
     def wait(self, blocks: int, at: float) -> float:
         """Return when so many further blocks have been made after `at`."""
-        return self._blocks.time(self.block(at) + blocks)
+        return self.moment(self.block(at) + blocks, at)
 
     def block(self, at: float) -> int:
         """Return the number of the newest block at `at`."""
-        return max(self._blocks.newest(at), self._pending.number)
+        return self._genesis + self._newest(at)
+
+    def moment(self, block: int, at: float) -> float:
+        """Return when that block is made."""
+        return self._blocks.time(max(0, block - self._genesis))
 
     def balance(self, party: str) -> int:
         """Return a party's balance in wei."""
@@ -76,10 +90,11 @@ class EvmLedger(ContractLedger):
             return self._execute(to, data, caller, value, at)
         self._machine.keep()
         self._pending = _Pending(number, filled + run.gas)
-        return Outcome(run.address, run.gas, max(run.gas, floor_gas(data)), number, run.logs, run.failure)
+        floor = max(run.gas, floor_gas(data))
+        return Outcome(run.address, run.gas, floor, self._genesis + number, run.logs, run.failure)
 
     def _ask(self, to: str, data: bytes, caller: str, at: float) -> bytes:
-        self._set_block(self.block(at))
+        self._set_block(self._newest(at))
         return self._machine.call(caller, to, data)
 
     def _open_account(self, party: str) -> str:
@@ -87,9 +102,13 @@ class EvmLedger(ContractLedger):
         self._machine.endow(address, ENDOWMENT_WEI)
         return address
 
+    def _newest(self, at: float) -> int:
+        return max(self._blocks.newest(at), self._pending.number)
+
     def _set_block(self, number: int) -> None:
         if number != self._seen:
-            self._machine.set_block(number, int(self._blocks.time(number)), randao(number, self._seed), self._gas_limit)
+            chance = randao(number, self._seed) if self._rules.beacon else bytes(32)
+            self._machine.set_block(self._genesis + number, int(self._blocks.time(number)), chance, self._gas_limit)
             self._seen = number
 
 
@@ -105,8 +124,8 @@ def randao(number: int, seed: int = 0) -> bytes:
     return keccak(seed.to_bytes(32, "big") + number.to_bytes(32, "big"))
 
 
-def chain(ledger: str, params: Mapping[str, Any], seed: int, *others: str) -> tuple[BlockTimes, int]:
-    """Return the blocks of a chain of one's own and the gas limit of each.
+def chain(ledger: str, params: Mapping[str, Any], seed: int, *others: str) -> tuple[BlockTimes, int, Rules]:
+    """Return the blocks of a chain of one's own, the gas limit of each, and its other rules.
 
     Parameters are `consensus`, what its model takes, `gas_limit`, and those of `others` that the ledger itself knows.
     """
@@ -116,16 +135,17 @@ def chain(ledger: str, params: Mapping[str, Any], seed: int, *others: str) -> tu
     unknown = sorted(set(params) - set(known))
     if unknown:
         raise ChainwardError(f"ledger {ledger}: no parameter {unknown[0]!r}; it has {', '.join(known)}")
-    blocks = block_times(consensus, seed, {name: params[name] for name in of_the_model if name in params})
+    chosen = {name: params[name] for name in of_the_model if name in params}
+    blocks = block_times(consensus, seed, chosen)
     gas_limit = params.get("gas_limit", BLOCK_GAS_LIMIT)
     if isinstance(gas_limit, bool) or not isinstance(gas_limit, int) or not 0 < gas_limit <= MOST_GAS:
         raise ChainwardError(
             f"ledger.gas_limit: must be a whole number from 1 to {MOST_GAS:,}, not {quoted(gas_limit)}"
         )
-    return blocks, gas_limit
+    return blocks, gas_limit, rules(consensus, chosen)
 
 
 def build(params: Mapping[str, Any], seed: int, folders: tuple[Path, ...]) -> EvmLedger:
     """Return a fresh chain; parameters are `consensus`, what its model takes, and `gas_limit` of a block."""
-    blocks, gas_limit = chain("evm", params, seed)
-    return EvmLedger(blocks, folders, gas_limit, seed)
+    blocks, gas_limit, others = chain("evm", params, seed)
+    return EvmLedger(blocks, folders, gas_limit, seed, others)

@@ -22,6 +22,7 @@ class NodeLedger(ContractLedger):
         self.blocks = blocks
         # Of these the ledger knows no more than its blocks do.
         self.settled, self.wait, self.block, self.close = blocks.settled, blocks.wait, blocks.block, blocks.close
+        self.moment = blocks.moment
 
     def balance(self, party: str) -> int:
         """Return a party's balance in wei."""

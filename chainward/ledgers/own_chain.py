@@ -12,7 +12,7 @@ from typing import Any
 
 from chainward.errors import ChainwardError
 from chainward.ledgers.anvil import Anvil
-from chainward.ledgers.consensus import BlockTimes
+from chainward.ledgers.consensus import BlockTimes, Rules
 from chainward.ledgers.evm import ENDOWMENT_WEI, account_address
 from chainward.ledgers.wire import Included, Refused, Transaction, Wire
 
@@ -20,8 +20,14 @@ from chainward.ledgers.wire import Included, Refused, Transaction, Wire
 class OwnChain:
     """Starts a node when first used; `connect` opens a wire to its URL."""
 
-    def __init__(self, times: BlockTimes, gas_limit: int, connect: Callable[[str], Wire]) -> None:
-        self._times, self._gas_limit, self._connect = times, gas_limit, connect
+    def __init__(
+        self,
+        times: BlockTimes,
+        gas_limit: int,
+        connect: Callable[[str], Wire],
+        rules: Rules = Rules(),  # noqa: B008  # frozen
+    ) -> None:
+        self._times, self._gas_limit, self._connect, self._rules = times, gas_limit, connect, rules
         self.node: Anvil | None = None
         self._wire: Wire | None = None
         self._closed = False
@@ -65,8 +71,8 @@ class OwnChain:
         self._advance(self.block(at))
 
     def settled(self, at: float) -> float:
-        """Return when the block with the last transaction is made."""
-        return max(at, self._times.time(self._last)) if self._filling else at
+        """Return when the block with the last transaction is made and confirmed."""
+        return max(at, self._times.time(self._last + self._rules.confirmations)) if self._filling else at
 
     def wait(self, blocks: int, at: float) -> float:
         """Return when so many further blocks have been made after `at`."""
@@ -75,6 +81,10 @@ class OwnChain:
     def block(self, at: float) -> int:
         """Return the number of the newest block at `at`."""
         return max(self._times.newest(at), self._head)
+
+    def moment(self, block: int, at: float) -> float:
+        """Return when that block is made."""
+        return self._times.time(max(0, block))
 
     def replays(self) -> bool:
         """Every node starts empty."""

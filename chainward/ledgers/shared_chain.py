@@ -5,6 +5,7 @@ What inclusion took is measured, and passes on the virtual clock as if everythin
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -85,6 +86,10 @@ class SharedChain:
     def block(self, at: float) -> int:
         """Return the number of the newest block."""
         return int(self.request("eth_blockNumber"), 16)
+
+    def moment(self, block: int, at: float) -> float:
+        """Nobody knows when others will have made that block."""
+        return math.inf if block > self.block(at) else at
 
     def replays(self) -> bool:
         """What was sent is there to stay."""

@@ -67,6 +67,9 @@ class Blocks(Protocol):
     def block(self, at: float) -> int:
         """Return the number of the newest block."""
 
+    def moment(self, block: int, at: float) -> float:
+        """Return when that block is made, infinite where nobody knows."""
+
     def replays(self) -> bool:
         """Whether what was sent can be sent again to a fresh chain."""
 

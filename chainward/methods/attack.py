@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from chainward.methods.content import DIGEST_BYTES, content_id
 
 Vector = npt.NDArray[np.float32]
 Poison = Callable[[Vector, Vector, float, np.random.Generator], Vector]
@@ -63,6 +66,77 @@ def label_flip(labels: npt.NDArray[np.generic], share: float, rng: np.random.Gen
     turned[rows] = 1 - turned[rows]
     return turned
 
+
+def cut(value: Any, _: np.random.Generator) -> Any:
+    """Return what is too short: half of an array [n, ...], a text, bytes or a tuple."""
+    return value[: len(value) // 2] if isinstance(value, np.ndarray | str | bytes) else value
+
+
+def lengthened(value: Any, _: np.random.Generator) -> Any:
+    """Return what is too long: an array [n, ...], a text or bytes, twice."""
+    if isinstance(value, np.ndarray):
+        return np.concatenate([value, value]) if value.ndim else value
+    return 2 * value if isinstance(value, str | bytes) else value
+
+
+def mistyped(value: Any, _: np.random.Generator) -> Any:
+    """Return what is of another type: a number for a text, a text for anything else."""
+    return 0 if isinstance(value, str) else "?"
+
+
+def unserved(value: Any, rng: np.random.Generator) -> Any:
+    """Return the id of content that nobody has, for a content id."""
+    return content_id(rng.bytes(DIGEST_BYTES)) if isinstance(value, str) else value
+
+
+def mismatched(value: Any, rng: np.random.Generator) -> Any:
+    """Return something else of the same form: other numbers in an array, other bytes."""
+    if isinstance(value, np.ndarray):
+        return np.asarray(rng.standard_normal(value.shape)).astype(value.dtype)
+    return rng.bytes(len(value)) if isinstance(value, bytes) else value
+
+
+def not_a_number(value: Any, _: np.random.Generator) -> Any:
+    """Return NaN for each number of an array of floats, and for a float."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return np.full_like(value, np.nan)
+    return float("nan") if isinstance(value, float) else value
+
+
+def huge(value: Any, _: np.random.Generator) -> Any:
+    """Return numbers that are as large as their type holds."""
+    if isinstance(value, np.ndarray):
+        return np.full_like(value, (np.finfo if value.dtype.kind == "f" else np.iinfo)(value.dtype).max)
+    if isinstance(value, bool | str | bytes):
+        return value
+    return 1e300 if isinstance(value, float) else 2**63 - 1
+
+
+def malformed(value: Any, form: str, rng: np.random.Generator) -> Any:
+    """Return a reply or a content as somebody sends it who does not keep to its form, `form` being one of `MALFORMED`.
+
+    Examples:
+        >>> malformed({"a": ("text", 1)}, "mistyped", np.random.default_rng(0))
+        {'a': (0, '?')}
+    """
+    if isinstance(value, Mapping):
+        return {key: malformed(item, form, rng) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        items = tuple(malformed(item, form, rng) for item in value)
+        return items[: len(items) // 2] if form == "short" and len(items) > 1 else items
+    return MALFORMED[form](value, rng)
+
+
+MALFORMED: Mapping[str, Callable[[Any, np.random.Generator], Any]] = {
+    "short": cut,
+    "long": lengthened,
+    "mistyped": mistyped,
+    "unserved": unserved,
+    "mismatched": mismatched,
+    "nan": not_a_number,
+    "huge": huge,
+}
+"""Ways in which what somebody sends can differ from what it must be."""
 
 POISONS: Mapping[str, Poison] = {
     "sign_flip": sign_flip,

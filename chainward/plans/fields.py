@@ -64,16 +64,22 @@ class FaultPlan(Strict):
 
 
 class AttackPlan(Strict):
-    """An attack by `kind`, by a `share` of the hospitals, with a `strength`; "none" is the honest trial."""
+    """An attack by `kind`, by a `share` of the hospitals, with a `strength`; "none" is the honest trial.
+
+    See `chainward.engines.local.attacks.Attack`.
+    """
 
     kind: ShortText = "none"
     share: float = 0.3
     strength: Annotated[float, Field(ge=-1e9, le=1e9)] = 1.0
+    also: Annotated[tuple[ShortText, ...], Field(max_length=MOST_ENTRIES)] = ()
+    form: ShortText = ""
 
     @property
     def document(self) -> dict[str, Any]:
         """The fields, none for an honest trial."""
-        return {} if self.kind == "none" else self.model_dump()
+        told = {name: value for name, value in self.model_dump().items() if value not in ((), "")}
+        return {} if self.kind == "none" else told
 
     @model_validator(mode="after")
     def _known(self) -> Self:

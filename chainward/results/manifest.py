@@ -25,7 +25,7 @@ class Manifest:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    schema: Literal[4]
+    schema: Literal[5]
     plan: str
     command: str
     environment: Provenance

@@ -15,7 +15,7 @@ from chainward.results.document import STRICT
 from chainward.results.rounds import Count, DisclosureRow, Round, Rounds
 from chainward.world import Audience
 
-SCHEMA: Literal[4] = 4
+SCHEMA: Literal[5] = 5
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Phase = Literal["setup", "round"]
@@ -119,7 +119,7 @@ class Heading:
     hospitals: tuple[HospitalSize, ...]
     notes: tuple[str, ...]
     preprocessing: Mapping[str, Count]
-    schema: Literal[4]
+    schema: Literal[5]
 
     @property
     def order(self) -> tuple[str, str, int, str]:

@@ -60,7 +60,8 @@ class DisclosureRow:
 class Round:
     """What the meters saw in one round; round 0 is the set-up. `transactions` counts from the start of the trial.
 
-    `spoiled` is how many answers rest on what an attacker spoiled.
+    `missing` did not answer in time; of those `unreadable` something had not the form it must have. `spoiled` is how
+    many answers rest on what an attacker spoiled.
     """
 
     round: Count
@@ -70,6 +71,7 @@ class Round:
     measured_compute_s: float
     measured_wall_s: float
     missing: tuple[str, ...]
+    unreadable: tuple[str, ...]
     audience: Audience
     disclosures: tuple[DisclosureRow, ...]
     raw_records: Count
@@ -130,6 +132,7 @@ class Rounds:
     measured_compute_s: tuple[float, ...]
     measured_wall_s: tuple[float, ...]
     missing: tuple[tuple[str, ...], ...]
+    unreadable: tuple[tuple[str, ...], ...]
     audience: tuple[Audience, ...]
     disclosures: DisclosureColumns
     raw_records: Counts

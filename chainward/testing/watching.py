@@ -17,7 +17,7 @@ from chainward.testing.small import dataset, small
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepare
 from chainward.trials.run import run_trial
-from chainward.world import Kind, Receipt, Replies, Sealed, World
+from chainward.world import Kind, Query, Receipt, Replies, Sealed, World
 
 OFF_LIMITS = frozenset({"engine", "ledger", "store", "faults", "meter", "shared", "begin"})
 """Public parts of a world that belong to the harness."""
@@ -33,6 +33,7 @@ class WatchedWorld(World):
         self.replies: list[tuple[str, Any]] = []
         self.largest: dict[Kind, int] = {}
         self.opened = 0
+        self.formless: list[str] = []
         super().__post_init__()
 
     def __getattribute__(self, name: str) -> Any:
@@ -43,6 +44,12 @@ class WatchedWorld(World):
             if not reader.startswith(_HARNESS):
                 self.trespasses.append(f"{reader} uses world.{name}")
         return super().__getattribute__(name)
+
+    def ask(self, who: Any, what: Query, *arguments: Any, **options: Any) -> Replies:
+        """Ask; note a query that declares no form of its replies."""
+        if what.form is Any:
+            self.formless.append(what.steps[-1].name)
+        return super().ask(who, what, *arguments, **options)
 
     def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
         self.replies.append((f"the {kind} of {party} in round {self.round}", value))
@@ -71,7 +78,8 @@ class _KeepingStates(Checkpoint):
 class Observation:
     """A small trial seen from inside: its result, predictions, states, replies, memories, receipts and trespasses.
 
-    `largest` is the largest array among the replies of a kind, `parameters` how many weights the network has.
+    `formless` are queries that declare no form of their replies. `largest` is the largest array among the replies of a
+    kind, `parameters` how many weights the network has.
     """
 
     result: Result
@@ -84,6 +92,7 @@ class Observation:
     memories: Mapping[str, Any]
     receipts: tuple[Receipt, ...]
     trespasses: tuple[str, ...]
+    formless: tuple[str, ...]
 
 
 @lru_cache(maxsize=64)
@@ -107,4 +116,5 @@ def observe(key: str, task: str = "synthetic") -> Observation:
         memories,
         receipts,
         trespasses,
+        tuple(dict.fromkeys(world.formless)),
     )

@@ -56,6 +56,7 @@ def _entry(trial: Trial, state: Any, started: float, before: Sequence[Round]) ->
         measured_compute_s=meter.measured_s,
         measured_wall_s=time.perf_counter() - started,
         missing=tuple(sorted(meter.missing)),
+        unreadable=tuple(sorted(meter.unreadable)),
         audience=meter.audience(),
         disclosures=tuple(DisclosureRow(**row) for row in meter.disclosures()),
         raw_records=meter.raw_records,

@@ -4,12 +4,13 @@ from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
 from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
+from chainward.world.forms import ContentId, Digest, Records, Unreadable, Vector, Weights, array
 from chainward.world.meter import Meter
 from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Store
-from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PUBLISH, SHARE_RECORDS, Query
+from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PRESENT, PUBLISH, SHARE_RECORDS, Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
-from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Proximal, Reverted, Update, Vector
+from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Proximal, Reverted, Update
 from chainward.world.world import World
 
 __all__ = [
@@ -17,14 +18,17 @@ __all__ = [
     "FIT",
     "KEEP_RECORDS",
     "PARTS",
+    "PRESENT",
     "PUBLISH",
     "SHARE_RECORDS",
     "Answer",
     "Audience",
     "Chain",
     "Clock",
+    "ContentId",
     "Contract",
     "Cost",
+    "Digest",
     "Each",
     "Engine",
     "Faults",
@@ -39,6 +43,7 @@ __all__ = [
     "Published",
     "Query",
     "Receipt",
+    "Records",
     "Replies",
     "Reverted",
     "Sealed",
@@ -46,7 +51,10 @@ __all__ = [
     "Site",
     "Speeds",
     "Store",
+    "Unreadable",
     "Update",
     "Vector",
+    "Weights",
     "World",
+    "array",
 ]

@@ -32,14 +32,15 @@ class Speeds:
         """Seconds for so many bytes in so many round trips."""
         return trips * self.round_trip_s + 8 * size / self.bits_per_s
 
-    def network(self, sent: int, received: int, cost: Cost, luck: float) -> float:
-        """Seconds on the wire for one question and its answer, with the party's own store traffic.
+    def network(self, sent: int, cost: Cost, luck: float) -> float:
+        """Seconds on the wire for one question and the trips of its answer, with the party's own store traffic.
 
-        `luck` from -1 to 1 places the trips within the jitter.
+        `luck` from -1 to 1 places the trips within the jitter. The bytes of the answer are not in it: they share the
+        link of whoever asked with those of the others.
         """
         store = cost.fetched + sum(item.size for item in cost.published)
         trips = (1 + cost.trips) * (1 + self.jitter * luck)
-        return trips * self.round_trip_s + self.transfer(sent + received + store, 0)
+        return trips * self.round_trip_s + self.transfer(sent + store, 0)
 
 
 @dataclass

@@ -15,7 +15,9 @@ EVERYONE = "everyone"
 
 @dataclass
 class Meter:
-    """Counts of one round. Recipients are party names, `coordinator` or `everyone`."""
+    """Counts of one round. Recipients are party names, `coordinator` or `everyone`.
+
+    `missing` are those who did not answer in time, `unreadable` those of whom something could not be read."""
 
     hospitals: tuple[str, ...]
     party_bytes: int = 0
@@ -25,6 +27,7 @@ class Meter:
     spoiled: int = 0
     measured_s: float = 0.0
     missing: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
     _items: Counter[tuple[str, str]] = field(default_factory=Counter)
     _bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     _recipients: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))

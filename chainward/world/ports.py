@@ -43,7 +43,8 @@ class Published:
 class Cost:
     """What a local function used: floating-point operations, bytes and round trips to the store, measured seconds.
 
-    `spoiled` is 1 where the answer rests on what an attacker spoiled, which no strategy can see.
+    `spoiled` is 1 where the answer rests on what an attacker spoiled, which no strategy can see. `hasty` says that the
+    answer was there at once, whatever it took. `unreadable` are the parties whose content could not be read.
     """
 
     flops: float
@@ -52,6 +53,8 @@ class Cost:
     trips: int
     seconds: float
     spoiled: int = 0
+    hasty: bool = False
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,9 @@ class Ledger(Protocol):
 
     def block(self, at: float) -> int:
         """Return the number of the newest block at `at`."""
+
+    def moment(self, block: int, at: float) -> float:
+        """Return when that block will have been made as seen at `at`, infinite where nobody knows."""
 
     def balance(self, party: str) -> int:
         """Return a party's balance in wei."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 
 from chainward.names import is_identifier, quoted
+from chainward.world.forms import ContentId, Records
 from chainward.world.site import Site
-from chainward.world.vocabulary import Kind, Memory
+from chainward.world.vocabulary import Kind, Memory, Update
 
 Local = Callable[[Site, Memory, Any], tuple[Any, Memory]]
 
@@ -21,12 +23,15 @@ class Query:
 
     The name is an identifier, because a deployment makes it a message type. A query without a function is the task's
     own training, which an engine runs for all asked parties at once. What one step replies is the next one's payload.
+    `reply` is the form of what comes back, a type as Pydantic takes it, read strictly: what has another form is
+    unreadable, and nobody gets to work with it.
     """
 
     name: str
     kind: Kind
     local: Local | None = None
     tail: Query | None = None
+    reply: Any = Any
 
     def __post_init__(self) -> None:
         if not is_identifier(self.name):
@@ -46,6 +51,11 @@ class Query:
         """The kind of what comes back in the end."""
         return self.steps[-1].kind
 
+    @property
+    def form(self) -> Any:
+        """The form of what comes back in the end."""
+        return self.steps[-1].reply
+
 
 def _evaluate(site: Site, memory: Memory, weights: Any) -> tuple[Any, Memory]:
     probability = site.predict(weights, site.train.features)
@@ -60,23 +70,32 @@ def _share_records(site: Site, memory: Memory, _: Any) -> tuple[Any, Memory]:
     return {"features": site.train.features, "labels": site.train.labels}, memory
 
 
-def _keep_records(_: Site, memory: Memory, records: Any) -> tuple[Any, Memory]:
-    features = np.concatenate([part["features"] for part in records.values()])
-    labels = np.concatenate([part["labels"] for part in records.values()])
+def _keep_records(site: Site, memory: Memory, records: Any) -> tuple[Any, Memory]:
+    wide = site.train.features.shape[1]
+    fitting = [part for part in records.values() if part["features"].shape[1] == wide]
+    features = np.concatenate([part["features"] for part in fitting])
+    labels = np.concatenate([part["labels"] for part in fitting])
     return features.shape[1], {**memory, "features": features, "labels": labels}
 
 
-FIT = Query("fit", Kind.UPDATE)
+def _present(_: Site, memory: Memory, __: None) -> tuple[bool, Memory]:
+    return True, memory
+
+
+PRESENT = Query("present", Kind.CONTROL, _present, reply=bool)
+"""Be there; replies True."""
+
+FIT = Query("fit", Kind.UPDATE, reply=Update)
 """Train the task's network from the weights [P] in the payload, also `Held` or `Proximal`; replies an `Update`."""
 
-ACCURACY = Query("accuracy", Kind.SCORES, _evaluate)
+ACCURACY = Query("accuracy", Kind.SCORES, _evaluate, reply=Annotated[float, Interval(ge=0.0, le=1.0)])
 """Accuracy of the weights [P] in the payload on the party's own training patients."""
 
-PUBLISH = Query("publish", Kind.CONTROL, _publish)
+PUBLISH = Query("publish", Kind.CONTROL, _publish, reply=ContentId)
 """Put what the step before replied into the store, readable by everyone; replies its content id."""
 
-SHARE_RECORDS = Query("share_records", Kind.RECORDS, _share_records)
+SHARE_RECORDS = Query("share_records", Kind.RECORDS, _share_records, reply=Records)
 """Reply the party's raw training records."""
 
-KEEP_RECORDS = Query("receive", Kind.STATISTICS, _keep_records)
+KEEP_RECORDS = Query("receive", Kind.STATISTICS, _keep_records, reply=int)
 """Keep the records that parties shared, together as `features` and `labels`; replies how many features there are."""

@@ -21,14 +21,21 @@ class Sealed:
 
 
 class Replies(Mapping[str, Sealed]):
-    """Sealed replies by party, in the order of the parties; `missing` names those who were asked and did not answer."""
+    """Sealed replies by party, in the order of the parties; each has the form that its query declares.
+
+    `missing` names those who were asked and did not answer in time, `unreadable` those whose reply has another form.
+    """
 
     def __init__(
-        self, sealed: Iterable[Sealed], missing: tuple[str, ...], opener: Callable[[tuple[Sealed, ...]], list[Any]]
+        self,
+        sealed: Iterable[Sealed],
+        missing: tuple[str, ...],
+        opener: Callable[[tuple[Sealed, ...]], list[Any]],
+        unreadable: tuple[str, ...] = (),
     ) -> None:
         self._sealed = {reply.owner: reply for reply in sealed}
         self._opener = opener
-        self.missing = missing
+        self.missing, self.unreadable = missing, unreadable
 
     def __getitem__(self, party: str) -> Sealed:
         return self._sealed[party]
@@ -42,7 +49,8 @@ class Replies(Mapping[str, Sealed]):
     def only(self, parties: Iterable[str]) -> Replies:
         """Return the replies of `parties`, in this order of replies."""
         wanted = set(parties)
-        return Replies((reply for party, reply in self._sealed.items() if party in wanted), self.missing, self._opener)
+        kept = (reply for party, reply in self._sealed.items() if party in wanted)
+        return Replies(kept, self.missing, self._opener, self.unreadable)
 
     def open(self) -> dict[str, Any]:
         """Read every reply here, at the coordinator; the meter notes who disclosed what."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from chainward import codec
 from chainward.methods.encryption import KeyPair, seal_for, unseal
+from chainward.world import forms
 from chainward.world.ports import Cost, Network, Published, Store
 from chainward.world.vocabulary import Kind
 
@@ -55,6 +56,7 @@ class Site:
     _fetched: int = 0
     _trips: int = 0
     _published: list[Published] = field(default_factory=list)
+    _unreadable: list[str] = field(default_factory=list)
 
     def predict(self, weights: npt.ArrayLike, features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Probabilities of the task's network: [n] for weights [P], [M, n] for [M, P]; see `Network.flops_per_row`."""
@@ -82,6 +84,42 @@ class Site:
         self._trips += 1
         return self.store.put(data)
 
+    def read(self, published: Mapping[str, str], form: Any, *, sealed: bool = False) -> dict[str, Any]:
+        """Get what parties published, by party and content id, all at once; `sealed` if it was encrypted for this one.
+
+        Returns what can be read and has the form; of the others the record tells who they are.
+        """
+        self._trips += bool(published)
+        return self._readable(published, lambda owner, cid: self._decoded(owner, cid, form, sealed))
+
+    def checked(self, received: Mapping[str, Any], form: Any) -> dict[str, Any]:
+        """Return what has the form of what parties sent; of the others the record tells who they are."""
+        return self._readable(received, lambda _, value: forms.read(value, form, self.network.parameters))
+
+    def scores(self, scores: Mapping[str, Any], lowest: Any, highest: Any) -> dict[str, Any]:
+        """Return what this party says of others (or of itself): its scores, which lie from `lowest` to `highest`.
+
+        Whoever lies does it here.
+        """
+        return dict(scores)
+
+    def _readable(self, given: Mapping[str, Any], reading: Callable[[str, Any], Any]) -> dict[str, Any]:
+        found = {}
+        for owner, value in given.items():
+            try:
+                found[owner] = reading(owner, value)
+            except forms.Unreadable:
+                self._unreadable.append(owner)
+        return found
+
+    def _decoded(self, owner: str, cid: str, form: Any, sealed: bool) -> Any:
+        def get() -> bytes:
+            data = self.store.get(cid)
+            self._fetched += len(data)
+            return unseal(data, self.name, self.keys[owner], self.key) if sealed else data
+
+        return forms.decoded(get, form, self.network.parameters)
+
     def fetch(self, cid: str, publisher: str | None = None) -> Any:
         """Get what is under `cid`; what `publisher` encrypted for this party is decrypted.
 
@@ -99,4 +137,5 @@ class Site:
 
     def cost(self, seconds: float) -> Cost:
         """Return what was spent so far, with the measured `seconds`."""
-        return Cost(self._flops, self._fetched, tuple(self._published), self._trips, seconds)
+        unreadable = tuple(dict.fromkeys(self._unreadable))
+        return Cost(self._flops, self._fetched, tuple(self._published), self._trips, seconds, unreadable=unreadable)

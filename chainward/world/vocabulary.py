@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from annotated_types import Ge
 
 from chainward.errors import ChainwardError
+from chainward.world.forms import Weights
 
-Vector = npt.NDArray[np.float32]
 Memory = Mapping[str, Any]
 
 
@@ -53,8 +52,8 @@ class Kind(StrEnum):
 class Update(NamedTuple):
     """What training at a party returns: its weights [P], how many patients it has, its mean training loss."""
 
-    weights: npt.NDArray[np.float32]
-    samples: int
+    weights: Weights
+    samples: Annotated[int, Ge(0)]
     loss: float
 
 

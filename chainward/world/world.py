@@ -13,14 +13,17 @@ import numpy as np
 
 from chainward import codec
 from chainward.methods.randomness import stream
+from chainward.world import forms
+from chainward.world.arrivals import Arrival, Course, arrivals
 from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
 from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
 from chainward.world.meter import COORDINATOR, EVERYONE, Meter
 from chainward.world.ports import Cost, Ledger, Network, Store
-from chainward.world.query import Query
+from chainward.world.query import PRESENT, Query
 from chainward.world.replies import Each, Replies, Sealed
+from chainward.world.vault import Vault
 from chainward.world.vocabulary import HospitalAbsent, Kind
 
 
@@ -54,9 +57,11 @@ class World:
         """Start round `number` with a fresh meter."""
         self.round = number
         self.meter = Meter(self.hospitals)
-        self.chain = Chain(self.ledger, self.clock, self.meter, lambda party: self.faults.is_absent(party, number))
+        self.chain = Chain(
+            self.ledger, self.clock, self.speeds, self.meter, lambda party: self.faults.is_absent(party, number)
+        )
         self._asked: Counter[str] = Counter()
-        self._vault: dict[int, Any] = {}
+        self._vault = Vault(self.meter, self.sizes, self.shared, self._handles)
         self.rng: np.random.Generator = stream(self.seed, "protocol", number)
 
     def initial_weights(self) -> Any:
@@ -67,9 +72,23 @@ class World:
         """Create a contract and return its address."""
         return self.chain.deploy(contract, *arguments, sender=sender, value=value)
 
+    def found(self, contract: str, *arguments: Any, sender: str, value: int = 0) -> Contract:
+        """Create a contract, let time pass until it is there, and bind it."""
+        address = self.deploy(contract, *arguments, sender=sender, value=value)
+        self.chain.settle()
+        return self.at(address)
+
     def at(self, address: str) -> Contract:
         """Bind a deployed contract."""
         return self.chain.at(address)
+
+    def shuffled(self) -> tuple[str, ...]:
+        """Return the hospitals in an order drawn for this call, so that none comes first because of its number."""
+        return tuple(self.hospitals[place] for place in self.rng.permutation(len(self.hospitals)))
+
+    def present(self, order: Iterable[str] | None = None, atleast: int = 1) -> tuple[str, ...]:
+        """Return who of the hospitals is there, in this order; refuse by name if that are fewer than `atleast`."""
+        return tuple(self.need_some(self.ask(self.hospitals if order is None else order, PRESENT), atleast))
 
     def parties(self, role: str, count: int, records: Literal["validation"] | None = None) -> tuple[str, ...]:
         """Return `count` parties that are not hospitals, each with an account.
@@ -116,35 +135,69 @@ class World:
         for hospital, share in given.items():
             self.meter.party_bytes += share.size
             self.meter.disclose(Kind.RECORDS, hospital, [party], share.size)
-            self.meter.raw_records += self._first_time(f"validation of {hospital}", share.records)
+            self.meter.raw_records += self._vault.first_time(f"validation of {hospital}", share.records)
 
-    def ask(self, who: str | Iterable[str], what: Query, payload: Any = None, *, first: int | None = None) -> Replies:
+    def ask(
+        self,
+        who: str | Iterable[str],
+        what: Query,
+        payload: Any = None,
+        *,
+        first: int | None = None,
+        within: float = math.inf,
+    ) -> Replies:
         """Have `who` do `what` with `payload` (or with one each, `Each`) and return their sealed replies.
 
-        `first` keeps the earliest replies by virtual arrival, ties by the order of parties. Those who do not answer
-        within the patience of the time model are in `missing`.
+        `within` are the seconds that a phase of the protocol has left; without it, the patience of the time model
+        ends the wait. Those who do not answer by then are in `missing`. Whose reply has not the form that the query
+        declares is in `unreadable`. `first` keeps the earliest of the others by virtual arrival, ties by the order of
+        parties.
         """
         self.chain.settle()
         parties = (who,) if isinstance(who, str) else tuple(who)
-        start = self.clock.now
         present = [party for party in parties if not self.faults.is_absent(party, self.round)]
         own = payload if isinstance(payload, Each) else dict.fromkeys(present, payload)
-        requests = {party: self._unsealed(own[party], party) for party in present}
+        requests = {party: self._vault.shown(own[party], party) for party in present}
         sent = self._sent(requests, alike=own is not payload)
         self._asked[what.name] += 1
         label = f"{self.round}/{what.name}/{self._asked[what.name]}"
         answers = self.engine.run(what, requests, label)
-        sizes = {party: codec.size(answer.value) for party, answer in answers.items()}
-        times = {
-            name: self._times(name, answer.cost, sent[name], sizes[name], label) for name, answer in answers.items()
-        }
-        return self._collect(what, parties, answers, sizes, times, start, first)
+        courses = [self._course(party, answers[party], sent[party], label) for party in present if party in answers]
+        for course in courses:
+            self._meter(course.party, answers[course.party].cost, course.size)
+        deadline = self.speeds.patience_s if math.isinf(within) else within
+        in_time = [arrival for arrival in arrivals(courses) if arrival.after <= deadline]
+        return self._collect(what, parties, answers, in_time, first, deadline)
 
     def need(self, replies: Replies) -> Replies:
         """Return `replies`, or refuse by name if anybody is missing."""
-        if replies.missing:
-            raise HospitalAbsent(f"round {self.round} cannot go on without {', '.join(replies.missing)}")
-        return replies
+        return self._refuse(replies) if replies.missing or replies.unreadable else replies
+
+    def need_some(self, replies: Replies, atleast: int = 1) -> Replies:
+        """Return `replies`, or refuse by the names of who is missing if there are fewer than `atleast`."""
+        return replies if len(replies) >= atleast else self._refuse(replies)
+
+    def read(self, published: Mapping[str, str], form: Any) -> dict[str, Any]:
+        """Read what parties published for everyone, by party and content id, all at once.
+
+        Returns what can be read and has the form; of the others the record tells who they are.
+        """
+        found, size = {}, 0
+
+        def get(cid: str) -> bytes:
+            nonlocal size
+            data = self.store.get(cid)
+            size += len(data)
+            return data
+
+        for owner, cid in published.items():
+            try:
+                found[owner] = forms.decoded(lambda cid=cid: get(cid), form, self.network.parameters)  # type: ignore[misc]
+            except forms.Unreadable:
+                self.meter.unreadable.add(owner)
+        self.meter.store_bytes += size
+        self.clock.spend("network", self.speeds.transfer(size) if published else 0.0)
+        return found
 
     def fetch(self, cid: str) -> Any:
         """Read what somebody published for everyone."""
@@ -163,72 +216,88 @@ class World:
             raise ValueError(f"{seconds} s of {part!r} cannot pass; parts are {', '.join(PARTS)}")
         self.clock.spend(part, seconds)
 
+    def _refuse(self, replies: Replies) -> Replies:
+        raise HospitalAbsent(
+            f"round {self.round} cannot go on without {', '.join((*replies.missing, *replies.unreadable))}"
+        )
+
+    def _course(self, party: str, answer: Answer, sent: int, label: str) -> Course:
+        """What an answer takes; one that is hasty takes nothing at all."""
+        size = codec.size(answer.value)
+        if answer.cost.hasty:
+            return Course(party, size, 0.0, 0.0, 0.0, 0.0)
+        luck = float(stream(self.seed, "link", party, label).uniform(-1, 1))
+        compute, network = self.speeds.compute(answer.cost.flops), self.speeds.network(sent, answer.cost, luck)
+        return Course(party, size, compute, network, self.faults.delay_of(party), self.speeds.transfer(size, 0))
+
     def _collect(
         self,
         what: Query,
         parties: tuple[str, ...],
         answers: Mapping[str, Answer],
-        sizes: Mapping[str, int],
-        times: Mapping[str, tuple[float, float, float]],
-        start: float,
+        in_time: list[Arrival],
         first: int | None,
+        deadline: float,
     ) -> Replies:
-        order = {party: number for number, party in enumerate(parties)}
-        sealed = []
-        for party, answer in answers.items():
-            self._meter(party, answer, sizes[party])
-            sealed.append(self._seal(what.replies, party, answer.value, sizes[party], start + sum(times[party])))
-        deadline = start + self.speeds.patience_s
-        in_time = sorted((s for s in sealed if s.arrival <= deadline), key=lambda s: (s.arrival, order[s.owner]))
-        kept = in_time[:first]
-        enough = len(kept) == (len(parties) if first is None else min(first, len(parties)))
-        self._pass_time(kept, times, None if enough else deadline)
-        missing = tuple(party for party in parties if party not in {s.owner for s in in_time})
+        """Keep what is readable; time passes until the last of it is there, or the deadline if somebody is not."""
+        start, values = self.clock.now, self._readable(what, in_time, answers)
+        kept = [arrival for arrival in in_time if arrival.party in values][:first]
+        arrived = {arrival.party for arrival in in_time}
+        missing = tuple(party for party in parties if party not in arrived)
+        full = first is not None and len(kept) >= first
+        self._pass_time((kept if full else in_time)[-1:], start + deadline if missing and not full else None)
         self.meter.missing.update(missing)
-        self.answered.update(s.owner for s in in_time if s.owner in self.sizes)
-        self.meter.spoiled += sum(answers[s.owner].cost.spoiled for s in kept)
-        return Replies(sorted(kept, key=lambda s: order[s.owner]), missing, self._open)
+        self.meter.spoiled += sum(answers[arrival.party].cost.spoiled for arrival in kept)
+        self.answered.update(arrived & set(self.sizes))
+        sealed = {
+            arrival.party: self._seal(
+                what.replies, arrival.party, values[arrival.party], arrival.course.size, start + arrival.after
+            )
+            for arrival in kept
+        }
+        unreadable = tuple(party for party in parties if party in arrived and party not in values)
+        return Replies((sealed[party] for party in parties if party in sealed), missing, self._open, unreadable)
 
-    def _times(self, party: str, cost: Cost, sent: int, size: int, label: str) -> tuple[float, float, float]:
-        """Seconds of computing, on the wire and of delay until an answer of so many bytes arrives."""
-        luck = float(stream(self.seed, "link", party, label).uniform(-1, 1))
-        network = self.speeds.network(sent, size, cost, luck)
-        return self.speeds.compute(cost.flops), network, self.faults.delay_of(party)
+    def _readable(self, what: Query, in_time: list[Arrival], answers: Mapping[str, Answer]) -> dict[str, Any]:
+        """What has the form that the query declares; of the others the meter notes who they are."""
+        values = {}
+        for arrival in in_time:
+            try:
+                values[arrival.party] = forms.read(answers[arrival.party].value, what.form, self._parameters)
+            except forms.Unreadable:
+                self.meter.unreadable.add(arrival.party)
+        return values
 
-    def _pass_time(
-        self, kept: list[Sealed], times: Mapping[str, tuple[float, float, float]], deadline: float | None
-    ) -> None:
-        if kept:
-            for part, seconds in zip(("compute", "network", "waiting"), times[kept[-1].owner], strict=True):
-                self.clock.spend(part, seconds)
+    def _pass_time(self, last: Sequence[Arrival], deadline: float | None) -> None:
+        for arrival in last:
+            self.clock.spend("compute", arrival.course.compute)
+            self.clock.spend("network", arrival.network)
+            self.clock.spend("waiting", arrival.course.delay)
         if deadline is not None:
             self.clock.until("waiting", deadline)
 
-    def _meter(self, party: str, answer: Answer, size: int) -> None:
-        cost = answer.cost
+    def _meter(self, party: str, cost: Cost, size: int) -> None:
         self.meter.party_bytes += size
         self.meter.store_bytes += cost.fetched + sum(item.size for item in cost.published)
         self.meter.measured_s += cost.seconds
+        self.meter.unreadable.update(cost.unreadable)
         for item in cost.published:
             readers = (EVERYONE,) if item.readers is None else item.readers
-            records = self._records(item.kind, party, readers)
+            records = self._vault.records(item.kind, party, readers)
             self.meter.disclose(item.kind, party, readers, item.size, records)
 
-    def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
-        handle = next(self._handles)
-        self._vault[handle] = value
-        return Sealed(handle, party, kind, size, arrival)
+    @property
+    def _parameters(self) -> int | None:
+        return getattr(self.network, "parameters", None)
 
-    def _value(self, reply: Sealed) -> Any:
-        if reply.handle not in self._vault:
-            raise LookupError(f"the {reply.kind} of {reply.owner} was sealed in a round that is over")
-        return self._vault[reply.handle]
+    def _seal(self, kind: Kind, party: str, value: Any, size: int, arrival: float) -> Sealed:
+        return self._vault.seal(kind, party, value, size, arrival)
 
     def _open(self, sealed: tuple[Sealed, ...]) -> list[Any]:
         for reply in sealed:
-            self._disclose(reply, COORDINATOR)
+            self._vault.disclose(reply, COORDINATOR)
         self.clock.spend("aggregation", self.speeds.compute(sum(reply.size for reply in sealed) / 2))
-        return [self._value(reply) for reply in sealed]
+        return [self._vault.value(reply) for reply in sealed]
 
     def _sent(self, requests: Mapping[str, Any], alike: bool) -> dict[str, int]:
         """Count the bytes that go to each party; requests that are alike are encoded once."""
@@ -237,28 +306,3 @@ class World:
         sent = {party: codec.size(value) if known is None else known for party, value in requests.items()}
         self.meter.party_bytes += sum(sent.values())
         return sent
-
-    def _unsealed(self, value: Any, party: str) -> Any:
-        if isinstance(value, Sealed):
-            self._disclose(value, party)
-            return self._value(value)
-        if isinstance(value, Mapping):
-            return {key: self._unsealed(item, party) for key, item in value.items()}
-        if isinstance(value, tuple) and type(value) is tuple:
-            return tuple(self._unsealed(item, party) for item in value)
-        return value
-
-    def _disclose(self, reply: Sealed, recipient: str) -> None:
-        records = self._records(reply.kind, reply.owner, (recipient,))
-        self.meter.disclose(reply.kind, reply.owner, (recipient,), reply.size, records)
-
-    def _records(self, kind: Kind, owner: str, recipients: Iterable[str]) -> int:
-        """How many raw records this shows to somebody else for the first time."""
-        shown = kind is Kind.RECORDS and any(recipient != owner for recipient in recipients)
-        return self._first_time(owner, self.sizes.get(owner, 0)) if shown else 0
-
-    def _first_time(self, whose: str | None, rows: int) -> int:
-        if not rows or whose is None or whose in self.shared:
-            return 0
-        self.shared.add(whose)
-        return rows

@@ -22,11 +22,14 @@ def creation_code(runtime: bytes) -> bytes:
     return bytes.fromhex(f"60{len(runtime):02x}8060095f395ff3") + runtime
 
 
-def write(folder: Path, contract: str, runtime: str, function: str, *inputs: str) -> bytes:
+def write(
+    folder: Path, contract: str, runtime: str, function: str, *inputs: str, outputs: tuple[str, ...] = ()
+) -> bytes:
     """Write an artifact with one function and return its creation code."""
     code = creation_code(bytes.fromhex(runtime))
     arguments = [{"name": "", "type": kind} for kind in inputs]
-    abi = [{"type": "function", "name": function, "inputs": arguments, "outputs": []}]
+    returned = [{"name": "", "type": kind} for kind in outputs]
+    abi = [{"type": "function", "name": function, "inputs": arguments, "outputs": returned}]
     document = {"contract": contract, "abi": abi, "bytecode": f"0x{code.hex()}"}
     (folder / f"{contract}.json").write_text(json.dumps(document), encoding="utf-8")
     return code

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_assembled import FIXTURES
+from hand_assembled import FIXTURES, write
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chainward.errors import ChainwardError, UnknownName
 from chainward.ledgers import build
-from chainward.ledgers.consensus import BlockTimes, Periodic, Poisson, block_times
+from chainward.ledgers.consensus import BlockTimes, Periodic, Poisson, Rules, block_times
 from chainward.ledgers.evm import EvmLedger, randao
 from chainward.world import Reverted
 from chainward.world.chain import Chain
-from chainward.world.clock import Clock
+from chainward.world.clock import Clock, Speeds
 from chainward.world.meter import Meter
 
 
@@ -104,25 +105,61 @@ def test_waiting_counts_from_the_newest_block() -> None:
 
 
 def test_the_world_waits_for_inclusion_once_for_all_that_was_sent() -> None:
-    chain = Chain(ledger(), Clock(), Meter(("A",)), lambda _: False)
+    chain = Chain(ledger(), Clock(), Speeds(), Meter(("A",)), lambda _: False)
     tally = chain.at(chain.deploy("Tally", 1, sender="A"))
     for value in range(3):
         tally.send("set", value, sender="A")
     assert chain.clock.now == 0.0
     assert tally.call("value") == 2
-    assert chain.clock.now == 5.0
-    assert tally.call("value") == 2
-    assert chain.clock.now == 5.0
+    read_in = 0.040 + 8e-8  # a round trip, and a byte at 100 Mbit/s
+    assert chain.clock.now == pytest.approx(5.0 + read_in)
+    assert tally.call("value") == 2  # read together with what was read before
+    assert chain.clock.now == pytest.approx(5.0 + read_in, abs=1e-6)
     chain.wait(4)
     assert (chain.clock.now, chain.block) == (25.0, 5)
     tally.send("set", 9, sender="A")
     assert chain.balance("A") == 10**24
     assert chain.clock.now == 30.0
-    assert chain.clock.parts["consensus"] == 30.0
+    assert chain.clock.parts["network"] < 0.2
+
+
+@pytest.mark.parametrize(("confirmations", "final"), [(0, 5.0), (3, 20.0)])
+def test_a_transaction_is_final_after_its_confirmations(confirmations: int, final: float) -> None:
+    chain = EvmLedger(Periodic(5.0), (FIXTURES,), rules=Rules(confirmations))
+    deployed(chain)
+    assert chain.settled(1.0) == final
+    assert chain.settled(40.0) == 40.0
+
+
+def test_the_moment_of_a_block_and_what_is_left_until_a_deadline() -> None:
+    one = Chain(ledger(), Clock(), Speeds(), Meter(("A",)), lambda _: False)
+    assert one.left(4) == pytest.approx(20.0 - 0.04)
+    one.clock.until("waiting", 30.0)
+    assert one.left(4) == 0.0
+    assert ledger().moment(7, 3.0) == 35.0
+
+
+def told(folder: Path, opcodes: str, seed: int = 0, beacon: bool = False) -> set[bytes]:
+    """What a contract that returns one word says in three blocks."""
+    write(folder, "Word", f"{opcodes}5f5260205ff3", "word", outputs=("bytes32",))
+    chain = EvmLedger(Periodic(5.0), (folder,), seed=seed, rules=Rules(beacon=beacon))
+    word = chain.deploy("Word", (), "owner", 0, 0.0).address
+    return {chain.call(word, "word", (), None, at) for at in (10.0, 20.0, 30.0)}
+
+
+@pytest.mark.parametrize(("beacon", "different"), [(False, 1), (True, 3)])
+def test_only_a_chain_with_a_beacon_gives_blocks_randomness(beacon: bool, different: int, tmp_path: Path) -> None:
+    assert len(told(tmp_path, "44", beacon=beacon)) == different  # PREVRANDAO
+
+
+def test_hashes_of_blocks_differ_by_block_and_between_trials(tmp_path: Path) -> None:
+    hashes = [told(tmp_path, "6001430340", seed) for seed in (0, 1, 24)]  # BLOCKHASH(NUMBER - 1)
+    assert [len(seen) for seen in hashes] == [3, 3, 3]
+    assert len(set.union(*hashes)) == 9
 
 
 def test_refused_transactions_are_bytes_on_chain_too() -> None:
-    chain = Chain(ledger(), Clock(), Meter(("A",)), lambda _: False)
+    chain = Chain(ledger(), Clock(), Speeds(), Meter(("A",)), lambda _: False)
     tally = chain.at(chain.deploy("Tally", 1, sender="A"))
     before = chain.meter.chain_bytes
     tally.send("set", 1, sender="A")

@@ -60,6 +60,7 @@ def entry(number: int, gas: int = 300, latency: Mapping[str, float] | None = Non
         measured_compute_s=0.01,
         measured_wall_s=0.02,
         missing=(),
+        unreadable=(),
         audience=Audience.EVERYONE,
         disclosures=(DisclosureRow("individual update", "everyone", 4, 4000),),
         raw_records=0,

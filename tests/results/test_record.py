@@ -46,6 +46,7 @@ def records(draw: st.DrawFn) -> Record:
             {"compute": parts[0], "network": parts[1]},
             validation_auroc=draw(st.none() | FINITE),
             missing=(draw(NAMES),),
+            unreadable=(draw(NAMES),),
             audience=draw(st.sampled_from(Audience)),
         )
         for number in (1, 2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import pytest
+from annotated_types import Interval
 from small_world import ASK, COUNT, HOSPITALS, cost, replying, world
 
 from chainward import codec
-from chainward.world import Answer, Clock, Each, Faults, HospitalAbsent, Kind, Published
+from chainward.world import Answer, Clock, Each, Faults, HospitalAbsent, Kind, Published, Query
 
 # An empty payload and an empty reply are one byte each: a bare question costs a trip and two bytes, 3 s.
 BARE = 3.0
@@ -61,7 +63,8 @@ def test_parts_are_those_of_the_slowest_party() -> None:
     slow_wire = {"A": b"", "B": b"123456789"}
     one = world(lambda party, _: Answer(slow_wire[party], cost({"A": 60.0, "B": 10.0}[party])))
     one.ask(("A", "B"), ASK)
-    assert parts(one) == {"compute": 1.0, "network": 12.0}  # B: 1 + 12, A: 6 + 3
+    # B's ten bytes begin at 1 + 2 and end at 13; A's one byte, ready at 6 + 2, waits for the link.
+    assert parts(one) == {"compute": 6.0, "network": 8.0}
     other = world(lambda party, _: Answer(slow_wire[party], cost({"A": 160.0, "B": 10.0}[party])))
     other.ask(("A", "B"), ASK)
     assert parts(other) == {"compute": 16.0, "network": 3.0}
@@ -89,20 +92,20 @@ def test_ties_go_to_those_asked_first(order: tuple[str, ...]) -> None:
 def test_first_does_not_wait_for_who_is_missing() -> None:
     one = world(replying(), Faults(absent={"A": ()}))
     assert list(one.ask(HOSPITALS, ASK, first=3)) == ["B", "C", "D"]
-    assert one.clock.now == BARE
+    assert one.clock.now == BARE + 2  # a byte each, one after another
 
 
 def test_too_few_for_first_waits_out_the_patience() -> None:
     one = world(replying(), Faults(absent={"A": (), "B": ()}))
     replies = one.ask(HOSPITALS, ASK, first=3)
     assert (list(replies), replies.missing) == (["C", "D"], ("A", "B"))
-    assert parts(one) == {"network": BARE, "waiting": 97.0}
+    assert parts(one) == {"network": BARE + 1, "waiting": 96.0}
 
 
 def test_first_of_more_than_were_asked_is_everyone() -> None:
     one = world(replying())
     assert list(one.ask(("A", "B"), ASK, first=5)) == ["A", "B"]
-    assert one.clock.now == BARE
+    assert one.clock.now == BARE + 1
 
 
 def test_a_delay_is_waiting() -> None:
@@ -197,7 +200,57 @@ def test_asking_first_waits_for_what_was_sent_to_the_chain() -> None:
     one.at("0x0").send("f", sender="B")
     assert one.clock.now == 0.0  # both wait in the same block
     one.ask("A", ASK)
-    assert parts(one) == {"consensus": 50.0, "network": BARE}
+    # Half a round trip to a node, and ten bytes a transaction, side by side: what the block takes beyond is consensus.
+    assert parts(one) == {"consensus": 39.5, "network": 10.5 + BARE}
+
+
+def test_a_sender_s_transactions_leave_one_after_another() -> None:
+    one = world(replying())
+    sent = []
+    for sender in ("A", "A", "B"):
+        one.at("0x0").send("f", sender=sender)
+        sent.append(one.ledger.sent_at)  # type: ignore[attr-defined]
+    assert sent == [0.5, 10.5, 0.5]
+
+
+def test_what_is_read_at_one_moment_takes_one_round_trip() -> None:
+    one = world(replying())
+    for _ in range(3):
+        one.at("0x0").call("f")
+    assert parts(one) == {"network": 1.0 + 3}  # a byte each
+    one.elapse("waiting", 1.0)
+    one.at("0x0").call("f")
+    assert parts(one) == {"network": 6.0, "waiting": 1.0}
+
+
+def test_a_phase_of_the_protocol_ends_the_wait_in_place_of_patience() -> None:
+    one = world(replying(A=300), Faults(delay={"B": 20.0, "C": 150.0}))
+    replies = one.ask(HOSPITALS, ASK, within=10.0)
+    assert (list(replies), replies.missing) == (["D"], ("A", "B", "C"))
+    assert one.clock.now == 10.0
+    assert list(one.ask(("C", "D"), ASK, within=200.0)) == ["C", "D"]  # longer than patience, too
+    assert one.ask("D", ASK, within=0.0).missing == ("D",)
+
+
+def test_an_answer_that_is_hasty_is_there_at_once() -> None:
+    hasty = replace(cost(1_000), hasty=True)
+    one = world(lambda party, _: Answer(b"", hasty if party == "C" else cost()))
+    assert list(one.ask(HOSPITALS, ASK, first=1)) == ["C"]
+    assert one.clock.now == 0.0
+
+
+def test_what_has_another_form_is_unreadable_and_neither_kept_nor_waited_for() -> None:
+    counted = Query("count", Kind.STATISTICS, reply=Annotated[int, Interval(ge=0, le=10)])
+    said = {"A": 3, "B": "3", "C": 11, "D": None}
+    one = world(lambda party, _: Answer(said[party], cost()))
+    replies = one.ask(HOSPITALS, counted)
+    assert (replies.open(), replies.missing, replies.unreadable) == ({"A": 3}, (), ("B", "C", "D"))
+    assert one.meter.unreadable == {"B", "C", "D"}
+    assert one.clock.now < 20
+    assert list(one.ask(("B", "A"), counted, first=1)) == ["A"]
+    with pytest.raises(HospitalAbsent, match="without B, C, D"):
+        one.need_some(replies, atleast=2)
+    assert one.need_some(replies) is replies
 
 
 def test_a_lap_starts_the_parts_anew_and_keeps_the_time() -> None:

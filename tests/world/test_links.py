@@ -31,8 +31,9 @@ def test_the_jitter_is_a_share_of_the_trips() -> None:
     for seed in range(40):
         replies = uneven(seed).ask(HOSPITALS, ASK, 0)
         for reply in replies.values():
-            bytes_both_ways = 2.0  # a byte takes a second
-            assert 0.5 <= reply.arrival - bytes_both_ways <= 1.5
+            asked, queued = 1.0, 4.0  # a byte takes a second, and so does each answer on the one link
+            assert 0.5 + asked + 1 <= reply.arrival <= 1.5 + asked + queued
+        assert uneven(seed).ask("A", ASK, 0)["A"].arrival - 2.0 == pytest.approx(1.0, abs=0.5)
 
 
 def test_who_is_absent_cannot_create_a_contract() -> None:

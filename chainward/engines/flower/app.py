@@ -22,6 +22,7 @@ from chainward.engines.flower.wire import (
     dumps,
     loads,
 )
+from chainward.errors import ChainwardError
 from chainward.strategy.flower.grid import PROXIMAL_MU
 from chainward.world import ACCURACY, FIT, Proximal, Update
 
@@ -86,7 +87,10 @@ class HospitalApp(ClientApp):
         (weights,), config = message.content[ARRAYS].to_numpy_ndarrays(), message.content[CONFIG]
         payload = Proximal(weights, config[PROXIMAL_MU]) if config.get(PROXIMAL_MU) else weights
         label = f"{config[ROUND]}/{query.name}/1"
-        return hospital.run(self._place(context), self._settings, partial(_always, query), payload, label).value
+        answer = hospital.run(self._place(context), self._settings, partial(_always, query), payload, label)
+        if answer is None:
+            raise ChainwardError("this hospital attacks by its silence")
+        return answer.value
 
 
 def _always(query: Any, _: Any) -> Any:

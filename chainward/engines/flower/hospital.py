@@ -107,14 +107,16 @@ def places(root: Path, rows: Mapping[str, Patients]) -> dict[str, Place]:
     return found
 
 
-def run(place: Place, settings: str, query: Callable[[Strategy[Any]], Query], payload: Any, label: str) -> Answer:
-    """Do a query with this hospital's records and memory."""
+def run(
+    place: Place, settings: str, query: Callable[[Strategy[Any]], Query], payload: Any, label: str
+) -> Answer | None:
+    """Do a query with this hospital's records and memory; None is no answer."""
     strategy, engine = _opened(place, settings)
     name, memory, memories = place.name(), place.memory(), engine.sites.memories
     memories.pop(name, None)
     if memory is not None:
         memories[name] = memory
-    answer = engine.run(query(strategy), {name: payload}, label)[name]
+    answer = engine.run(query(strategy), {name: payload}, label).get(name)
     if name in memories:
         place.remember(memories[name])
     return answer
@@ -152,6 +154,6 @@ def _opened(place: Place, text: str) -> tuple[Strategy[Any], CohortEngine]:
     network = TaskNetwork(records.features.shape[1], training, torch.device("cpu"), settings.sequence)
     trainer = partial(lightning_trainer, network, training.learning_rate)
     dataset = FederatedDataset(hospitals, (), {}, "", ())
-    attack = Attack(**settings.attack) if settings.attack else None
+    attack = Attack(**{**settings.attack, "also": tuple(settings.attack["also"])}) if settings.attack else None
     sites = Sites(dataset, training, network, settings.seed, DirectoryStore(place.store), trainer, attack)
     return discovery.build(settings.strategy, settings.params), CohortEngine(sites)

@@ -110,15 +110,20 @@ def _homes(strategy: Strategy[Any]) -> Iterator[ModuleType]:
         yield sys.modules[name]
 
 
-def answer_document(answer: Answer) -> tuple[Any, ...]:
-    """Return an answer as what `dumps` takes."""
+def answer_document(answer: Answer | None) -> tuple[Any, ...]:
+    """Return an answer, or that there is none, as what `dumps` takes."""
+    if answer is None:
+        return ()
     cost = answer.cost
     published = tuple((item.kind.value, item.readers, item.size) for item in cost.published)
-    return answer.value, cost.flops, cost.fetched, published, cost.trips, cost.seconds, cost.spoiled
+    spent = (cost.flops, cost.fetched, published, cost.trips, cost.seconds)
+    return answer.value, *spent, cost.spoiled, cost.hasty, cost.unreadable
 
 
-def answer_of(document: tuple[Any, ...]) -> Answer:
+def answer_of(document: tuple[Any, ...]) -> Answer | None:
     """Invert `answer_document`."""
-    value, flops, fetched, published, trips, seconds, spoiled = document
+    if not document:
+        return None
+    value, flops, fetched, published, *rest = document
     items = tuple(Published(Kind(kind), readers, size) for kind, readers, size in published)
-    return Answer(value, Cost(flops, fetched, items, trips, seconds, spoiled))
+    return Answer(value, Cost(flops, fetched, items, *rest))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chainward.engines.local.batches import Indices, schedule, seen
 from chainward.engines.local.sites import Sites
-from chainward.world import Answer, Cost, Held, Proximal, Query, Share, Update
+from chainward.world import Answer, Held, Kind, Memory, Proximal, Query, Share, Site, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,14 @@ class InProcessEngine(ABC):
     def run(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer]:
         """Run `query` at every party in `requests`."""
         if query.local is not None or not requests:
-            return {party: self.sites.run(party, query.steps, payload, label) for party, payload in requests.items()}
-        answers: dict[str, Answer] = {}
+            found = {party: self.sites.run(party, query.steps, payload, label) for party, payload in requests.items()}
+        else:
+            found = self._trained(query, requests, label)
+        return {party: answer for party, answer in found.items() if answer is not None}
+
+    def _trained(self, query: Query, requests: Mapping[str, Any], label: str) -> dict[str, Answer | None]:
+        """The answers of parties that train first, at most `together` at a time."""
+        answers: dict[str, Answer | None] = {}
         for parties in np.array_split(list(requests), -(-len(requests) // self.together)):
             jobs = [self._job(str(party), requests[party], f"{label}/{query.name}") for party in parties]
             for job, fitted in zip(jobs, self.fit(jobs), strict=True):
@@ -92,13 +98,20 @@ class InProcessEngine(ABC):
         rows = schedule(self.sites.rng(party, label), patients, training.local_steps, training.batch_size)
         return Job(party, np.asarray(weights, dtype=np.float32), rows, mu)
 
-    def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer:
+    def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer | None:
         trained = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)
         update = self.sites.given(job.party, job.weights, trained, label)
         training = self.sites.training
         rows = seen(update.samples, training.local_steps, training.batch_size)
         flops = 3.0 * self.sites.network.flops_per_row * rows
-        spoiled = int(self.sites.attacks(job.party))
-        if tail is None:
-            return Answer(update, Cost(flops, 0, (), 0, fitted.seconds, spoiled))
-        return self.sites.run(job.party, tail.steps, update, label, flops, fitted.seconds, spoiled)
+        spoiled = int(self.sites.spoils(job.party))
+        steps = tail.steps if tail else (FITTED,)
+        return self.sites.run(job.party, steps, update, label, flops, fitted.seconds, spoiled)
+
+
+def _as_trained(_: Site, memory: Memory, update: Update) -> tuple[Update, Memory]:
+    return update, memory
+
+
+FITTED = Query("fitted", Kind.UPDATE, _as_trained)
+"""Reply what training gave."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainward import codec
 from chainward.engines.local.attacks import Attack
+from chainward.engines.local.dishonest import COPIED, DishonestSite
 from chainward.engines.local.networks import TaskNetwork
 from chainward.methods.encryption import KeyPair, key_pair
 from chainward.methods.randomness import stream
@@ -84,45 +85,82 @@ class Sites:
         flops: float = 0.0,
         seconds: float = 0.0,
         spoiled: int = 0,
-    ) -> Answer:
+    ) -> Answer | None:
         """Run local functions one after another at a party; `flops` and `seconds` were spent, and it `spoiled`, before.
 
-        Whoever flipped labels spoils every answer, since its work rests on them.
+        Whoever flipped labels spoils every answer, since its work rests on them. None is no answer.
         """
         started = time.perf_counter()
-        site = Site(
-            name=party,
-            hospitals=self._hospitals,
-            train=self._rows[party],
-            network=self.network,
-            rng=self.rng(party, f"{label}/{steps[-1].name}"),
-            store=self.store,
-            key=key_of(party),
-            keys=self._keys,
-            trainer=self._trainer,
-            local_steps=self.training.local_steps,
-            batch_size=self.training.batch_size,
-        )
+        occasion = f"{label}/{steps[-1].name}"
+        site = self._site(party, occasion)
         site.work(flops)
-        memory: Memory = self.memories.get(party, {})
+        if not isinstance(site, DishonestSite):
+            return Answer(self._done(site, steps, payload), site.cost(seconds + time.perf_counter() - started))
+        if "silent" in site.conduct:
+            return None
+        site.copied = self.memories.get(party, {}).get(COPIED)
+        reply = site.reply(self._done(site, steps, payload))
+        if site.copied is not None:
+            self.memories[party] = {**self.memories[party], COPIED: site.copied}
+        cost = site.cost(seconds + time.perf_counter() - started)
+        flipped = self.attack is not None and self.attack.on_records
+        hasty = "first_to_answer" in site.conduct
+        return Answer(reply, replace(cost, spoiled=max(spoiled, int(flipped or site.acted)), hasty=hasty))
+
+    def _done(self, site: Site, steps: Sequence[Query], payload: Any) -> Any:
+        """What local functions reply; what they keep is the party's memory."""
+        memory: Memory = self.memories.get(site.name, {})
         for step in steps:
             if step.local is None:
                 raise ValueError(f"query {step.name} trains the cohort and must come first")
             payload, memory = step.local(site, memory, payload)
-        self.memories[party] = memory
-        cost = site.cost(seconds + time.perf_counter() - started)
-        flipped = self.attack is not None and self.attack.on_records and self.attacks(party)
-        return Answer(payload, replace(cost, spoiled=max(spoiled, int(flipped))))
+        self.memories[site.name] = memory
+        return payload
 
-    def attacks(self, party: str) -> bool:
-        """Tell whether a party attacks."""
-        return party in self.attackers
+    def _site(self, party: str, occasion: str) -> Site:
+        inside: dict[str, Any] = {
+            "name": party,
+            "hospitals": self._hospitals,
+            "train": self._rows[party],
+            "network": self.network,
+            "rng": self.rng(party, occasion),
+            "store": self.store,
+            "key": key_of(party),
+            "keys": self._keys,
+            "trainer": self._trainer,
+            "local_steps": self.training.local_steps,
+            "batch_size": self.training.batch_size,
+        }
+        if self.attack is None or party not in self.attackers:
+            return Site(**inside)
+        return DishonestSite(
+            **inside,
+            conduct=self.conduct(party, occasion),
+            accomplices=self.attackers,
+            form=self.attack.form,
+            luck=self.rng(party, f"{occasion}/malformed"),
+        )
+
+    def conduct(self, party: str, occasion: str) -> frozenset[str]:
+        """Return what a party does in the protocol on one occasion that is against its rules; nothing in the set-up.
+
+        Who is not there from the beginning is a hospital less, and no attack.
+        """
+        if self.attack is None or party not in self.attackers or occasion.startswith("0/"):
+            return frozenset()
+        return self.attack.conduct(self.rng(party, f"{occasion}/conduct"))
+
+    def spoils(self, party: str) -> bool:
+        """Tell whether what a party trains is spoiled."""
+        attack = self.attack if party in self.attackers else None
+        return attack is not None and (attack.on_records or attack.on_updates)
 
     def given(self, party: str, received: Any, update: Update, label: str) -> Update:
         """Return what a party gives out as the result of training from the weights [P] it received."""
         if self.attack is None or party not in self.attackers:
             return update
-        return self.attack.update(received, update, self.rng(party, f"{label}/attack"))
+        copied = self.memories.get(party, {}).get(COPIED, received)
+        return self.attack.update(received, update, copied, self.rng(party, f"{label}/attack"))
 
     def _used(self, party: str, patients: Patients, seed: int) -> Patients:
         """The training patients as a party uses them."""

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from chainward.errors import ChainwardError, UnknownName
 from chainward.methods.randomness import stream
@@ -44,8 +44,24 @@ class BlockTimes(Protocol):
         """Return the number of the newest block at a moment."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What a chain holds besides when its blocks are made.
+
+    A transaction is final once its block has so many `confirmations`, further blocks. Without a `beacon` a block has no
+    randomness of its own (PREVRANDAO is the same in each, as under Clique, QBFT and Raft), and contracts have the
+    hashes of earlier blocks.
+    """
+
+    confirmations: int = 0
+    beacon: bool = False
+
+
 class Model(Protocol):
     """A consensus with its parameters."""
+
+    confirmations: int
+    beacon: ClassVar[bool]
 
     def blocks(self, seed: int) -> BlockTimes:
         """Return when its blocks are made; what is random is drawn for the seed."""
@@ -100,7 +116,7 @@ def parameters(name: str) -> tuple[str, ...]:
 
     Examples:
         >>> parameters("poa")
-        ('period_s', 'signers', 'silent')
+        ('period_s', 'signers', 'silent', 'confirmations')
     """
     return tuple(defaults(name))
 
@@ -119,7 +135,7 @@ def described(name: str, params: Mapping[str, Any]) -> str:
 
     Examples:
         >>> described("poa", {"period_s": 2})
-        'poa, period_s 2, signers 4, silent 0'
+        'poa, period_s 2, signers 4, silent 0, confirmations 0'
     """
     told = {**defaults(name), **params}
     numbers = {key: f"{value:,.10g}" if isinstance(value, int | float) else value for key, value in told.items()}
@@ -138,6 +154,16 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
         >>> blocks.newest(12.5), blocks.time(3)
         (2, 15)
     """
+    return _model(name, params).blocks(seed)
+
+
+def rules(name: str, params: Mapping[str, Any] | None = None) -> Rules:
+    """Return what else the model called `name` says of a chain; see `block_times`."""
+    model = _model(name, params)
+    return Rules(model.confirmations, model.beacon)
+
+
+def _model(name: str, params: Mapping[str, Any] | None) -> Model:
     kind, chosen = _kind(name), dict(params or {})
     kinds: dict[str, Any] = {field: type(default) for field, default in defaults(name).items()}
     for key, value in chosen.items():
@@ -149,7 +175,7 @@ def block_times(name: str, seed: int, params: Mapping[str, Any] | None = None) -
         if value > (most := MOST[kinds[key]]):
             raise ChainwardError(f"ledger.{key}: at most {most:,.0f}, not {quoted(value)}")
     model: Model = kind(**chosen)
-    return model.blocks(seed)
+    return model
 
 
 def module(name: str) -> str:

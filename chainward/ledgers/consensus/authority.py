@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import simpy
@@ -36,6 +36,8 @@ class Authority:
     period_s: float = 5.0
     signers: int = 4
     silent: int = 0
+    confirmations: int = 0
+    beacon: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         validated(self.period_s > 0, "period_s must be above 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import simpy
@@ -38,6 +38,8 @@ class Committee:
     delay_s: float = 0.05
     timeout_s: float = 10.0
     period_s: float = 5.0
+    confirmations: int = 0
+    beacon: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         validated(0 < self.quorum <= self.members <= self.nodes, "quorum, members and nodes must not fall")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import simpy
@@ -41,6 +41,8 @@ class PBFT:
     jitter: float = 0.1
     timeout_s: float = 2.0
     period_s: float = 5.0
+    confirmations: int = 0
+    beacon: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         validated(self.replicas > 1 and self.replicas % 3 == 1, "replicas must be 3 f + 1, and f at least 1")

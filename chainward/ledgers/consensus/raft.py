@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import simpy
@@ -48,6 +48,8 @@ class Raft:
     timeout_s: float = 1.0
     leader_crashes: float = 0.0
     period_s: float = 5.0
+    confirmations: int = 0
+    beacon: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         validated(self.crashed + bool(self.leader_crashes) <= self.tolerated, f"{self.nodes} nodes lack a majority")

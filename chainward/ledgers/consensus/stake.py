@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class Stake:
 
     slot_s: float = 12.0
     missed: float = 0.0
+    confirmations: int = 0
+    beacon: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         validated(self.slot_s > 0, "slot_s must be above 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import simpy
@@ -33,6 +33,8 @@ class Work:
     mean_s: float = 13.0
     miners: int = 10
     delay_s: float = 0.0
+    confirmations: int = 6
+    beacon: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         validated(self.mean_s > 0, "mean_s must be above 0")
