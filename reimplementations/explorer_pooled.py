@@ -46,14 +46,14 @@ class ExplorerPooled(Strategy[State]):
 
     def open(self, world: World) -> State:
         (centre,) = world.parties("centre", 1)
-        records = world.ask(world.hospitals, SHARE_RECORDS)
-        if not records:
-            world.need(records)
+        records = world.need_some(world.ask(world.hospitals, SHARE_RECORDS))
         features = world.ask(centre, KEEP_RECORDS, records).open()[centre]
         return State(centre, explorer.prior(features, self.prior_variance)._asdict(), learned=False)
 
     def round(self, state: State, world: World) -> State:
-        learned = world.ask(state.centre, Query("learn", Kind.AGGREGATE, self._learn), state.model)
+        learned = world.ask(
+            state.centre, Query("learn", Kind.AGGREGATE, self._learn, reply=dict[str, Any]), state.model
+        )
         return State(state.centre, learned.open()[state.centre], learned=True)
 
     def model(self, state: State) -> Posterior:

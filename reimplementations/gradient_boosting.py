@@ -46,12 +46,11 @@ class GradientBoosting(Strategy[State]):
 
     def open(self, world: World) -> State:
         (centre,) = world.parties("centre", 1)
-        records = world.ask(world.hospitals, SHARE_RECORDS)
-        world.ask(centre, KEEP_RECORDS, records if records else world.need(records))
+        world.ask(centre, KEEP_RECORDS, world.need_some(world.ask(world.hospitals, SHARE_RECORDS)))
         return State(centre, boosting.none(), learned=False)
 
     def round(self, state: State, world: World) -> State:
-        learned = world.ask(state.centre, Query("learn", Kind.AGGREGATE, self._learn))
+        learned = world.ask(state.centre, Query("learn", Kind.AGGREGATE, self._learn, reply=dict[str, Any]))
         return State(state.centre, learned.open()[state.centre], learned=True)
 
     def model(self, state: State) -> Trees:

@@ -23,7 +23,7 @@ def _learn(site: Site, memory: Memory, _: None) -> tuple[None, Memory]:
     return None, {**memory, "coefficients": logistic.fit(features, labels, int(site.rng.integers(2**31)))}
 
 
-LEARN = Query("learn", Kind.CONTROL, _learn)
+LEARN = Query("learn", Kind.CONTROL, _learn, reply=None)
 
 
 @dataclass(frozen=True)

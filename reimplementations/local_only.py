@@ -14,7 +14,7 @@ def _keep(_: Site, memory: Memory, update: Update) -> tuple[None, Memory]:
     return None, {**memory, "weights": update.weights}
 
 
-TRAIN_ALONE = FIT.then(Query("keep", Kind.CONTROL, _keep))
+TRAIN_ALONE = FIT.then(Query("keep", Kind.CONTROL, _keep, reply=None))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import KEEP_RECORDS, SHARE_RECORDS, Kind, Memory, Query, Site, World
+from chainward.world import KEEP_RECORDS, SHARE_RECORDS, Kind, Memory, Query, Site, Weights, World
 
 
 def _train(site: Site, memory: Memory, weights: Vector) -> tuple[Vector, Memory]:
@@ -14,7 +14,7 @@ def _train(site: Site, memory: Memory, weights: Vector) -> tuple[Vector, Memory]
     return site.train_network(memory["features"], memory["labels"], weights, batch_factor=hospitals), memory
 
 
-TRAIN = Query("train", Kind.AGGREGATE, _train)
+TRAIN = Query("train", Kind.AGGREGATE, _train, reply=Weights)
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class Pooled(Strategy[State]):
     def open(self, world: World) -> State:
         """Collect the records of all hospitals at the centre."""
         (centre,) = world.parties("centre", 1)
-        records = world.ask(world.hospitals, SHARE_RECORDS)
-        world.ask(centre, KEEP_RECORDS, records if records else world.need(records))
+        world.ask(centre, KEEP_RECORDS, world.need_some(world.ask(world.hospitals, SHARE_RECORDS)))
         return State(centre, world.initial_weights())
 
     def round(self, state: State, world: World) -> State:

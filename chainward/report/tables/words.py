@@ -45,8 +45,9 @@ def describe_attack(specification: Specification) -> str:
     attack = specification.attack
     if not attack:
         return ""
-    kind = str(attack["kind"]).replace("_", " ")
-    return f"{kind}, strength {attack['strength']:.10g}, by {100 * attack['share']:.10g}% of hospitals"
+    kinds = " and ".join(str(kind).replace("_", " ") for kind in (attack["kind"], *attack.get("also", ())))
+    form = f" ({attack['form']})" if attack.get("form") else ""
+    return f"{kinds}{form}, strength {attack['strength']:.10g}, by {100 * attack['share']:.10g}% of hospitals"
 
 
 def describe_setting(specification: Specification) -> str:
