@@ -30,6 +30,9 @@ from chainward.world import Receipt, Reverted
 Act = Callable[[], Any]
 Refusals = Mapping[str, Sequence[tuple[str, Act]]]
 
+NEVER = 2**32
+"""Blocks until a deadline that stands for none."""
+
 LONGEST_REASON = 31
 """Bytes; a longer reason takes a second word."""
 
@@ -151,8 +154,9 @@ class OnChain:
         return self
 
     def pass_deadline(self) -> Self:
-        """Let the contract's deadline pass, if it has not."""
-        return self.wait(max(0, self.call("deadline") - self.ledger.block(self.now)))
+        """Let the contract's deadline pass, if there is one and it has not."""
+        ahead = self.call("deadline") - self.ledger.block(self.now)
+        return self.wait(max(0, ahead)) if ahead < NEVER else self
 
     def holds(self, parties: Sequence[str]) -> int:
         """Return the wei that contracts hold, gone from these parties' accounts."""
