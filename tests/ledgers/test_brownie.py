@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hand_assembled import FIXTURES
+from hashes import evm_with_hashes
 from nodes import ended, group, kill_node, members, own
 
 from chainward import tasks
@@ -74,18 +75,17 @@ def tried(specification: Specification) -> tuple[Ledger, str]:
 def test_every_transaction_of_a_trial_is_the_same(
     key: str, faults: dict[str, Any], consensus: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Same calldata, block, gas to the unit, events and refusals. No anvil of today lets a block's randomness be set,
-    so the chain in process gets that of the node's blocks."""
+    """Same calldata, block, gas to the unit, events and refusals. The EVM in process makes a block's hash of its number
+    alone; here it has those of the node, so that what contracts draw from hashes is the same."""
     settings = {"ledger_params": {"consensus": consensus}, "faults": faults}
     node, end = tried(specification(key, "brownie", **settings))
     assert isinstance(node, NodeLedger)
     with closing(node):
         head = int(node.blocks.request("eth_blockNumber"), 16)
-        blocks = [node.blocks.request("eth_getBlockByNumber", hex(number), False) for number in range(head + 1)]
-    drawn = dict(enumerate(bytes.fromhex(block["mixHash"][2:]) for block in blocks))
-    default = evm.randao
-    monkeypatch.setattr(evm, "randao", lambda number, seed=0: drawn.get(number) or default(number, seed))
-    here, end_here = tried(specification(key, "evm", **settings))
+        blocks = {n: node.blocks.request("eth_getBlockByNumber", hex(n), False) for n in range(head + 1)}
+    with evm_with_hashes(blocks) as machine:
+        monkeypatch.setattr("chainward.ledgers.evm_machine.pyrevm.EVM", machine)
+        here, end_here = tried(specification(key, "evm", **settings))
     assert end == end_here
     assert len(node.receipts) == len(here.receipts) > 6
     for theirs, ours in zip(node.receipts, here.receipts, strict=True):
