@@ -26,12 +26,10 @@ from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import ENDOWMENT_WEI, EvmLedger
 from chainward.testing.solidity import Place, Source, read
 from chainward.world import Receipt, Reverted
+from chainward.world.chain import NEVER
 
 Act = Callable[[], Any]
 Refusals = Mapping[str, Sequence[tuple[str, Act]]]
-
-NEVER = 2**32
-"""Blocks until a deadline that stands for none."""
 
 LONGEST_REASON = 31
 """Bytes; a longer reason takes a second word."""

@@ -14,6 +14,9 @@ from chainward.world.meter import Meter
 from chainward.world.ports import Ledger, Receipt
 from chainward.world.vocabulary import HospitalAbsent, Reverted
 
+NEVER = 2**32
+"""A deadline so many blocks ahead stands for none."""
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -126,7 +129,7 @@ class Chain:
 
     def left(self, deadline: int) -> float:
         """Return the seconds until a transaction misses block `deadline`, infinite where nobody knows when that is."""
-        moment = self.ledger.moment(deadline, self.clock.now)
+        moment = math.inf if deadline - self.block >= NEVER else self.ledger.moment(deadline, self.clock.now)
         return math.inf if math.isinf(moment) else max(0.0, moment - self.clock.now - self.speeds.round_trip_s)
 
     def settle(self) -> None:

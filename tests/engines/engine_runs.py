@@ -61,7 +61,12 @@ def observe(ready: Trial) -> Run:
 
 def meter(ready: Trial) -> Any:
     ready.world.chain.settle()
-    return ready.world.meter.bytes(), ready.world.meter.disclosures(), sorted(ready.world.meter.missing)
+    return (
+        ready.world.meter.bytes(),
+        ready.world.meter.disclosures(),
+        sorted(ready.world.meter.missing),
+        sorted(ready.world.meter.unreadable),
+    )
 
 
 def brought(ready: Trial, model: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -136,6 +137,7 @@ def test_the_moment_of_a_block_and_what_is_left_until_a_deadline() -> None:
     assert one.left(4) == pytest.approx(20.0 - 0.04)
     one.clock.until("waiting", 30.0)
     assert one.left(4) == 0.0
+    assert one.left(2**256 - 1) == math.inf
     assert ledger().moment(7, 3.0) == 35.0
 
 

@@ -26,6 +26,7 @@ from chainward.world import FIT, Each
 ENGINE = "flower-simulation"
 pytestmark = pytest.mark.slow
 PARAMS: dict[str, dict[str, Any]] = {"flwr:FedAdam": {"eta": 0.01}, "flwr:FedProx": {"proximal_mu": 0.5}}
+WITH_CONTRACTS = [key for key in discovery.keys() if discovery.load(key).card.contracts]
 NO = np.zeros(1, dtype=np.float32)
 
 
@@ -56,6 +57,15 @@ def simulation() -> Iterator[EngineBuilder]:
 def test_agrees_with_cohort(key: str, simulation: EngineBuilder) -> None:
     params = PARAMS.get(key, {})
     assert_agree(run(key, "cohort", params=params), run(key, ENGINE, build=simulation, params=params))
+
+
+@pytest.mark.parametrize("kind", ["malformed", "silent", "false_score"])
+@pytest.mark.parametrize("key", WITH_CONTRACTS)
+def test_a_hostile_hospital_acts_in_its_own_process_as_in_the_cohort(
+    key: str, kind: str, simulation: EngineBuilder
+) -> None:
+    attack = {"kind": kind, "share": 0.25, "strength": 1.0}
+    assert_agree(run(key, "cohort", attack=attack), run(key, ENGINE, build=simulation, attack=attack))
 
 
 def test_goes_on_from_a_checkpoint_with_the_hospitals_memories(tmp_path: Path, simulation: EngineBuilder) -> None:
