@@ -26,7 +26,8 @@ from chainward.world import FIT, Each
 ENGINE = "flower-simulation"
 pytestmark = pytest.mark.slow
 PARAMS: dict[str, dict[str, Any]] = {"flwr:FedAdam": {"eta": 0.01}, "flwr:FedProx": {"proximal_mu": 0.5}}
-WITH_CONTRACTS = [key for key in discovery.keys() if discovery.load(key).card.contracts]
+KEYS = discovery.keys()
+WITH_CONTRACTS = [key for key in KEYS if discovery.load(key).card.contracts]
 NO = np.zeros(1, dtype=np.float32)
 
 
@@ -53,7 +54,7 @@ def simulation() -> Iterator[EngineBuilder]:
     assert not any(place.directory.exists() for place in first.places.values())
 
 
-@pytest.mark.parametrize("key", [*discovery.keys(), *PARAMS])
+@pytest.mark.parametrize("key", [*KEYS, *PARAMS])
 def test_agrees_with_cohort(key: str, simulation: EngineBuilder) -> None:
     params = PARAMS.get(key, {})
     assert_agree(run(key, "cohort", params=params), run(key, ENGINE, build=simulation, params=params))
