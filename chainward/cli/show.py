@@ -40,7 +40,8 @@ def describe(key: str) -> dict[str, Any]:
         {"key": claim.key, "claim": claim.claim, "tier": claim.tier, "quoted": claim.quoted, "rule": claim.rule}
         for claim in discovery.claims(type(strategy))
     ]
-    return {"card": card, "parameters": asdict(strategy), "claims": claims, "contracts": costs}
+    threats = [asdict(threat) for threat in discovery.threats(type(strategy))]
+    return {"card": card, "parameters": asdict(strategy), "claims": claims, "threats": threats, "contracts": costs}
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -59,6 +60,9 @@ def _print(document: dict[str, Any]) -> None:
         rows = [{**claim, "reproduced": claim["rule"]["reproduced"]} for claim in document["claims"]]
         columns = {"claim": "claim", "tier": "tier", "quoted": "quoted", "reproduced": "reproduced if"}
         as_table(rows, columns, title="\nclaims")
+    if document["threats"]:
+        columns = {"outcome": "outcome", "attack": "tried", "claim": "claimed"}
+        as_table(document["threats"], columns, title="\nwhat was tried against it")
     if document["contracts"]:
         columns = {"contract": "contract", "function": "function", "min": "gas min", "median": "median", "max": "max"}
         as_table(document["contracts"], columns, title="\ncontract functions (three rounds, six hospitals)")

@@ -25,7 +25,7 @@ Reader = Callable[[Path], bytes]
 # Reached from the code that computes figures, and changing none: what finds things by name, reads words or keeps files.
 _APART = {
     *(f"chainward.{name}" for name in ("engines", "errors", "files", "folders", "ledgers", "tasks")),
-    *(f"chainward.strategy.{name}" for name in ("card", "claims", "discovery", "paper")),
+    *(f"chainward.strategy.{name}" for name in ("card", "claims", "discovery", "paper", "threats")),
     *("chainward.plans.specification", "chainward.trials.checkpoint"),
 }
 _OURS = ("chainward.", "reimplementations.")

@@ -11,14 +11,16 @@ from pydantic import TypeAdapter
 from chainward.results.document import STRICT
 from chainward.strategy import Card, discovery
 from chainward.strategy.claims import Claim
+from chainward.strategy.threats import Threat
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A strategy's card and the claims of its paper."""
+    """A strategy's card, the claims of its paper, and what was tried against it."""
 
     card: Card
     claims: tuple[Claim, ...]
+    threats: tuple[Threat, ...] = ()
 
 
 Papers = Mapping[str, Paper]
@@ -37,4 +39,4 @@ def papers_of(strategies: Iterable[str]) -> dict[str, Paper]:
         ChainwardError: a strategy is unknown or its file of claims is broken.
     """
     kinds = {key: discovery.load(key) for key in sorted(set(strategies))}
-    return {key: Paper(kind.card, discovery.claims(kind)) for key, kind in kinds.items()}
+    return {key: Paper(kind.card, discovery.claims(kind), discovery.threats(kind)) for key, kind in kinds.items()}

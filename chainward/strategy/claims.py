@@ -90,8 +90,8 @@ def read(path: Path) -> tuple[Claim, ...]:
         return ()
     document = paper.read(path)
     for name in document:
-        if name not in ("card", "claim"):
-            raise ChainwardError(f"{path.name}: no table {name!r}; it has card and claim")
+        if name not in ("card", "claim", "threat"):
+            raise ChainwardError(f"{path.name}: no table {name!r}; it has card, claim and threat")
     tables = document.get("claim", [])
     if not isinstance(tables, list):
         raise ChainwardError(f"{path.name}: claim: write [[claim]], a table for each")

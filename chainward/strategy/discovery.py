@@ -22,6 +22,8 @@ from chainward.names import LONGEST, is_identifier, is_key, is_package, quoted
 from chainward.strategy import Strategy
 from chainward.strategy.claims import Claim
 from chainward.strategy.claims import read as read_claims
+from chainward.strategy.threats import Threat
+from chainward.strategy.threats import read as read_threats
 
 GROUP = "chainward.strategies"
 FLOWER = "flwr:"
@@ -116,6 +118,16 @@ def claims(kind: type[Strategy[Any]]) -> tuple[Claim, ...]:
     """
     file = source(kind)
     return read_claims(file.with_suffix(".toml")) if file else ()
+
+
+def threats(kind: type[Strategy[Any]]) -> tuple[Threat, ...]:
+    """Return what was tried against a strategy's paper, from the TOML beside its file; none without that file.
+
+    Raises:
+        ChainwardError: the TOML is broken or a threat in it wrong; the message names file and field.
+    """
+    file = source(kind)
+    return read_threats(file.with_suffix(".toml")) if file and file.with_suffix(".toml").exists() else ()
 
 
 @cache

@@ -22,13 +22,12 @@ class Threat:
     outcome: Outcome
 
 
-def of(file: str | Path) -> tuple[Threat, ...]:
-    """Return the threats in the TOML beside a strategy's `file`, those that succeed first.
+def read(path: Path) -> tuple[Threat, ...]:
+    """Return the threats in the TOML beside a strategy's file, those that succeed first.
 
     Raises:
         ChainwardError: a table is wrong, or two are of one attack; the message names file and field.
     """
-    path = Path(file).with_suffix(".toml")
     tables = paper.read(path).get("threat", [])
     if not isinstance(tables, list):
         raise ChainwardError(f"{path.name}: write each threat as [[threat]]")

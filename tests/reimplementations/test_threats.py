@@ -18,8 +18,7 @@ TABLE = "<!-- threats -->"
 
 
 def listed() -> dict[str, tuple[threats.Threat, ...]]:
-    files = {key: discovery.source(discovery.load(key)) for key in keys()}
-    return {key: threats.of(file) for key, file in files.items() if file is not None}
+    return {key: discovery.threats(discovery.load(key)) for key in keys()}
 
 
 def tried() -> dict[tuple[str, str], str]:
@@ -50,4 +49,4 @@ def test_the_threat_model_prints_the_list() -> None:
 def test_a_wrong_list_is_refused_by_file_and_field(text: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ChainwardError, match=f"one.toml.*{told}"):
-        threats.of(tmp_path / "one.py")
+        threats.read(tmp_path / "one.toml")

@@ -17,7 +17,8 @@ Verdict = Mapping[str, Any]
 def card_rows(results: Results) -> list[Row]:
     """The cards, one a strategy."""
     cards = {name: card for name in results.strategies if (card := results.card(name))}
-    return [{"strategy": name, **asdict(card)} for name, card in cards.items()]
+    tried = {name: [asdict(threat) for threat in results.papers[name].threats] for name in cards}
+    return [{"strategy": name, **asdict(card), "threats": tried[name]} for name, card in cards.items()]
 
 
 def claim_rows(results: Results, verdicts: Iterable[Verdict]) -> list[Row]:
