@@ -167,7 +167,7 @@ def test_settings_are_never_mixed():
 def test_labels_say_what_differs_and_no_more():
     groups = group(results([*(record("bflc", params={"mu": mu, "same": 1}) for mu in (0, 1)), record("local")]))
     assert [one.label for one in groups] == ["bflc (mu 0)", "bflc (mu 1)", "local"]
-    words = "common track · evm: poa, period_s 5, signers 4, silent 0 · cohort engine · no faults"
+    words = "common track · evm: poa, period_s 5, signers 4, silent 0, confirmations 0 · cohort engine · no faults"
     assert {one.setting for one in groups} == {words}
 
 
