@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chainward.judges.evidence import Evidence, Trials, named, only
+from chainward.judges.evidence import Evidence, Trials, attack_of, named, only
 from chainward.judges.figures import difference, told
 from chainward.judges.finding import Finding, Unjudgeable, decided
 from chainward.results.inference import Difference
@@ -26,6 +26,26 @@ def robust_to_attack(evidence: Evidence, *, other: str, drop: float, others_drop
     reproduced = ours.estimate <= drop and theirs.estimate >= others_drop
     found = f"drop {told(ours)}, that of {other} {told(theirs)}"
     return decided(reproduced, ours.estimate <= partly * theirs.estimate, found, evidence.records)
+
+
+def withstands_all(evidence: Evidence, *, other: str, drop: float, partly_strength: float) -> Finding:
+    """Judge "withstands them": under each of several attacks the drop of mean AUROC is at most `drop`.
+
+    Reproduced: under all. Partly: under all of `partly_strength`. Told beside each drop, with its 95 % interval: the
+    other strategy's, which decides nothing, and how many of the attackers' updates were accepted (outcomes `accepted`
+    and `rejected`) of those that were judged. An attack that spoils nothing decides nothing.
+    """
+    pairs = evidence.beside(other)
+    honest = only((ours for ours, _ in pairs if not ours.specification.attack), "trials without an attack")
+    theirs_honest = only((theirs for ours, theirs in pairs if ours is honest), f"{other} without an attack")
+    words, withstood = [], []
+    for ours, theirs in (pair for pair in pairs if pair[0] is not honest):
+        _need_spoiled(ours)
+        lost, others = difference(evidence, honest, ours), difference(evidence, theirs_honest, theirs)
+        words.append(f"{attack_of(ours)}: drop {told(lost)}, that of {other} {told(others)}, {_accepted(ours.records)}")
+        withstood.append((ours.specification.attack["strength"], lost.estimate <= drop))
+    some = [held for strength, held in withstood if strength == partly_strength]
+    return decided(all(held for _, held in withstood), all(some), "; ".join(words), evidence.records)
 
 
 def attackers_score_lower(evidence: Evidence, *, quantity: str, level: float) -> Finding:
@@ -72,9 +92,23 @@ def _drop(evidence: Evidence, strategy: str) -> Difference:
         only((one for one in trials if bool(one.specification.attack) is side), f"{strategy} {what}")
         for side, what in ((False, "without an attack"), (True, "under attack"))
     )
-    if not any(trial.facts.spoiled for trial in attacked.records):
-        raise Unjudgeable(f"the attack spoiled nothing that {strategy} uses")
+    _need_spoiled(attacked)
     return difference(evidence, honest, attacked)
+
+
+def _need_spoiled(attacked: Trials) -> None:
+    if not any(trial.facts.spoiled for trial in attacked.records):
+        raise Unjudgeable(f"the attack spoiled nothing that {attacked.strategy} uses")
+
+
+def _accepted(trials: Sequence[Completed]) -> str:
+    """How many updates of attackers were accepted, of those the protocol judged, over all trials."""
+    taken, refused = (
+        sum(outcome(what, trial).get(name, 0) for trial in trials for name in trial.attackers)
+        for what in ("accepted", "rejected")
+    )
+    judged = taken + refused
+    return f"{taken:g} of {judged:g} attackers' updates accepted" + (f" ({taken / judged:.0%})" if judged else "")
 
 
 def _attacked(evidence: Evidence) -> list[Trials]:

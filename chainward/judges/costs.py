@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,8 @@ from chainward.judges.evidence import Evidence, Trials, only
 from chainward.judges.figures import mean_auroc, round_gas
 from chainward.judges.finding import NOT_REPRODUCED, PARTLY, Finding, Unjudgeable, decided
 from chainward.results.record import Completed
-from chainward.strategy import discovery
 
 Numbers = npt.NDArray[np.float64]
-
-TIE_S = 1e-6
-"""Modelled seconds that only rounding tells apart."""
 
 LINEAR = (
     "that gas grows in a line follows from the protocol's loops and could not have failed, so it counts for nothing"
@@ -69,30 +64,14 @@ def less_gas_than(evidence: Evidence, *, variant: Mapping[str, Any], other: str,
     return decided(ratio < 1 and abs(gap) <= within, ratio < 1, found, evidence.records)
 
 
-def dearest_parts(evidence: Evidence, *, switches: Sequence[str], partly: int) -> Finding:
-    """Judge which parts take the most modelled time: what a round loses when a part is switched off.
-
-    `switches` are hyper-parameters in the claimed order, dearest first. Reproduced: the order holds at every size.
-    Partly: at `partly` of them. Parts less than TIE_S apart have no order.
-    """
-    words, right = [], []
-    for count in sorted({trials.hospitals for trials in evidence.ours}):
-        sized = [trials for trials in evidence.ours if trials.hospitals == count]
-        lost = {name: _seconds(sized, switches, []) - _seconds(sized, switches, [name]) for name in switches}
-        words.append(f"{count} hospitals: {', '.join(f'{name} {round(s, 6):zg} s' for name, s in lost.items())}")
-        right.append(all(dearer - cheaper > TIE_S for dearer, cheaper in pairwise(lost.values())))
-    return decided(all(right), sum(right) >= partly, "; ".join(words), evidence.records)
-
-
 def variants(evidence: Evidence, params: Mapping[str, Any]) -> tuple[Trials, Trials]:
     """Return the paper's trials as they are, and those with these hyper-parameters.
 
     Raises:
         Unjudgeable: the claim does not ask for just one of each.
     """
-    wanted = discovery.build(evidence.strategy, params)
     plain, changed = (
-        only((one for one in evidence.ours if (one.built == wanted) is side), f"{evidence.strategy} {what}")
+        only((one for one in evidence.ours if one.has(params) is side), f"{evidence.strategy} {what}")
         for side, what in ((False, "as it is"), (True, f"with {dict(params)}"))
     )
     return plain, changed
@@ -102,15 +81,6 @@ def _law(line: bool, near: bool, found: str, records: Sequence[Completed]) -> Fi
     """The verdict on a line: its form decides nothing, which is said where only the form holds."""
     finding = decided(line and near, line, found, records)
     return replace(finding, verdict=NOT_REPRODUCED, identity=LINEAR) if finding.verdict == PARTLY else finding
-
-
-def _seconds(sized: Sequence[Trials], switches: Sequence[str], off: Sequence[str]) -> float:
-    """Median modelled seconds of a round with just these parts switched off."""
-    found = only(
-        (one for one in sized if [name for name in switches if not getattr(one.built, name)] == off),
-        f"trials with {', '.join(off) or 'nothing'} off",
-    )
-    return float(np.median([entry.latency_s.total for trial in found.records for entry in trial.rounds]))
 
 
 def _without_creation(trial: Completed) -> float:

@@ -70,6 +70,10 @@ class Trials:
         beside = published(discovery.load(self.strategy), self.specification.track).get("params", {})
         return discovery.build(self.strategy, {**beside, **self.specification.params})
 
+    def has(self, params: Mapping[str, Any]) -> bool:
+        """Whether the strategy was run with these hyper-parameters."""
+        return all(getattr(self.built, name) == value for name, value in params.items())
+
     @property
     def setting(self) -> str:
         """All but strategy, hyper-parameters, attack and seed; equal for trials that may be compared."""
@@ -176,6 +180,11 @@ def named(key: str, params: Any) -> str:
     return f"{key} ({told})" if told else key
 
 
+def attack_of(trials: Trials) -> str:
+    """Return who attacks how, in words; nothing where nobody does."""
+    return _attack(trials.specification)
+
+
 def _asked_for(strategy: str, claim: Claim) -> Iterator[tuple[int, bool, list[Specification]]]:
     """The trials of each part of a claim, those that differ in the seed alone together; is the part optional?"""
     if missing := claims.lacking(claim):
@@ -207,9 +216,17 @@ def _needed(task: str) -> str:
 
 
 def _described(wanted: Specification) -> str:
-    attack = f", {wanted.attack['kind']} by {wanted.attack['share']:.0%}" if wanted.attack else ""
+    attack = f", {_attack(wanted)}" if wanted.attack else ""
     what = f"{named(wanted.strategy, wanted.params)} on {_task(wanted)}"
     return f"{what}, {wanted.rounds} rounds, track {wanted.track}{attack}"
+
+
+def _attack(wanted: Specification) -> str:
+    """In words; what attackers do besides makes another attack."""
+    if not wanted.attack:
+        return ""
+    told = f"{wanted.attack['kind']} {wanted.attack['strength']:g} by {wanted.attack['share']:.0%}"
+    return " and ".join([told, *wanted.attack.get("also", ())])
 
 
 def _task(wanted: Specification) -> str:

@@ -22,9 +22,7 @@ def best_rate(evidence: Evidence, *, near: float, above: float) -> Finding:
     Reproduced: that rate is `near` lambda*, and the simulated latency at lambda* no more than `above` the least
     simulated. Partly: an interior minimum exists, so neither end has the least.
     """
-    points = np.array(
-        sorted(np.mean([_point(trial) for trial in one.records], axis=0).tolist() for one in evidence.ours)
-    )
+    points = _points(evidence)
     rates, latencies = points[:, 0], np.exp(points[:, 1])
     least, best = int(latencies.argmin()), _least_of_a_cubic(rates, latencies)
     excess = float(latencies[np.abs(rates - 1).argmin()] / latencies[least] - 1)
@@ -34,12 +32,41 @@ def best_rate(evidence: Evidence, *, near: float, above: float) -> Finding:
     return decided(right, interior, found, evidence.records)
 
 
+def recalled_rate(evidence: Evidence, *, above: float) -> Finding:
+    """Judge "the formula finds the optimum" of the paper's own formula as it is recalled, by races around lambda*.
+
+    Latency at its rate is read off the line, in logarithms, between the simulated rates on both sides of it.
+    Reproduced: it is no more than `above` the least simulated latency. It is told as a recalled formula.
+    """
+    points = _points(evidence)
+    rate = float(np.mean([_in_units(trial, "recalled") for trial in evidence.records]))
+    if not points[0, 0] <= rate <= points[-1, 0]:
+        raise Unjudgeable(f"its rate, {rate:.3f} lambda*, lies beyond the rates that were simulated")
+    latency = float(np.exp(np.interp(np.log(rate), np.log(points[:, 0]), points[:, 1])))
+    least = float(np.exp(points[:, 1].min()))
+    excess = latency / least - 1
+    found = f"a recalled formula: its rate is {rate:.3f} lambda*, at which latency is {excess:.2%} above the least of "
+    return decided(excess <= above, False, f"{found}{least:.4g} s", evidence.records)
+
+
+def _points(evidence: Evidence) -> Any:
+    """Each rate used, in units of lambda*, with the logarithm of the latency there, means over seeds: [n, 2]."""
+    return np.array(
+        sorted(np.mean([_point(one) for one in trials.records], axis=0).tolist() for trials in evidence.ours)
+    )
+
+
+def _in_units(trial: Completed, rate: str) -> float:
+    """One of a trial's rates in units of lambda*."""
+    return trial.outcomes["rate"][rate] / trial.outcomes["rate"]["optimal"]
+
+
 def _point(trial: Completed) -> tuple[float, float]:
     """The rate used, in units of lambda*, and the logarithm of the simulated seconds of an epoch."""
     outcomes = trial.outcomes
     if "simulated" not in outcomes:
         raise Unjudgeable("a trial in which every simulated race forked")
-    return outcomes["rate"]["used"] / outcomes["rate"]["optimal"], float(np.log(outcomes["simulated"]["latency_s"]))
+    return _in_units(trial, "used"), float(np.log(outcomes["simulated"]["latency_s"]))
 
 
 def _least_of_a_cubic(rates: Any, latencies: Any) -> float:

@@ -19,11 +19,18 @@ from chainward.judges.accuracy import (
     same_predictions,
     spread_within,
 )
-from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack
-from chainward.judges.costs import dearest_parts, gas_an_agent, less_gas_than, setup_gas_line
+from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
+from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.finding import Finding
-from chainward.judges.rates import best_rate
-from chainward.judges.shares import pays_alike, size_and_score, size_and_share
+from chainward.judges.parts import dearest_part, dearest_parts
+from chainward.judges.rates import best_rate, recalled_rate
+from chainward.judges.shares import (
+    pays_alike,
+    sampling_error,
+    size_and_score,
+    size_and_share,
+    size_and_share_by_seed,
+)
 from chainward.judges.sites import better_than_floors, better_than_sites
 from chainward.names import quoted
 from chainward.plans.claims import place, plans_of
@@ -42,6 +49,7 @@ _ALL = (
     better_than_floors,
     better_than_sites,
     close_to,
+    dearest_part,
     dearest_parts,
     equals,
     gas_an_agent,
@@ -49,12 +57,16 @@ _ALL = (
     like,
     paired_within,
     pays_alike,
+    recalled_rate,
     robust_to_attack,
     same_predictions,
+    sampling_error,
     setup_gas_line,
     size_and_score,
     size_and_share,
+    size_and_share_by_seed,
     spread_within,
+    withstands_all,
 )
 JUDGES: Mapping[str, Judge] = {judge.__name__: judge for judge in _ALL}
 

@@ -98,7 +98,7 @@ def test_no_trial_may_be_missing_or_have_failed(place: int, fails: bool) -> None
     instead = [failed(WANTED[place])] if fails else []
     found = verdict("bflc", CLAIM, [*rest, *instead])
     assert found["verdict"] == NOT_TESTABLE
-    strategy, attack = WANTED[place].strategy, ", sign_flip by 30%" if WANTED[place].attack else ""
+    strategy, attack = WANTED[place].strategy, ", sign_flip 4 by 30%" if WANTED[place].attack else ""
     where = "synthetic (hospitals 6, patients 20), 20 rounds, track common"
     missing = f"this report holds 1 of 2 seeds of {strategy} on {where}{attack}"
     assert found["why"] == f"{missing}; `chainward run --claims bflc` gathers what is missing"
