@@ -26,15 +26,7 @@ flchain accuracy-a-second
 quorum_chain keeps-its-quality
 """
 NOT_BUILT: Mapping[tuple[str, ...], str] = {
-    ("blockflow", "gas-law-2"): "needs the transactions a pair that the authors' contract takes",
     ("biscotti", "withstands-poisoners-2"): "needs attackers that answer first",
-    (
-        "biscotti",
-        "dearest-parts-2",
-    ): "needs consensus without a period, serial verifiers, a switch that leaves parts out",
-    ("fedcoin", "pays-like-exact-shapley-2"): "needs a judge of errors over orders, under both values of nothing",
-    ("two_cp", "size-and-share-2"): "needs local passes in place of steps",
-    ("blockfl", "best-block-rate-2"): "needs the paper's formula as recalled",
     **dict.fromkeys((tuple(line.split()) for line in TO_COME.splitlines()), "its paper is not built yet"),
 }
 
