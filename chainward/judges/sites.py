@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainward.judges.evidence import Evidence, Trials, need_same_patients, only, task_of
+from chainward.judges.evidence import Evidence, Trials, named, need_same_patients, task_of
 from chainward.judges.figures import mean_auroc, mean_of, told
 from chainward.judges.finding import Finding, Unjudgeable, decided
 from chainward.results import comparison, inference
@@ -42,6 +42,7 @@ def better_than_sites(evidence: Evidence, *, other: str) -> Finding:
 def better_than_floors(evidence: Evidence, *, floors: Sequence[str], partly: int) -> Finding:
     """Judge "better than individual sites", the floor being the best hospital alone under any of several strategies.
 
+    Each counts in every way to train that the claim asks for.
     Reproduced: the paired 95 % interval of AUROC minus the floor's lies above 0 on every task. Partly: on `partly`.
     """
     found = [_against(evidence, ours, floors) for ours in evidence.ours]
@@ -53,15 +54,24 @@ def _against(evidence: Evidence, ours: Trials, floors: Sequence[str]) -> _Agains
     """Trials against every hospital alone, under every floor, on the same task."""
     task, alone, records = task_of(ours), dict[str, Mean](), list(ours.records)
     for floor in floors:
-        theirs = only((one for one in evidence.of_strategy(floor) if task_of(one) == task), f"{floor} on {task}")
-        need_same_patients(ours, theirs)
-        alone |= {f"{name} ({floor})": mean for name, mean in _alone(evidence, theirs).items()}
-        records += theirs.records
+        for theirs in _on(task, evidence.of_strategy(floor)):
+            need_same_patients(ours, theirs)
+            told = named(floor, theirs.specification.training)
+            alone |= {f"{name} ({told})": mean for name, mean in _alone(evidence, theirs).items()}
+            records += theirs.records
     names = list(alone)
     best = names[comparison.best([alone[name].value for name in names], names)]
     mine = mean_auroc(evidence, ours)
     mean = float(np.mean([one.value for one in alone.values()]))
     return _Against(inference.difference(mine, alone[best]), best, mine.value, mean, task, tuple(records))
+
+
+def _on(task: str, trials: Sequence[Trials]) -> list[Trials]:
+    """Those on a task, however the hospitals train."""
+    found = [one for one in trials if task_of(one) == task]
+    if not found:
+        raise Unjudgeable(f"its rule needs {trials[0].strategy} on {task}, of which it asks for no trial")
+    return found
 
 
 def _alone(evidence: Evidence, trials: Trials) -> Mapping[str, Mean]:

@@ -264,6 +264,20 @@ def test_better_than_floors(north: Sequence[float], partly: int, expected: str) 
     assert found["found"].endswith("over north (fedavg), the best alone")
 
 
+@pytest.mark.parametrize(("logistic", "expected"), [(CHANCE, REPRODUCED), (PERFECT, NOT_REPRODUCED)])
+def test_a_floor_counts_in_every_way_to_train(logistic: Sequence[float], expected: str) -> None:
+    rule = {"name": "better_than_floors", "floors": ["local_only"], "partly": 1}
+    floors = (part("local_only", track="tuned", **way) for way in ({}, {"training": {"network": "logistic"}}))
+    claim = claim_of(rule, part("swarm_learning"), *floors)
+
+    def figures(one: Specification) -> Mapping[str, Any]:
+        return alone({"north": logistic if one.training else REVERSED, "south": REVERSED}, one.task)(one)
+
+    found = judged("swarm_learning", claim, figures)
+    assert found["verdict"] == expected, found["found"]
+    assert found["found"].endswith("over north (local_only (network logistic)), the best alone")
+
+
 def test_of_equals_the_best_alone_is_the_first_by_name() -> None:
     own = {"south": CHANCE, "north": CHANCE}
     found = judged("swarm_learning", SITES, alone(own))
