@@ -24,13 +24,8 @@ from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
 from chainward.judges.rates import best_rate, recalled_rate
-from chainward.judges.shares import (
-    pays_alike,
-    sampling_error,
-    size_and_score,
-    size_and_share,
-    size_and_share_by_seed,
-)
+from chainward.judges.samples import pays_alike, sampling_error
+from chainward.judges.shares import size_and_score, size_and_share, size_and_share_by_seed
 from chainward.judges.sites import better_than_floors, better_than_sites
 from chainward.names import quoted
 from chainward.plans.claims import place, plans_of
