@@ -51,7 +51,7 @@ def describe_attack(specification: Specification) -> str:
 
 
 def describe_setting(specification: Specification) -> str:
-    """A setting in words, e.g. `common track · evm: poa, period_s 5, signers 4, silent 0, confirmations 0 · cohort engine`."""
+    """A setting in words, e.g. `common track · evm: poa, period_s 5, … · cohort engine`."""
     told = setting_of(specification)
     changed = [f"{name}: {_words(told[name])}" for name in ("engine_params", "speeds", "training") if told[name]]
     parts = [
