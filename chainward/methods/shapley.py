@@ -17,6 +17,8 @@ Value = Callable[[Coalition], float]
 """v(C), the worth of a coalition C of players 0 .. n-1 in ascending order; v(()) is that of nobody."""
 Worths = Callable[[Sequence[Mask]], Sequence[float]]
 """The worth of each of many coalitions."""
+Judge = Callable[[npt.NDArray[np.float32]], Iterable[float]]
+"""The worth of each of models [M, P]."""
 
 
 def exact(value: Value, players: int) -> Floats:
@@ -105,6 +107,41 @@ def truncated_of(worths: Worths, players: int, orders: Sequence[Coalition], tole
         for order, mask in grown.items():
             marginals[order, place], prefix[order] = known[mask] - known[prefix[order]], mask
     return _mean_of(marginals, players, orders)
+
+
+def estimated(worths: Worths, players: int, orders: Sequence[Coalition], tolerance: float = 0.0) -> Floats:
+    """Return the values over these orders, truncated at a positive tolerance; without any order the exact ones: [n]."""
+    if not orders:
+        return exact_of(worths(range(2**players)), players)
+    if tolerance > 0:
+        return truncated_of(worths, players, orders, tolerance)
+    masks = prefix_masks(orders)
+    return sampled_of(dict(zip(masks, worths(masks), strict=True)), players, orders)
+
+
+def worths_of_means(judge: Judge, models: npt.ArrayLike, nobody: float = 0.0, batch: int = 128) -> Worths:
+    """Return v(C) = judge(unweighted mean of the models [n, P] of C), v(()) = `nobody`; so many means at a time."""
+    whole = np.asarray(models, dtype=np.float64)
+
+    def worths(masks: Sequence[Mask]) -> list[float]:
+        asked = [mask for mask in masks if mask]
+        found = {0: nobody}
+        for part in (asked[start : start + batch] for start in range(0, len(asked), batch)):
+            found.update(zip(part, judge(means(whole, part)), strict=True))
+        return [found[mask] for mask in masks]
+
+    return worths
+
+
+def means(models: Floats, masks: Sequence[Mask]) -> npt.NDArray[np.float32]:
+    """Return the unweighted mean of the models of each of M coalitions, from models [n, P]: [M, P].
+
+    Examples:
+        >>> means(np.eye(2), [0b01, 0b11]).tolist()
+        [[1.0, 0.0], [0.5, 0.5]]
+    """
+    inside = members(masks, len(models))
+    return ((inside / inside.sum(axis=1, keepdims=True)) @ models).astype(np.float32)
 
 
 def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coalition]:

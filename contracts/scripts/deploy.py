@@ -38,5 +38,5 @@ def main() -> list[Any]:
         ExplorerChain.deploy(hospitals, 3, 10, 10, sender),
         FedCoin.deploy(founder, others, [founder], 1_000, 70, 10, 50_000, False, 10, sender),
         SwarmLearning.deploy(hospitals, 2, 10, 10, sender),
-        TwoCP.deploy(founder, others, 10, sender),
+        TwoCP.deploy(founder, others, 2**256 - 1, 10, sender),
     ]

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+import {Payments} from "./lib/Payments.sol";
+
 /// @title Proof of Shapley: solvers race to value the clients of federated learning, and the best of them gets all paid
-/// @notice Liu, Ai, Sun, Zhang, Liu, Yu 2020 (FedCoin, arXiv 2002.11711). A task names the clients that trained. Every
-/// solver commits to a vector of their Shapley values and then reveals it; the vector nearest to the average of all that
-/// were revealed wins if it is no farther than D, and the task's price is split by it. Otherwise the requester keeps it.
-/// Values are fixed point with 20 fractional bits. Models stay off chain under content ids.
+/// @notice Liu, Ai, Sun, Zhang, Liu, Yu 2020 (FedCoin, arXiv 2002.11711). The price of a task is locked, the clients
+/// train, and the server names those who did. Every solver commits to a vector of their Shapley values and then reveals
+/// it; the vector nearest to the centre of all that were revealed wins if it is no farther than D, and the price is split
+/// by it. Otherwise the requester keeps it. Values are fixed point with 20 fractional bits. Models stay off chain under
+/// content ids.
 /// @dev At any time address(this).balance = the sum of credit + the price, if a task is open.
 contract FedCoin {
+    using Payments for mapping(address => uint256);
+
     /*//////////////////////////////////////////////////////////////
                                  EVENTS
     //////////////////////////////////////////////////////////////*/
 
-    /// @notice The models of `trainers` are to be valued, they lie under `contentIds`; the price is locked.
+    /// @notice The price of a task is locked: the clients can train.
+    event Announced(uint64 indexed round);
+    /// @notice The models of `trainers` are to be valued; they lie under `contentIds`.
     event Posted(uint64 indexed round, address[] trainers, string[] contentIds);
     /// @notice `solver` fixed its vector.
     event Committed(uint64 indexed round, address indexed solver);
@@ -20,7 +28,7 @@ contract FedCoin {
     event Revealed(uint64 indexed round, address indexed solver);
     /// @notice The vector of `winner` counts.
     event Accepted(uint64 indexed round, address indexed winner);
-    /// @notice No vector lies within D of the average: nobody is paid.
+    /// @notice Nobody trained, or no vector lies within D of the centre: nobody is paid.
     event Unpaid(uint64 indexed round);
     /// @notice `payee` earned `amount` wei.
     event Paid(uint64 indexed round, address indexed payee, uint256 amount);
@@ -32,6 +40,7 @@ contract FedCoin {
     /// @notice What the task waits for; there is none while idle.
     enum Phase {
         Idle,
+        Training,
         Committing,
         Revealing
     }
@@ -57,12 +66,12 @@ contract FedCoin {
     uint256 public immutable trainPercent;
     /// @notice Percent of the price for the server. What is left of the price is the winner's.
     uint256 public immutable serverPercent;
-    /// @notice D: how far from the average a vector may lie, fixed point.
+    /// @notice D: how far from the centre a vector may lie, fixed point.
     uint32 public immutable maxDistance;
-    /// @notice Measure distances from the median of the vectors in each coordinate instead of their average.
+    /// @notice Whether the centre is the median of the vectors in each coordinate; as published it is their average.
     bool public immutable median;
-    /// @notice Blocks in which solvers can commit to their vectors, and again to reveal them.
-    uint64 public immutable window;
+    /// @notice Blocks that a phase lasts at most.
+    uint64 public immutable phaseBlocks;
 
     /// @notice Place of a client in the order of registration, from 1; 0 for others.
     mapping(address => uint256) public place;
@@ -76,7 +85,7 @@ contract FedCoin {
     /// @notice Number of the latest task, from 1.
     uint64 public round;
     /// @notice Last block in which the phase's acts are accepted.
-    uint64 public deadline;
+    Deadline public deadline;
     /// @notice Solvers that committed to a vector of this round.
     uint32 public commits;
     /// @notice Solvers that revealed one.
@@ -104,12 +113,12 @@ contract FedCoin {
         uint256 serverPercent_,
         uint32 maxDistance_,
         bool median_,
-        uint64 window_
+        uint64 phaseBlocks_
     ) {
         require(trainPercent_ + serverPercent_ <= 100, "more than the price");
         (requester, server, price) = (msg.sender, server_, price_);
         (trainPercent, serverPercent) = (trainPercent_, serverPercent_);
-        (maxDistance, median, window) = (maxDistance_, median_, window_);
+        (maxDistance, median, phaseBlocks) = (maxDistance_, median_, phaseBlocks_);
         for (uint256 i = 0; i < clients_.length; i++) {
             require(place[clients_[i]] == 0, "client listed twice");
             place[clients_[i]] = i + 1;
@@ -127,23 +136,29 @@ contract FedCoin {
 
     modifier during(Phase wanted) {
         require(phase == wanted, "not the phase");
-        require(block.number <= deadline, "too late");
+        deadline.requireNotPassed();
         _;
     }
 
-    /// @notice The requester pays in for tasks to come.
-    function fund() external payable {
+    /// @notice The requester locks the price of a task, with its credit and what it pays in; what is over stays credit.
+    function announce() external payable {
         require(msg.sender == requester, "not the requester");
-        credit[msg.sender] += msg.value;
+        require(phase == Phase.Idle, "a task is open");
+        uint256 funds = credit[requester] + msg.value;
+        require(funds >= price, "not funded");
+        credit[requester] = funds - price;
+        (winner, commits, reveals) = (address(0), 0, 0);
+        delete trainers;
+        round += 1;
+        _open(Phase.Training);
+        emit Announced(round);
     }
 
-    /// @notice Ask for the Shapley values of this round's models, whose price the requester's funds must cover.
+    /// @notice Ask for the Shapley values of this round's models.
     /// @param trainers_ the clients that trained, in order of registration
     /// @param contentIds where the model of each lies
-    function post(address[] calldata trainers_, string[] calldata contentIds) external {
+    function post(address[] calldata trainers_, string[] calldata contentIds) external during(Phase.Training) {
         require(msg.sender == server, "not the server");
-        require(phase == Phase.Idle, "a task is open");
-        require(credit[requester] >= price, "not funded");
         require(trainers_.length > 0, "nobody trained");
         require(trainers_.length == contentIds.length, "lengths differ");
         uint256 last = 0;
@@ -151,9 +166,7 @@ contract FedCoin {
             require(place[trainers_[i]] > last, "not clients in their order");
             last = place[trainers_[i]];
         }
-        credit[requester] -= price;
-        (trainers, winner, commits, reveals) = (trainers_, address(0), 0, 0);
-        round += 1;
+        trainers = trainers_;
         _open(Phase.Committing);
         emit Posted(round, trainers_, contentIds);
     }
@@ -185,22 +198,19 @@ contract FedCoin {
         emit Revealed(round, msg.sender);
     }
 
-    /// @notice Go on once the phase is complete or its deadline has passed: to the reveals, or to the payment.
+    /// @notice Go on once all who committed have revealed, or the phase's deadline has passed: to the reveals where
+    /// anything was committed, else to the payment.
     function close() external {
         require(phase != Phase.Idle, "no task is open");
         bool complete = phase == Phase.Revealing && reveals == commits;
-        require(complete || block.number > deadline, "still open");
+        if (!complete) deadline.requirePassed();
         if (phase == Phase.Committing && commits > 0) _open(Phase.Revealing);
         else _decide();
     }
 
     /// @notice Take home what one has been credited.
     function collect() external {
-        uint256 amount = credit[msg.sender];
-        require(amount > 0, "nothing to collect");
-        credit[msg.sender] = 0;
-        (bool taken,) = msg.sender.call{value: amount}("");
-        require(taken, "payment refused");
+        credit.collect();
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -267,8 +277,7 @@ contract FedCoin {
     //////////////////////////////////////////////////////////////*/
 
     function _open(Phase next) private {
-        phase = next;
-        deadline = uint64(block.number) + window;
+        (phase, deadline) = (next, Deadlines.within(phaseBlocks));
     }
 
     /// @dev Pay everybody by the winner's vector, or give the price back. What flooring leaves of the server's part is

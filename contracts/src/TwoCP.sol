@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+
 /// @title One training run of 2CP: updates are committed to, revealed, and given tokens by the run's evaluator
 /// @notice Cai, Rueckert, Passerat-Palmbach 2020 (arXiv 2011.07516). Models stay off chain under content ids, whose
 /// 32-byte digests stand here. Who may take part is known to the protocol, through which every act comes.
@@ -38,13 +40,15 @@ contract Crowdsource {
     address public immutable evaluator;
     /// @notice Updates after which a round takes no more.
     uint32 public immutable maxUpdates;
+    /// @notice Tokens that the evaluator can give for a round, all together; as published there is no such limit.
+    uint256 public immutable budget;
     /// @notice Blocks that a phase lasts at most.
-    uint64 public immutable window;
+    uint64 public immutable phaseBlocks;
 
     /// @notice The round that is open, from 1.
     uint64 public round = 1;
-    /// @notice Last block in which the phase's acts are accepted; 0 until somebody begins the round.
-    uint64 public deadline;
+    /// @notice Last block in which the phase's acts are accepted; there is none until somebody begins the round.
+    Deadline public deadline = Deadlines.NEVER;
     /// @notice Trainers that committed to an update of this round.
     uint32 public commits;
     /// @notice Trainers that revealed one.
@@ -57,6 +61,8 @@ contract Crowdsource {
     mapping(bytes32 => Content) public contents;
     /// @dev Digests of a round's updates, in order of revealing.
     mapping(uint64 => bytes32[]) private digests;
+    /// @dev Tokens given for a round, where there is a budget.
+    mapping(uint64 => uint256) private given;
     /// @notice Tokens that a trainer earned here.
     mapping(address => uint256) public tokens;
 
@@ -65,8 +71,9 @@ contract Crowdsource {
     //////////////////////////////////////////////////////////////*/
 
     /// @notice The protocol opens a run; the arguments are as the storage says.
-    constructor(address evaluator_, uint32 maxUpdates_, uint64 window_) {
-        (protocol, evaluator, maxUpdates, window) = (msg.sender, evaluator_, maxUpdates_, window_);
+    constructor(address evaluator_, uint32 maxUpdates_, uint256 budget_, uint64 phaseBlocks_) {
+        (protocol, evaluator, maxUpdates) = (msg.sender, evaluator_, maxUpdates_);
+        (budget, phaseBlocks) = (budget_, phaseBlocks_);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -84,41 +91,45 @@ contract Crowdsource {
         Turn storage turn = turns[trainer];
         require(trainer != evaluator, "evaluators do not train");
         require(phase == Phase.Committing, "not the phase");
-        require(deadline == 0 || block.number <= deadline, "too late");
+        deadline.requireNotPassed();
         require(turn.committedIn < round, "already committed");
         (turn.committedIn, turn.commitment) = (round, commitment);
-        if (commits == 0) deadline = uint64(block.number) + window;
+        if (commits == 0) deadline = Deadlines.within(phaseBlocks);
         if (++commits == maxUpdates) _reveal();
         return round;
     }
 
-    /// @notice A trainer names the update it committed to; returns whether that ended the round.
-    function reveal(address trainer, bytes32 salt, bytes32 digest) external throughProtocol returns (bool) {
+    /// @notice A trainer names the update it committed to; returns whether it is new, and whether that ended the round.
+    /// Bytes that were revealed here before, by whomever, are a copy: it earns nothing, and holds up nobody.
+    function reveal(address trainer, bytes32 salt, bytes32 digest)
+        external
+        throughProtocol
+        returns (bool fresh, bool ended)
+    {
         Turn storage turn = turns[trainer];
         require(phase == Phase.Revealing, "not the phase");
-        require(block.number <= deadline, "too late");
+        deadline.requireNotPassed();
         require(turn.committedIn == round, "nothing committed");
         require(turn.revealedIn < round, "already revealed");
-        require(contents[digest].trainer == address(0), "somebody's update");
         require(keccak256(abi.encodePacked(domain(trainer), salt, digest)) == turn.commitment, "commitment not opened");
         turn.revealedIn = round;
-        contents[digest] = Content(trainer, round, false);
-        digests[round].push(digest);
-        if (++reveals < commits) return false;
-        _end();
-        return true;
+        fresh = contents[digest].trainer == address(0);
+        if (fresh) {
+            contents[digest] = Content(trainer, round, false);
+            digests[round].push(digest);
+        }
+        ended = ++reveals == commits;
+        if (ended) _end();
     }
 
-    /// @notice Go on without those who are late; returns whether that ended the round.
-    function close() external throughProtocol returns (bool) {
-        require(deadline > 0, "nobody has begun");
-        require(block.number > deadline, "still open");
-        if (phase == Phase.Committing) {
-            _reveal();
-            return false;
-        }
-        _end();
-        return true;
+    /// @notice Go on without those who are late, if that is so; returns whether the run went on, and whether that ended
+    /// the round.
+    function close() external throughProtocol returns (bool closed, bool ended) {
+        closed = deadline.passed();
+        if (!closed) return (false, false);
+        ended = phase == Phase.Revealing;
+        if (ended) _end();
+        else _reveal();
     }
 
     /// @notice The evaluator gives an update of a round that is over its tokens; returns whose it is.
@@ -129,6 +140,10 @@ contract Crowdsource {
         require(content.round < round, "round not over");
         require(!content.scored, "already scored");
         require(amount <= ONE, "more than all of a loss");
+        if (budget < type(uint256).max) {
+            given[content.round] += amount;
+            require(given[content.round] <= budget, "more than the budget");
+        }
         content.scored = true;
         tokens[content.trainer] += amount;
         return content.trainer;
@@ -154,12 +169,12 @@ contract Crowdsource {
 
     /// @dev Counted from the last deadline, so that runs begun together can be revealed together, complete or not.
     function _reveal() private {
-        (phase, deadline) = (Phase.Revealing, deadline + window);
+        (phase, deadline) = (Phase.Revealing, Deadline.wrap(Deadline.unwrap(deadline) + phaseBlocks));
     }
 
     /// @dev The next round's time begins with its first commitment.
     function _end() private {
-        (phase, deadline, commits, reveals) = (Phase.Committing, 0, 0, 0);
+        (phase, deadline, commits, reveals) = (Phase.Committing, Deadlines.NEVER, 0, 0);
         round += 1;
     }
 }
@@ -179,6 +194,8 @@ contract TwoCP {
     event Committed(uint256 indexed run, uint64 indexed round, address indexed trainer);
     /// @notice A trainer's update lies under the content id with this digest.
     event Revealed(uint256 indexed run, address indexed trainer, bytes32 digest);
+    /// @notice What a trainer committed to is what somebody revealed before, and counts for nothing.
+    event Copied(uint256 indexed run, address indexed trainer, bytes32 digest);
     /// @notice A run's round is over.
     event RoundEnded(uint256 indexed run);
     /// @notice An update earned its trainer so many tokens.
@@ -194,8 +211,10 @@ contract TwoCP {
     bool public immutable consortium;
     /// @notice How many may train.
     uint32 public immutable trainers;
+    /// @notice Tokens that a run's evaluator can give for a round.
+    uint256 public immutable budget;
     /// @notice Blocks that a phase of a run lasts at most.
-    uint64 public immutable window;
+    uint64 public immutable phaseBlocks;
 
     /// @notice Who may train.
     mapping(address => bool) public isTrainer;
@@ -209,9 +228,9 @@ contract TwoCP {
     //////////////////////////////////////////////////////////////*/
 
     /// @notice List the trainers and open the main run; without an evaluator this is a consortium.
-    constructor(address evaluator, address[] memory trainers_, uint64 window_) {
+    constructor(address evaluator, address[] memory trainers_, uint256 budget_, uint64 phaseBlocks_) {
         (founder, consortium) = (msg.sender, evaluator == address(0));
-        (trainers, window) = (uint32(trainers_.length), window_);
+        (trainers, budget, phaseBlocks) = (uint32(trainers_.length), budget_, phaseBlocks_);
         for (uint256 i = 0; i < trainers_.length; i++) {
             require(!isTrainer[trainers_[i]], "trainer listed twice");
             isTrainer[trainers_[i]] = true;
@@ -249,17 +268,22 @@ contract TwoCP {
     function reveal(uint256[] calldata which, bytes32[] calldata salts, bytes32[] calldata digests) external {
         require(which.length == salts.length && salts.length == digests.length, "lengths differ");
         for (uint256 i = 0; i < which.length; i++) {
-            bool ended = runs[which[i]].reveal(msg.sender, salts[i], digests[i]);
-            emit Revealed(which[i], msg.sender, digests[i]);
+            (bool fresh, bool ended) = runs[which[i]].reveal(msg.sender, salts[i], digests[i]);
+            if (fresh) emit Revealed(which[i], msg.sender, digests[i]);
+            else emit Copied(which[i], msg.sender, digests[i]);
             if (ended) emit RoundEnded(which[i]);
         }
     }
 
-    /// @notice Let runs whose deadline has passed go on without those who are late.
-    function close(uint256[] calldata which) external {
-        for (uint256 i = 0; i < which.length; i++) {
-            if (runs[which[i]].close()) emit RoundEnded(which[i]);
+    /// @notice Let every run whose deadline has passed go on without those who are late.
+    function close() external {
+        bool any = false;
+        for (uint256 i = 0; i < runs.length; i++) {
+            (bool closed, bool ended) = runs[i].close();
+            if (ended) emit RoundEnded(i);
+            any = any || closed;
         }
+        require(any, "before the deadline");
     }
 
     /// @notice A run's evaluator gives updates their tokens, once each.
@@ -286,13 +310,20 @@ contract TwoCP {
         for (uint256 i = 0; i < open.length; i++) open[i] = runs[i].round();
     }
 
-    /// @notice The runs that somebody has begun and that wait in this phase, and their deadlines.
-    function waiting(Crowdsource.Phase phase) external view returns (uint256[] memory which, uint64[] memory deadlines) {
-        uint256 found = 0;
-        for (uint256 i = 0; i < runs.length; i++) if (_waits(i, phase)) found++;
-        (which, deadlines) = (new uint256[](found), new uint64[](found));
-        for (uint256 i = runs.length; i > 0; i--) {
-            if (_waits(i - 1, phase)) (which[--found], deadlines[found]) = (i - 1, runs[i - 1].deadline());
+    /// @notice Whether a run that somebody has begun is in this phase.
+    function waits(Crowdsource.Phase phase) external view returns (bool) {
+        for (uint256 i = 0; i < runs.length; i++) {
+            if (runs[i].phase() == phase && runs[i].commits() > 0) return true;
+        }
+        return false;
+    }
+
+    /// @notice The first of the runs' deadlines; there is none while nobody has begun a round.
+    function deadline() external view returns (Deadline first) {
+        first = Deadlines.NEVER;
+        for (uint256 i = 0; i < runs.length; i++) {
+            Deadline own = runs[i].deadline();
+            if (Deadline.unwrap(own) < Deadline.unwrap(first)) first = own;
         }
     }
 
@@ -300,17 +331,13 @@ contract TwoCP {
     function updates(uint256 run, uint64 round) external view returns (address[] memory who, bytes32[] memory digests) {
         digests = runs[run].updates(round);
         who = new address[](digests.length);
-        for (uint256 i = 0; i < digests.length; i++) who[i] = trainerOf(run, digests[i]);
+        for (uint256 i = 0; i < digests.length; i++) (who[i],,) = runs[run].contents(digests[i]);
     }
 
-    /// @notice Whose update the digest is in a run; nobody's if none revealed it.
-    function trainerOf(uint256 run, bytes32 digest) public view returns (address trainer) {
-        (trainer,,) = runs[run].contents(digest);
-    }
-
-    /// @notice What a trainer's commitment to an update of a run begins with; see `Crowdsource.domain`.
-    function domain(uint256 run, address trainer) external view returns (bytes32) {
-        return runs[run].domain(trainer);
+    /// @notice What a trainer's commitments to updates of all runs begin with; see `Crowdsource.domain`.
+    function domains(address trainer) external view returns (bytes32[] memory all) {
+        all = new bytes32[](runs.length);
+        for (uint256 i = 0; i < all.length; i++) all[i] = runs[i].domain(trainer);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -318,12 +345,8 @@ contract TwoCP {
     //////////////////////////////////////////////////////////////*/
 
     function _open(address evaluator, uint32 maxUpdates) private {
-        Crowdsource run = new Crowdsource(evaluator, maxUpdates, window);
+        Crowdsource run = new Crowdsource(evaluator, maxUpdates, budget, phaseBlocks);
         emit RunOpened(runs.length, evaluator, address(run));
         runs.push(run);
-    }
-
-    function _waits(uint256 run, Crowdsource.Phase phase) private view returns (bool) {
-        return runs[run].deadline() > 0 && runs[run].phase() == phase;
     }
 }

@@ -17,7 +17,7 @@ def fedcoin(FedCoin: Any, accounts: Any, hospitals: list[Any]) -> Any:
     """Return the contract of two clients and one solver, with an open task."""
     terms = (PRICE, 70, 10, ONE, False, 10)
     contract = FedCoin.deploy(accounts[5], hospitals[:2], [accounts[6]], *terms, {"from": accounts[4]})
-    contract.fund({"from": accounts[4], "value": PRICE})
+    contract.announce({"from": accounts[4], "value": PRICE})
     contract.post(hospitals[:2], ["bafy a", "bafy b"], {"from": accounts[5]})
     return contract
 

@@ -13,7 +13,7 @@ NOBODY = "0x" + 40 * "0"
 @pytest.fixture
 def crowdsource(TwoCP: Any, hospitals: list[Any], accounts: Any) -> Any:
     """Return the contract with the last account as its evaluator."""
-    return TwoCP.deploy(accounts[9], hospitals, 10, {"from": accounts[9]})
+    return TwoCP.deploy(accounts[9], hospitals, 2**256 - 1, 10, {"from": accounts[9]})
 
 
 def test_a_trainer_commits_once(crowdsource: Any, hospitals: list[Any]) -> None:
@@ -32,7 +32,7 @@ def test_others_do_not_train(crowdsource: Any, accounts: Any) -> None:
 
 def test_a_consortium_has_a_run_a_trainer(TwoCP: Any, hospitals: list[Any]) -> None:
     """Its founder opens them, once each."""
-    consortium = TwoCP.deploy(NOBODY, hospitals, 10, {"from": hospitals[0]})
+    consortium = TwoCP.deploy(NOBODY, hospitals, 2**256 - 1, 10, {"from": hospitals[0]})
     tx = consortium.addAux(hospitals[1], {"from": hospitals[0]})
     assert tx.events["RunOpened"]["run"] == 1
     with brownie.reverts("already has a run"):

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
-from papers import NOBODY, STRANGER, module
+from papers import NOBODY, STRANGER
 
 from chainward.ledgers.evm import ENDOWMENT_WEI
+from chainward.methods.commitment import sealed, words
 from chainward.testing import OnChain
 
 ONE, ETHER, WINDOW = 2**20, 10**18, 10
-IDLE, COMMITTING, REVEALING = range(3)
+IDLE, TRAINING, COMMITTING, REVEALING = range(4)
 REQUESTER, SERVER = "requester", "server"
 SALT = b"\x05" * 32
 Vectors = Mapping[str, Sequence[int]]
@@ -49,15 +50,20 @@ class Market(OnChain):
         """Let the phase's deadline pass."""
         return self.wait(blocks)
 
+    def announce(self) -> Market:
+        """Lock the price, of which the requester pays in what its credit lacks."""
+        self.send(REQUESTER, "announce", value=max(0, self.price - self.call("credit", REQUESTER)))
+        return self
+
     def post(self, trainers: Sequence[str] | None = None) -> Market:
         trainers = self.clients if trainers is None else trainers
-        self.send(REQUESTER, "fund", value=max(0, self.price - self.call("credit", REQUESTER)))
+        self.announce()
         self.send(SERVER, "post", list(trainers), [f"model of {trainer}" for trainer in trainers])
         return self
 
     def commit(self, vectors: Vectors, salt: bytes = SALT) -> Market:
         for solver, vector in vectors.items():
-            self.send(solver, "commit", module("fedcoin").sealed(self.call("domain", solver), salt, vector))
+            self.send(solver, "commit", sealed(self.call("domain", solver), salt, words(vector)))
         return self
 
     def reveal(self, vectors: Vectors, salt: bytes = SALT) -> Market:

@@ -16,6 +16,7 @@ from fedcoin_market import (
     SALT,
     SECOND,
     SERVER,
+    TRAINING,
     WINDOW,
     Market,
     Vectors,
@@ -24,8 +25,9 @@ from fedcoin_market import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from papers import NOBODY, STRANGER, module
+from papers import NOBODY, STRANGER
 
+from chainward.methods.commitment import sealed, words
 from chainward.world import Reverted
 
 
@@ -140,8 +142,9 @@ def test_where_no_value_is_positive_the_trainers_part_goes_back() -> None:
 
 def test_a_price_given_back_pays_for_the_next_task() -> None:
     market = Market(solvers="xy").play({"x": FIRST, "y": SECOND})
-    market.send(SERVER, "post", ["a", "b"], ["one", "two"])
+    market.send(REQUESTER, "announce")
     assert market.call("credit", REQUESTER) == 0
+    market.send(SERVER, "post", ["a", "b"], ["one", "two"])
     market.commit({"x": EXACT, "y": EXACT}).reveal({"x": EXACT, "y": EXACT}).close()
     assert (market.winner, market.call("round")) == ("x", 2)
     market.check_money()
@@ -149,8 +152,7 @@ def test_a_price_given_back_pays_for_the_next_task() -> None:
 
 def test_the_requester_takes_home_what_is_not_locked() -> None:
     market = Market()
-    market.send(REQUESTER, "fund", value=3 * ETHER)
-    market.send(SERVER, "post", ["b"], ["model"])
+    market.send(REQUESTER, "announce", value=3 * ETHER)
     market.send(REQUESTER, "collect")
     assert market.gained()[REQUESTER] == -ETHER
     market.check_money()
@@ -163,8 +165,8 @@ def test_who_did_not_train_is_not_paid() -> None:
 
 
 def test_the_task_names_models_and_trainers() -> None:
-    market = Market()
-    market.send(REQUESTER, "fund", value=ETHER)
+    market = Market().announce()
+    assert market.ledger.receipts[-1].events == (("Announced", {"round": 1}),)
     (event,) = market.send(SERVER, "post", ["b"], ["content"]).events
     assert event == ("Posted", {"round": 1, "trainers": ("b",), "contentIds": ("content",)})
     assert market.call("phase") == COMMITTING
@@ -177,7 +179,28 @@ def test_an_open_task_has_no_winner() -> None:
     assert market.call("pay") == (("a", "b"), (0, 0))
 
 
-def test_each_phase_lasts_its_window() -> None:
+def test_the_price_is_locked_before_anybody_trains() -> None:
+    """No server can have models valued that nobody has the money for; once it is locked the requester cannot go back."""
+    with pytest.raises(Reverted, match="not the phase"):
+        Market().send(SERVER, "post", ["a"], ["model"])
+    market = Market().announce()
+    assert (market.call("phase"), market.gained()[REQUESTER]) == (TRAINING, -ETHER)
+    with pytest.raises(Reverted, match="nothing to collect"):
+        market.send(REQUESTER, "collect")
+    with pytest.raises(Reverted, match="before the deadline"):
+        market.close()
+
+
+def test_a_task_whose_server_is_silent_gives_the_price_back() -> None:
+    market = Market().announce().late().close()
+    assert (market.call("phase"), market.winner, market.call("credit", REQUESTER)) == (IDLE, NOBODY, ETHER)
+    market.play({"x": EXACT, "y": EXACT, "z": EXACT})
+    assert market.winner == "x"
+
+
+def test_each_phase_lasts_so_many_blocks() -> None:
+    market = Market(solvers="x").announce()
+    assert market.call("deadline") == market.ledger.receipts[-1].block + WINDOW
     market = Market(solvers="x").post()
     assert market.call("deadline") == market.ledger.receipts[-1].block + WINDOW
     market.late(4).commit({"x": EXACT})
@@ -203,7 +226,7 @@ def test_nobody_can_reveal_before_all_have_committed_or_had_the_time() -> None:
 def test_a_copied_commitment_cannot_be_opened_by_who_copied_it() -> None:
     """y sees x's commitment, and later its salt and vector; with its own address in front they do not open it."""
     market = Market(solvers="xy").post()
-    copied = module("fedcoin").sealed(market.call("domain", "x"), SALT, EXACT)
+    copied = sealed(market.call("domain", "x"), SALT, words(EXACT))
     market.send("x", "commit", copied)
     market.send("y", "commit", copied)
     market.reveal({"x": EXACT})
@@ -214,7 +237,7 @@ def test_a_copied_commitment_cannot_be_opened_by_who_copied_it() -> None:
 
 def test_a_commitment_of_an_earlier_round_cannot_be_opened() -> None:
     market = Market(solvers="x").play({"x": EXACT})
-    old = module("fedcoin").sealed(domain_of(market, 1, "x"), SALT, EXACT)
+    old = sealed(domain_of(market, 1, "x"), SALT, words(EXACT))
     market.post().send("x", "commit", old)
     with pytest.raises(Reverted, match="commitment not opened"):
         market.reveal({"x": EXACT})
@@ -249,7 +272,7 @@ def test_who_does_not_commit_in_time_is_left_out() -> None:
 def test_who_does_not_reveal_in_time_does_not_count_in_the_average() -> None:
     vectors = {"x": FIRST, "y": EXACT, "z": EXACT}
     market = Market(distance=0.01).post().commit(vectors).reveal({"y": EXACT, "z": EXACT})
-    with pytest.raises(Reverted, match="still open"):
+    with pytest.raises(Reverted, match="before the deadline"):
         market.close()
     assert market.late().close().winner == "y"
     assert market.call("centre") == (tuple(2 * value for value in EXACT), 2)
@@ -281,7 +304,7 @@ def test_the_deadlines_block_is_still_in_time() -> None:
     market.late(market.call("deadline") - 1 - market.ledger.block(market.now))
     assert market.ledger.block(market.now) == market.call("deadline") - 1
     market.commit({"x": FIRST})
-    with pytest.raises(Reverted, match="still open"):
+    with pytest.raises(Reverted, match="before the deadline"):
         market.close()
     assert market.late(1).close().call("phase") == REVEALING
 

@@ -20,14 +20,16 @@ from fedcoin_market import (
     SALT,
     SECOND,
     SERVER,
+    TRAINING,
     WINDOW,
     Market,
 )
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
-from papers import STRANGER, module, solidity
+from papers import STRANGER, solidity
 from payee import MILL, PURSE, join, payee, through
 
+from chainward.methods.commitment import sealed, words
 from chainward.testing import ContractConformance, refused
 from chainward.testing.contracts import Act, Refusals
 
@@ -44,20 +46,17 @@ def after(stage: Callable[[], Market], sender: str, function: str, *arguments: A
     return lambda: stage().send(sender, function, *arguments, value=value)
 
 
-def funded() -> Market:
-    market = Market()
-    market.send(REQUESTER, "fund", value=ETHER)
-    return market
+def announced() -> Market:
+    return Market().announce()
 
 
-def scarcely_funded() -> Market:
-    market = Market()
-    market.send(REQUESTER, "fund", value=ETHER - 1)
-    return market
+def paid_back() -> Market:
+    """A requester with the price of a task to its credit, of which nothing is locked."""
+    return announced().late().close()
 
 
 def posts(trainers: Sequence[str], contents: int | None = None) -> Act:
-    return after(funded, SERVER, "post", list(trainers), ["cid"] * (len(trainers) if contents is None else contents))
+    return after(announced, SERVER, "post", list(trainers), ["cid"] * (len(trainers) if contents is None else contents))
 
 
 def out_of_range(value: int) -> Act:
@@ -84,14 +83,18 @@ REFUSALS: Refusals = {
         ("client listed twice", lambda: Market(clients="aba")),
         ("solver listed twice", lambda: Market(solvers="xx")),
     ],
-    "fund": [
-        ("not the requester", after(Market, SERVER, "fund", value=1)),
+    "announce": [
+        ("not the requester", after(Market, SERVER, "announce", value=ETHER)),
+        ("a task is open", after(announced, REQUESTER, "announce", value=ETHER)),
+        ("a task is open", after(revealing, REQUESTER, "announce", value=ETHER)),
+        ("not funded", after(Market, REQUESTER, "announce", value=ETHER - 1)),
     ],
     "post": [
-        ("not the server", after(funded, REQUESTER, "post", ["a"], ["cid"])),
-        ("a task is open", after(posted, SERVER, "post", ["a"], ["cid"])),
-        ("a task is open", after(revealing, SERVER, "post", ["a"], ["cid"])),
-        ("not funded", after(scarcely_funded, SERVER, "post", ["a"], ["cid"])),
+        ("not the server", after(announced, REQUESTER, "post", ["a"], ["cid"])),
+        ("not the phase", after(paid_back, SERVER, "post", ["a"], ["cid"])),
+        ("not the phase", after(posted, SERVER, "post", ["a"], ["cid"])),
+        ("not the phase", after(revealing, SERVER, "post", ["a"], ["cid"])),
+        ("too late", lambda: announced().late().send(SERVER, "post", ["a"], ["cid"])),
         ("nobody trained", posts("")),
         ("lengths differ", posts("ab", 1)),
         ("lengths differ", posts("ab", 3)),
@@ -101,6 +104,7 @@ REFUSALS: Refusals = {
     ],
     "commit": [
         ("not the phase", after(Market, "x", "commit", SALT)),
+        ("not the phase", after(announced, "x", "commit", SALT)),
         ("not the phase", after(revealing, "x", "commit", SALT)),
         ("too late", lambda: posted().late().commit({"x": FIRST})),
         ("not a solver", lambda: posted().commit({"a": FIRST})),
@@ -123,9 +127,10 @@ REFUSALS: Refusals = {
     "close": [
         ("no task is open", lambda: Market().close()),
         ("no task is open", lambda: Market(solvers="x").play({"x": FIRST}).close()),
-        ("still open", lambda: posted().close()),
-        ("still open", lambda: posted().commit({"x": FIRST, "y": FIRST}).close()),
-        ("still open", lambda: revealing().reveal({"x": FIRST, "y": SECOND}).close()),
+        ("before the deadline", lambda: announced().close()),
+        ("before the deadline", lambda: posted().close()),
+        ("before the deadline", lambda: posted().commit({"x": FIRST, "y": FIRST}).close()),
+        ("before the deadline", lambda: revealing().reveal({"x": FIRST, "y": SECOND}).close()),
     ],
     "collect": [
         ("nothing to collect", after(Market, REQUESTER, "collect")),
@@ -176,15 +181,17 @@ class Trading(Anybody):
         """What an honest participant does next, if it is its turn."""
         phase = self.it.call("phase")
         if phase == IDLE:
-            self.it.post()
+            self.it.announce()
+        elif phase == TRAINING:
+            self.post(SERVER, "ab")
         elif phase == COMMITTING:
             self.commit(solver, first, second)
         elif not self.try_to(solver, "reveal", SALT, self.secrets.get(solver, [0, 0])):
             self.try_to(solver, "close")
 
     @rule(sender=st.just(REQUESTER) | anybody, value=st.integers(0, 2 * 10**6))
-    def fund(self, sender: str, value: int) -> None:
-        self.try_to(sender, "fund", value=value)
+    def announce(self, sender: str, value: int) -> None:
+        self.try_to(sender, "announce", value=value)
 
     @rule(sender=st.just(SERVER) | anybody, trainers=st.sampled_from(["a", "b", "ab", "ab", "ba", ""]))
     def post(self, sender: str, trainers: str) -> None:
@@ -192,8 +199,8 @@ class Trading(Anybody):
 
     @rule(solver=solver, first=value, second=value)
     def commit(self, solver: str, first: int, second: int) -> None:
-        sealed = module("fedcoin").sealed(self.it.call("domain", solver), SALT, [first, second])
-        if self.try_to(solver, "commit", sealed):
+        commitment = sealed(self.it.call("domain", solver), SALT, words([first, second]))
+        if self.try_to(solver, "commit", commitment):
             self.secrets[solver] = [first, second]
 
     @rule(solver=solver, honest=st.sampled_from([True, True, False]))
@@ -220,10 +227,11 @@ class Trading(Anybody):
         self.it.check_money()
 
     def end(self) -> None:
-        """Two deadlines later the task is over, and all that is owed can be taken home."""
+        """All fall silent. Two deadlines later a stranger has ended the task, and all can take home what is owed."""
         for _ in range(2):
             self.it.late()
             self.try_to(STRANGER, "close")
+        assert self.it.call("phase") == IDLE
         for name in self.it.everybody:
             self.try_to(name, "collect")
         assert sum(self.it.gained().values()) == 0

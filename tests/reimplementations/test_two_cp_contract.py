@@ -10,15 +10,17 @@ import pytest
 from anybody import Anybody
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
-from papers import NOBODY, STRANGER, module, solidity
+from papers import NOBODY, STRANGER, solidity
 
 from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger
+from chainward.methods import commitment
 from chainward.testing import ContractConformance, OnChain
 from chainward.testing.contracts import Act, Refusals
 from chainward.world import Reverted
 
 ONE, WINDOW, COMMITTING, REVEALING = 10**18, 10, 0, 1
+ENDLESS, NEVER = 2**256 - 1, 2**64 - 1
 ALICE = "alice"
 SALT = b"\x05" * 32
 
@@ -34,9 +36,10 @@ class Protocol(OnChain):
 
     trainers: Sequence[str] = "ab"
     evaluator: str = ALICE
+    budget: int = ENDLESS
 
     def __post_init__(self) -> None:
-        arguments = [self.evaluator, list(self.trainers), WINDOW]
+        arguments = [self.evaluator, list(self.trainers), self.budget, WINDOW]
         self.deploy("TwoCP", arguments, "founder")
 
     def late(self, blocks: int = WINDOW + 1) -> Protocol:
@@ -44,7 +47,7 @@ class Protocol(OnChain):
 
     def commit(self, trainer: str, digest: bytes, run: int = 0, by: str = "") -> Protocol:
         """Commit to an update, under the domain of `trainer`, sent by another where named."""
-        sealed = module("two_cp").sealed(self.call("domain", run, trainer), SALT, digest)
+        sealed = commitment.sealed(self.call("domains", trainer)[run], SALT, digest)
         self.send(by or trainer, "commit", [run], [sealed])
         return self
 
@@ -52,8 +55,8 @@ class Protocol(OnChain):
         self.send(trainer, "reveal", [run], [SALT], [digest])
         return self
 
-    def close(self, run: int = 0) -> Protocol:
-        self.send(STRANGER, "close", [run])
+    def close(self) -> Protocol:
+        self.send(STRANGER, "close")
         return self
 
     def score(self, evaluator: str, tokens: Mapping[bytes, int], run: int = 0) -> Protocol:
@@ -65,8 +68,8 @@ class Protocol(OnChain):
         for act in (self.commit, self.reveal):
             for trainer, digest in digests.items():
                 act(trainer, digest, run)
-            if act == self.commit and self.call("waiting", COMMITTING)[0]:
-                self.late().close(run)
+            if act == self.commit and self.call("waits", COMMITTING):
+                self.late().close()
         return self
 
 
@@ -115,40 +118,84 @@ def test_a_consortium_counts_tokens_over_all_its_runs() -> None:
 
 
 def test_a_round_ends_early_once_all_updates_are_in_and_else_by_deadline() -> None:
-    protocol = Protocol().commit("a", A)
-    assert protocol.call("waiting", COMMITTING) == ((0,), (protocol.ledger.receipts[-1].block + WINDOW,))
+    protocol = Protocol()
+    assert (protocol.call("deadline"), protocol.call("waits", COMMITTING)) == (NEVER, False)
+    protocol.commit("a", A)
+    assert protocol.call("waits", COMMITTING)
+    assert protocol.call("deadline") == protocol.ledger.receipts[-1].block + WINDOW
     protocol.late().close()
-    assert protocol.call("waiting", REVEALING)[0] == (0,)
+    assert protocol.call("waits", REVEALING)
     assert protocol.reveal("a", A).call("rounds") == (2,)
     protocol.commit("a", B).commit("b", C)
-    assert protocol.call("waiting", REVEALING)[0] == (0,)
+    assert protocol.call("waits", REVEALING)
     assert protocol.reveal("a", B).late().late().close().call("rounds") == (3,)
     assert protocol.call("updates", 0, 2) == (("a",), (B,))
 
 
 def test_runs_begun_together_have_one_time_to_reveal_whether_complete_or_not() -> None:
+    """Run 2 is complete; a deadline closes run 0 alone, and both then wait until the same block."""
     protocol = consortium("ab").commit("a", A, 0).commit("a", A, 2)
+    begun = protocol.call("deadline")
+    assert protocol.call("waits", COMMITTING)
     protocol.late().close()
-    which, deadlines = protocol.call("waiting", REVEALING)
-    assert which == (0, 2)
-    assert deadlines[1] - deadlines[0] <= 1
+    assert not protocol.call("waits", COMMITTING)
+    assert protocol.call("deadline") == begun + WINDOW
     protocol.reveal("a", A, 0).reveal("a", A, 2)
     assert protocol.call("rounds") == (2, 1, 2)
 
 
 def test_the_deadlines_block_is_still_in_time() -> None:
     protocol = Protocol("abc").commit("a", A)
-    (deadline,) = protocol.call("waiting", COMMITTING)[1]
+    deadline = protocol.call("deadline")
     protocol.late(deadline - 1 - protocol.ledger.block(protocol.now)).commit("b", B)
     assert protocol.ledger.receipts[-1].block == deadline
 
 
-def test_a_copied_commitment_cannot_be_opened_and_a_copied_update_earns_nothing() -> None:
+def test_a_copied_commitment_cannot_be_opened() -> None:
     protocol = Protocol().commit("a", A).commit("a", A, by="b").reveal("a", A)
-    with pytest.raises(Reverted, match="somebody's update"):
+    with pytest.raises(Reverted, match="commitment not opened"):
         protocol.reveal("b", A)
     protocol.late().late().close().score(ALICE, {A: 7})
     assert [protocol.call("countTokens", name) for name in "ab"] == [7, 0]
+
+
+def test_a_copy_counts_for_nothing_and_holds_up_nobody() -> None:
+    """Bytes that were revealed before, in this round or an earlier one, by oneself or another."""
+    protocol = Protocol().commit("a", A).commit("b", A).reveal("a", A).reveal("b", A)
+    assert protocol.ledger.receipts[-1].events[0] == ("Copied", {"run": 0, "trainer": "b", "digest": A})
+    protocol.score(ALICE, {A: 7}).play({"a": A, "b": B})
+    assert protocol.call("rounds") == (3,)
+    assert [protocol.call("updates", 0, number) for number in (1, 2)] == [(("a",), (A,)), (("b",), (B,))]
+    protocol.score(ALICE, {B: 5})
+    assert [protocol.call("countTokens", name) for name in "ab"] == [7, 5]
+
+
+def test_a_copy_in_one_run_leaves_its_senders_other_updates() -> None:
+    protocol = consortium("ab").play({"a": A, "b": B})
+    seals = [commitment.sealed(domain, SALT, A) for domain in protocol.call("domains", "a")]
+    protocol.send("a", "commit", [0, 2], [seals[0], seals[2]])
+    protocol.late().close().send("a", "reveal", [0, 2], [SALT, SALT], [A, A])
+    assert [protocol.call("updates", run, number)[0] for run, number in ((0, 2), (2, 1))] == [(), ("a",)]
+    assert protocol.call("rounds") == (3, 1, 2)
+
+
+def test_an_evaluator_hands_out_its_budget_once_a_round() -> None:
+    protocol = Protocol(budget=10).play({"a": A, "b": B}).score(ALICE, {A: 7})
+    with pytest.raises(Reverted, match="more than the budget"):
+        protocol.score(ALICE, {B: 4})
+    protocol.score(ALICE, {B: 3}).play({"a": C}).score(ALICE, {C: 10})
+    assert [protocol.call("countTokens", name) for name in "ab"] == [17, 3]
+
+
+def test_a_deadline_closes_the_runs_that_are_overdue_and_no_others() -> None:
+    protocol = consortium("ab").commit("a", A, 0)
+    protocol.wait(WINDOW - 2).commit("b", B, 1).wait(3).close()
+    assert [protocol.call("waits", phase) for phase in (COMMITTING, REVEALING)] == [False, True]
+    protocol = consortium("abc").commit("a", A, 0)
+    protocol.wait(WINDOW - 2).commit("b", B, 1).wait(3).close()
+    assert [protocol.call("waits", phase) for phase in (COMMITTING, REVEALING)] == [True, True]
+    with pytest.raises(Reverted, match="before the deadline"):
+        protocol.close()
 
 
 def revealing() -> Protocol:
@@ -159,11 +206,6 @@ def over() -> Protocol:
     return revealing().reveal("a", A).reveal("b", B)
 
 
-def opened_twice() -> None:
-    protocol = over().commit("a", C).commit("b", named("D"))
-    protocol.reveal("a", A)
-
-
 PAST = {"commit": ("a", A), "reveal": ("a", SALT, A), "close": (), "setTokens": (ALICE, A, 1)}
 
 
@@ -172,7 +214,7 @@ def past_the_protocol(function: str) -> Act:
 
     def act() -> None:
         ledger = EvmLedger(Periodic())
-        address = ledger.deploy("Crowdsource", [ALICE, 2, WINDOW], "maker", 0, 0.0).address
+        address = ledger.deploy("Crowdsource", [ALICE, 2, ENDLESS, WINDOW], "maker", 0, 0.0).address
         ledger.send(address, function, PAST[function], ALICE, 0, 0.0)
 
     return act
@@ -202,18 +244,16 @@ REFUSALS: Refusals = {
         ("nothing committed", lambda: Protocol().commit("a", A).late().close().reveal("b", B)),
         ("nothing committed", lambda: revealing().reveal(STRANGER, C)),
         ("already revealed", lambda: revealing().reveal("a", A).reveal("a", C)),
-        ("somebody's update", lambda: revealing().reveal("a", A).reveal("b", A)),
-        ("somebody's update", opened_twice),
         ("commitment not opened", lambda: revealing().reveal("a", C)),
         ("commitment not opened", lambda: Protocol().commit("a", A).commit("a", A, by="b").reveal("b", A)),
         ("lengths differ", uneven("reveal", [0], [], [A])),
         ("lengths differ", uneven("reveal", [0], [SALT], [])),
     ],
     "close": [
-        ("nobody has begun", lambda: Protocol().late().close()),
-        ("nobody has begun", lambda: over().late().close()),
-        ("still open", lambda: Protocol().commit("a", A).close()),
-        ("still open", lambda: revealing().close()),
+        ("before the deadline", lambda: Protocol().late().close()),
+        ("before the deadline", lambda: over().late().close()),
+        ("before the deadline", lambda: Protocol().commit("a", A).close()),
+        ("before the deadline", lambda: revealing().close()),
     ],
     "setTokens": [
         ("not the evaluator", lambda: over().score("a", {A: 1})),
@@ -223,6 +263,7 @@ REFUSALS: Refusals = {
         ("round not over", lambda: revealing().reveal("a", A).score(ALICE, {A: 1})),
         ("already scored", lambda: over().score(ALICE, {A: 0}).score(ALICE, {A: 1})),
         ("more than all of a loss", lambda: over().score(ALICE, {A: ONE + 1})),
+        ("more than the budget", lambda: Protocol("a", budget=9).play({"a": A}).score(ALICE, {A: 10})),
         ("lengths differ", lambda: over().send(ALICE, "setTokens", 0, [A], [])),
     ],
     "addAux": [
@@ -260,7 +301,7 @@ class Earning(Anybody):
     def commit(self, sender: str, run: int, old: bool) -> None:
         run %= len(self.scorers)
         self.made += not old
-        digest = named(f"{run} {self.made}")  # an old one is another's or one's own
+        digest = named(f"{run} {self.made}")  # an old one is a copy of another's or one's own
         if self.accepts(lambda: self.it.commit(sender, digest, run)):
             self.secrets[sender, run] = digest
 
@@ -269,10 +310,10 @@ class Earning(Anybody):
         run %= len(self.scorers)
         self.accepts(lambda: self.it.reveal(sender, self.secrets.get((sender, run), C), run))
 
-    @rule(run=run, blocks=st.sampled_from([1, WINDOW + 1]))
-    def close(self, run: int, blocks: int) -> None:
-        self.it.late(blocks)
-        self.accepts(lambda: self.it.close(run % len(self.scorers)))
+    @rule(blocks=st.sampled_from([1, WINDOW + 1]))
+    def close(self, blocks: int) -> None:
+        overdue = self.it.late(blocks).ledger.block(self.it.now) + 1 > self.it.call("deadline")
+        assert self.accepts(self.it.close) == overdue
 
     @rule(sender=anybody, run=run, honest=st.booleans(), amount=st.integers(0, ONE + 1))
     def score(self, sender: str, run: int, honest: bool, amount: int) -> None:
@@ -294,12 +335,12 @@ class Earning(Anybody):
             assert self.it.call("countTokens", name) == owed
 
     def end(self) -> None:
-        """Nothing can lock a run: two deadlines later every one waits for nobody."""
-        for run in range(len(self.scorers)):
-            for _ in range(2):
-                self.it.late(2 * WINDOW)
-                self.accepts(lambda r=run: self.it.close(r))
-        assert [self.it.call("waiting", phase)[0] for phase in (COMMITTING, REVEALING)] == [(), ()]
+        """All fall silent: two deadlines later a stranger has closed every run, and they wait for nobody."""
+        for _ in range(2):
+            self.it.late(2 * WINDOW)
+            self.accepts(self.it.close)
+        assert [self.it.call("waits", phase) for phase in (COMMITTING, REVEALING)] == [False, False]
+        assert self.it.call("deadline") == NEVER
 
 
 TestEarning = Earning.TestCase
