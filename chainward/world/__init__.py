@@ -10,7 +10,7 @@ from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Sto
 from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PRESENT, PUBLISH, SHARE_RECORDS, Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
-from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Proximal, Reverted, Update
+from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Passes, Proximal, Reverted, Update
 from chainward.world.world import World
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Memory",
     "Meter",
     "Network",
+    "Passes",
     "Proximal",
     "Published",
     "Query",

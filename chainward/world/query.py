@@ -86,7 +86,10 @@ PRESENT = Query("present", Kind.CONTROL, _present, reply=bool)
 """Be there; replies True."""
 
 FIT = Query("fit", Kind.UPDATE, reply=Update)
-"""Train the task's network from the weights [P] in the payload, also `Held` or `Proximal`; replies an `Update`."""
+"""Train the task's network from the weights [P] in the payload, also `Held`, `Passes` or `Proximal`.
+
+Replies an `Update`.
+"""
 
 ACCURACY = Query("accuracy", Kind.SCORES, _evaluate, reply=Annotated[float, Interval(ge=0.0, le=1.0)])
 """Accuracy of the weights [P] in the payload on the party's own training patients."""

@@ -80,6 +80,14 @@ class Proximal:
     mu: float
 
 
+@dataclass(frozen=True)
+class Passes:
+    """Weights [P] from which `FIT` trains for so many passes over a party's patients, in place of the task's steps."""
+
+    weights: Any
+    passes: int
+
+
 class HospitalAbsent(ChainwardError):
     """A strategy that cannot go on without a hospital names it."""
 

@@ -14,13 +14,13 @@ from chainward import codec
 from chainward.errors import ChainwardError
 from chainward.names import is_identifier, quoted
 from chainward.strategy import Strategy
-from chainward.world import Answer, Cost, Held, Kind, Proximal, Published, Query, Update
+from chainward.world import Answer, Cost, Held, Kind, Passes, Proximal, Published, Query, Update
 from chainward.world import query as built_in
 
 CONFIG, ASKED, ANSWER, ERROR, SETTINGS = "config", "question", "answer", "error", "settings"
 """The record of our messages, and what may be in it."""
 
-_MAPPING, _SEQUENCE, _UPDATE, _HELD, _PROXIMAL = range(5)
+_MAPPING, _SEQUENCE, _UPDATE, _HELD, _PROXIMAL, _PASSES = range(6)
 _BUILT_IN = built_in.__name__
 
 
@@ -41,6 +41,8 @@ def _packed(value: Any) -> Any:
         return (_HELD, value.name, value.owner)
     if isinstance(value, Proximal):
         return (_PROXIMAL, _packed(value.weights), value.mu)
+    if isinstance(value, Passes):
+        return (_PASSES, _packed(value.weights), value.passes)
     if isinstance(value, tuple | list):
         return (_UPDATE if isinstance(value, Update) else _SEQUENCE, *(_packed(item) for item in value))
     return value
@@ -53,7 +55,8 @@ def _unpacked(value: Any) -> Any:
     items = [_unpacked(part) for part in parts]
     if sort == _MAPPING:
         return dict(zip(items[::2], items[1::2], strict=True))
-    return {_SEQUENCE: lambda *all_: all_, _UPDATE: Update, _HELD: Held, _PROXIMAL: Proximal}[sort](*items)
+    sorts = {_UPDATE: Update, _HELD: Held, _PROXIMAL: Proximal, _PASSES: Passes}
+    return tuple(items) if sort == _SEQUENCE else sorts[sort](*items)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chainward.engines.local.batches import Indices, schedule, seen
 from chainward.engines.local.sites import Sites
-from chainward.world import Answer, Held, Kind, Memory, Proximal, Query, Share, Site, Update
+from chainward.world import Answer, Held, Kind, Memory, Passes, Proximal, Query, Share, Site, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class InProcessEngine(ABC):
         answers: dict[str, Answer | None] = {}
         for parties in np.array_split(list(requests), -(-len(requests) // self.together)):
             jobs = [self._job(str(party), requests[party], f"{label}/{query.name}") for party in parties]
-            for job, fitted in zip(jobs, self.fit(jobs), strict=True):
+            for job, fitted in zip(jobs, self._fitted(jobs), strict=True):
                 answers[job.party] = self._answer(query.tail, job, fitted, label)
         return answers
 
@@ -90,19 +90,29 @@ class InProcessEngine(ABC):
         """End nothing: everything is in this process."""
         return
 
+    def _fitted(self, jobs: list[Job]) -> list[Fitted]:
+        """What training gives, those together that take as many steps."""
+        found: dict[str, Fitted] = {}
+        for steps in dict.fromkeys(len(job.schedule) for job in jobs):
+            alike = [job for job in jobs if len(job.schedule) == steps]
+            found.update(zip((job.party for job in alike), self.fit(alike), strict=True))
+        return [found[job.party] for job in jobs]
+
     def _job(self, party: str, payload: Any, label: str) -> Job:
         training = self.sites.training
         start, mu = (payload.weights, payload.mu) if isinstance(payload, Proximal) else (payload, 0.0)
+        patients, steps = len(self.sites.training_rows[party]), training.local_steps
+        if isinstance(payload, Passes):
+            start, steps = payload.weights, payload.passes * -(-patients // training.batch_size)
         weights = self.held(party, start.name) if isinstance(start, Held) else start
-        patients = len(self.sites.training_rows[party])
-        rows = schedule(self.sites.rng(party, label), patients, training.local_steps, training.batch_size)
+        rows = schedule(self.sites.rng(party, label), patients, steps, training.batch_size)
         return Job(party, np.asarray(weights, dtype=np.float32), rows, mu)
 
     def _answer(self, tail: Query | None, job: Job, fitted: Fitted, label: str) -> Answer | None:
         trained = Update(fitted.weights, len(self.sites.training_rows[job.party]), fitted.loss)
         update = self.sites.given(job.party, job.weights, trained, label)
         training = self.sites.training
-        rows = seen(update.samples, training.local_steps, training.batch_size)
+        rows = seen(update.samples, len(job.schedule), training.batch_size)
         flops = 3.0 * self.sites.network.flops_per_row * rows
         spoiled = int(self.sites.spoils(job.party))
         steps = tail.steps if tail else (FITTED,)

@@ -12,7 +12,7 @@ from chainward.engines.flower.wire import Question, answer_document, answer_of, 
 from chainward.errors import ChainwardError
 from chainward.ledgers.store import MemoryStore
 from chainward.strategy import discovery
-from chainward.world import ACCURACY, FIT, PUBLISH, Answer, Cost, Held, Kind, Published, Query, Update
+from chainward.world import ACCURACY, FIT, PUBLISH, Answer, Cost, Held, Kind, Passes, Published, Query, Update
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from chainward.world import ACCURACY, FIT, PUBLISH, Answer, Cost, Held, Kind, Pu
         {},
         {"long name": 1, "b": (2.5, b"x", "y"), "a": {"z": None, "c": True}},
         Held("weights", owner="Hungary"),
+        Passes(Held("weights"), 16),
         {("a", 1): [1, 2]},
     ],
 )

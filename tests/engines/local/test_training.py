@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from chainward.engines.local.networks import TaskNetwork
 from chainward.engines.local.sites import Sites
 from chainward.errors import UnknownName
 from chainward.methods.randomness import stream
-from chainward.world import FIT, Held, Kind, Memory, Query, Site, Update
+from chainward.world import FIT, Held, Kind, Memory, Passes, Query, Site, Update
 
 TOLERANCE = 1e-6
 IN_PROCESS = ("cohort", "lightning")
@@ -48,6 +49,33 @@ def test_equals_a_serial_loop_hospital_by_hospital(name: str, network: str, batc
         assert np.abs(alone - first).max() > 0.01
         assert update.loss == pytest.approx(loss, abs=1e-5)
         assert update.samples == len(hospital.train)
+
+
+@pytest.mark.parametrize("name", IN_PROCESS)
+@pytest.mark.parametrize("batch_size", [16, 1, 100])
+def test_passes_over_the_patients_take_as_many_steps_as_the_hospital_has_batches(name: str, batch_size: int) -> None:
+    how, patients = training("mlp", batch_size), dataset()
+    first = TaskNetwork(FEATURES, how, CPU).initial(3)
+    answers = engine(how, patients, name=name).run(FIT, dict.fromkeys(SIZES, Passes(first, 3)), "1/fit/1")
+    assert list(answers) == list(SIZES)
+    for hospital in patients.hospitals:
+        steps = 3 * -(-len(hospital.train) // batch_size)
+        own = replace(how, local_steps=steps)
+        alone, _ = serial(own, first, hospital.train, stream(7, hospital.name, "1/fit/1/fit"))
+        assert np.abs(answers[hospital.name].value.weights - alone).max() <= TOLERANCE
+        flops = 3.0 * 3 * len(hospital.train) * TaskNetwork(FEATURES, how, CPU).flops_per_row
+        assert answers[hospital.name].cost.flops == flops
+
+
+def test_passes_go_on_from_held_weights() -> None:
+    how = training()
+    first = TaskNetwork(FEATURES, how, CPU).initial(7)
+    held, given = (
+        engine(how, dataset()).run(FIT, dict.fromkeys(SIZES, Passes(start, 1)), "1/fit/1")
+        for start in (Held("own"), first)
+    )
+    for name in SIZES:
+        np.testing.assert_array_equal(held[name].value.weights, given[name].value.weights)
 
 
 def test_each_hospital_starts_from_its_own_payload() -> None:
