@@ -90,6 +90,17 @@ def fixed_point(score: float) -> int:
     return math.floor(score * ONE)
 
 
+def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> Floats:
+    """Return the share of right predictions [M, n] of labels [n], both 0 or 1: [M].
+
+    Examples:
+        >>> accuracy([0, 1, 1, 1], [[0, 1, 1, 1], [0, 1, 0, 1]]).tolist()
+        [1.0, 0.75]
+    """
+    right = np.asarray(labels, dtype=bool) == np.asarray(predicted, dtype=bool)
+    return np.asarray(np.count_nonzero(right, axis=-1) / right.shape[-1])
+
+
 def macro_f1(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> Floats:
     """Return the mean F1 of the two classes for predictions [M, n] of labels [n], both 0 or 1: [M].
 

@@ -18,8 +18,10 @@ from chainward.methods.shapley import (
     Value,
     coalitions,
     drawn_orders,
+    estimated,
     exact,
     exact_of,
+    means,
     members,
     orders_needed,
     prefix_masks,
@@ -28,6 +30,7 @@ from chainward.methods.shapley import (
     sampled_of,
     truncated,
     truncated_of,
+    worths_of_means,
 )
 
 V2 = {(): 0, (0,): 8, (1,): 1, (0, 1): 10}
@@ -298,3 +301,33 @@ def test_no_orders_are_refused() -> None:
         sampled(V2.__getitem__, 2, [])
     with pytest.raises(ValueError, match="at least one order"):
         sampled_of({0: 0.0}, 2, [])
+
+
+def squares(models: Any) -> list[float]:
+    return [float(weight) ** 2 for (weight,) in models]
+
+
+def test_worths_of_means_by_hand() -> None:
+    """Models 1, 3 and 8; what is asked for comes in batches of two, in the order it was asked for."""
+    asked: list[int] = []
+
+    def judge(models: Any) -> list[float]:
+        asked.append(len(models))
+        return squares(models)
+
+    worths = worths_of_means(judge, [[1.0], [3.0], [8.0]], nobody=-1.0, batch=2)
+    assert worths([0b111, 0, 0b001, 0b011]) == [16.0, -1.0, 1.0, 4.0]
+    assert asked == [2, 1]
+
+
+def test_means_are_of_the_coalitions() -> None:
+    models = np.arange(8.0).reshape(4, 2)
+    assert means(models, [0b1, 0b1010, 0b1111]).tolist() == [[0, 1], [4, 5], [3, 4]]
+
+
+def test_estimated_values_are_exact_sampled_or_truncated() -> None:
+    worths = worths_of_means(squares, [[1.0], [3.0], [8.0]])
+    whole = estimated(worths, 3, list(permutations(range(3))))
+    assert estimated(worths, 3, []) == pytest.approx(whole)
+    assert estimated(worths, 3, [(2, 0, 1)]).tolist() == [4.5**2 - 8**2, 4**2 - 4.5**2, 8**2]
+    assert estimated(worths, 3, [(1, 2, 0)], tolerance=15.0).tolist() == [0.0, 9.0, 0.0]  # 9 is within 15 of 4 squared
