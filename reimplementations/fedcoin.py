@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from eth_utils.crypto import keccak
+from annotated_types import Interval
 
 from chainward.methods.aggregation import mean
-from chainward.methods.shapley import Mask, drawn_orders, exact_of, members, prefix_masks, sampled_of, truncated_of
+from chainward.methods.commitment import SALT_BYTES, sealed, words
+from chainward.methods.contribution import accuracy
+from chainward.methods.shapley import drawn_orders, estimated, worths_of_means
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, PUBLISH, Contract, Each, Kind, Memory, Query, Site, Update, World
+from chainward.world import FIT, PUBLISH, Contract, Digest, Each, Kind, Memory, Query, Site, Update, World
 
 ONE = 2**20  # 1 in the contract's fixed point
 FARTHEST = 2**32 - 1  # the largest D it can hold, beyond any distance that there is
-BATCH = 128  # models evaluated at a time
 MOST_WHOLE = 20  # trainers up to whom every order is taken to its end
 
-Floats = npt.NDArray[np.float64]
-Task = tuple[tuple[str, ...], Vector, bytes]
-
-
-class Phase(IntEnum):
-    """What the contract waits for."""
-
-    IDLE, COMMITTING, REVEALING = range(3)
+Phase = IntEnum("Phase", "IDLE TRAINING COMMITTING REVEALING", start=0)
+Values = tuple[Annotated[int, Interval(ge=-ONE, le=ONE)], ...]
 
 
 @dataclass(frozen=True)
@@ -58,8 +53,8 @@ class FedCoin(Strategy[State]):
     `truncation` of that with everybody's model, and who comes later gets 0 from it; 0 takes all orders to their end.
     `distance` is D; about 170 orders or more mostly keep within 0.05. `baseline` is v(empty), the accuracy with
     nobody's model: 0 as published, or that of the global model they began from. `median` measures distances from the
-    median of the vectors in place of their average, so that one liar cannot move it far. A phase lasts `phase_blocks`
-    at most, which must exceed the patience with solvers that do not answer.
+    median of the vectors, which a minority of liars cannot move beyond what the others say, in place of the published
+    average. A phase lasts `phase_blocks` at most.
     """
 
     permutations: int = 200
@@ -67,7 +62,7 @@ class FedCoin(Strategy[State]):
     solvers: int = 5
     distance: float = 0.05
     baseline: Literal["empty", "global"] = "empty"
-    median: bool = False
+    median: bool = True
     price_wei: int = 10**18
     train_percent: int = 70
     server_percent: int = 10
@@ -88,21 +83,27 @@ class FedCoin(Strategy[State]):
         solvers = world.parties("solver", self.solvers, records="validation")
         farthest = int(min(self.distance * ONE, FARTHEST))
         terms = (self.price_wei, self.train_percent, self.server_percent, farthest, self.median, self.phase_blocks)
-        address = world.deploy("FedCoin", server, world.hospitals, solvers, *terms, sender=requester)
-        earned, valued = dict.fromkeys(world.hospitals, 0), dict.fromkeys(world.hospitals, 0.0)
-        return State(world.initial_weights(), address, solvers, earned, valued)
+        chain = world.found("FedCoin", server, world.hospitals, solvers, *terms, sender=requester)
+        nothing = dict.fromkeys(world.hospitals, 0)
+        return State(world.initial_weights(), chain.address, solvers, nothing, nothing)
 
     def round(self, state: State, world: World) -> State:
-        """Train, have the models valued, pay by the values, merge."""
-        answers = world.ask(world.hospitals, FIT.then(PUBLISH), state.weights).open()
-        models = {trainer: Update(*world.fetch(cid)).weights for trainer, cid in answers.items()}
-        models = {trainer: weights for trainer, weights in models.items() if np.isfinite(weights).all()}
-        if not models:
+        """A task: train, have the models valued, pay by the values, merge."""
+        chain = world.at(state.contract)
+        requester, server = chain.call("requester"), chain.call("server")
+        # The requester locks the price; only then do the clients train, and the server names those who did.
+        lacking = max(0, self.price_wei - chain.call("credit", requester))
+        chain.send("announce", sender=requester, value=lacking)
+        cids = world.ask(world.hospitals, FIT.then(PUBLISH), state.weights, within=chain.left()).open()
+        if not cids:
+            chain.end_late(server)
             return state
-        contract, cids = world.at(state.contract), tuple(answers[trainer] for trainer in models)
-        self._post(contract, tuple(models), cids)
-        self._race(contract, world, state, cids)
-        return self._account(replace(state, weights=mean(list(models.values()))), contract)
+        chain.send("post", tuple(cids), tuple(cids.values()), sender=server)
+        # Every solver estimates the Shapley values; whose are nearest to the centre of all makes the block, and pays.
+        self._race(state, cids, chain, world)
+        # The server merges what can be read, unweighted.
+        models = [update.weights for update in world.read(cids, Update).values()]
+        return _accounted(replace(state, weights=mean(models) if models else state.weights), chain)
 
     def model(self, state: State) -> Vector:
         return state.weights
@@ -113,7 +114,7 @@ class FedCoin(Strategy[State]):
         return {"solvers": self.solvers, "orders": orders, "truncation": self._truncation(hospitals)}
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
-        """Each hospital's share of all wei paid for training, and of the average vectors' positive values.
+        """Each hospital's share of all wei paid for training, and of the positive values at the vectors' centre.
 
         "tasks" counts those that were paid and those that no vector came near enough for.
         """
@@ -124,118 +125,72 @@ class FedCoin(Strategy[State]):
             "tasks": {"paid": state.paid, "unpaid": state.tasks - state.paid},
         }
 
-    def solve(self, site: Site, memory: Memory, task: Task) -> tuple[bytes, Memory]:
-        """At a solver: value the models under these content ids, and commit to the values."""
+    def solve(self, site: Site, memory: Memory, task: tuple[Mapping[str, str], Vector, bytes]) -> tuple[bytes, Memory]:
+        """At a solver: value the models under these content ids, and commit to the values; 0 is what it cannot read."""
         cids, weights, domain = task
-        models = np.stack([Update(*site.fetch(cid)).weights for cid in cids]).astype(np.float64)
-        vector = tuple(int(value) for value in np.rint(ONE * self.values(site, models, weights)))
-        salt = site.rng.bytes(32)
-        return sealed(domain, salt, vector), {"salt": salt, "vector": vector}
+        updates = site.read(cids, Update)
+        values = self.values(site, np.array([update.weights for update in updates.values()]), weights)
+        said = site.scores(dict.fromkeys(cids, 0.0) | dict(zip(updates, values, strict=True)), -1.0, 1.0)
+        vector = tuple(int(value) for value in np.rint(ONE * np.array(list(said.values()))))
+        salt = site.rng.bytes(SALT_BYTES)
+        return sealed(domain, salt, words(vector)), {"salt": salt, "vector": vector}
 
-    def values(self, site: Site, models: Floats, weights: Vector) -> Floats:
+    def values(self, site: Site, models: Vector, weights: Vector) -> npt.NDArray[np.float64]:
         """s: mean over random orders of acc(mean of a prefix) - acc(mean of the prefix before) for models [n, P]: [n].
 
         The accuracy of an empty prefix is the baseline.
         """
         players = len(models)
-        empty = accuracies(site, weights[None])[0] if self.baseline == "global" else 0.0
 
-        def worths(asked: Sequence[Mask]) -> list[float]:
-            """Of coalitions, the first of which is nobody's or everybody's."""
-            parts = members(asked, players)
-            found = [empty] * (asked[0] == 0)
-            for start in range(len(found), len(asked), BATCH):
-                found += accuracies(site, means(site, models, parts[start : start + BATCH]))
-            return found
+        def accuracies(means: Vector) -> list[float]:
+            site.work(2.0 * players * means.size)
+            predicted = site.predict(means, site.train.features) >= 0.5
+            return accuracy(site.train.labels, predicted).tolist()  # type: ignore[no-any-return]
 
-        if self.permutations >= math.factorial(players):
-            return exact_of(worths(range(2**players)), players)
-        orders = drawn_orders(players, self.permutations, site.rng)
-        if self._truncation(players) > 0:
-            return truncated_of(worths, players, orders, self._truncation(players))
-        asked = prefix_masks(orders)
-        return sampled_of(dict(zip(asked, worths(asked), strict=True)), players, orders)
+        (nobody,) = accuracies(weights[None]) if self.baseline == "global" else (0.0,)
+        few = self.permutations >= math.factorial(players)
+        orders = [] if few else drawn_orders(players, self.permutations, site.rng)
+        return estimated(worths_of_means(accuracies, models, nobody), players, orders, self._truncation(players))
 
     def _truncation(self, players: int) -> float:
         """How near to everybody's an accuracy ends an order: of few trainers every one adds something to be told."""
         return self.truncation if players > MOST_WHOLE else 0.0
 
-    def _post(self, contract: Contract, trainers: tuple[str, ...], cids: tuple[str, ...]) -> None:
-        """Lock the price: the requester makes up what its funds lack, then the server posts the task."""
-        requester = contract.call("requester")
-        lacking = self.price_wei - contract.call("credit", requester)
-        if lacking > 0:
-            contract.send("fund", sender=requester, value=lacking)
-        server = contract.call("server")  # reading waits until the funds are in a block
-        contract.send("post", trainers, cids, sender=server)
-
-    def _race(self, contract: Contract, world: World, state: State, cids: tuple[str, ...]) -> None:
-        """Have the solvers commit, then reveal, and let the winner close the task: it makes the block."""
-        server = contract.call("server")
-        tasks = Each({solver: (cids, state.weights, contract.call("domain", solver)) for solver in state.solvers})
-        solve = Query("solve", Kind.CONTROL, self.solve)
-        committed = world.ask(state.solvers, solve, tasks).open()
-        if world.chain.block < contract.call("deadline"):  # else it is too late for everybody
-            for solver, commitment in committed.items():
-                contract.send("commit", commitment, sender=solver)
-        if contract.call("phase") == Phase.COMMITTING:
-            _wait(contract, world)
-            contract.send("close", sender=server)
-        if contract.call("phase") == Phase.REVEALING:
-            revealed = world.ask(tuple(committed), REVEAL).open()
-            if world.chain.block < contract.call("deadline"):
-                for solver, opened in revealed.items():
-                    contract.send("reveal", *opened, sender=solver)
-            if contract.call("reveals") < contract.call("commits"):
-                _wait(contract, world)
-            nearest = contract.call("nearest")
-            contract.send("close", sender=nearest if nearest in state.solvers else server)
-
-    def _account(self, state: State, contract: Contract) -> State:
-        """Note what the contract decided."""
-        trainers, amounts = contract.call("pay")
-        point, _ = contract.call("centre")
-        positive = [max(0, value) for value in point]
-        shares = [value / max(1, sum(positive)) for value in positive]
-        return replace(
-            state,
-            earned=_added(state.earned, dict(zip(trainers, amounts, strict=True))),
-            valued=_added(state.valued, dict(zip(trainers, shares, strict=True))),
-            tasks=state.tasks + 1,
-            paid=state.paid + (contract.call("winner") in state.solvers),
-        )
+    def _race(self, state: State, cids: Mapping[str, str], chain: Contract, world: World) -> None:
+        """Have the solvers commit, then reveal, and let the winner close the task; the server ends what is overdue."""
+        server = chain.call("server")
+        tasks = Each({solver: (cids, state.weights, chain.call("domain", solver)) for solver in state.solvers})
+        solve = Query("solve", Kind.CONTROL, self.solve, reply=Digest)
+        committed = chain.send_each("commit", world.ask(tasks, solve, tasks, within=chain.left()).open())
+        if chain.call("phase") == Phase.COMMITTING:
+            chain.end_late(server)
+        if not committed:
+            return
+        revealed = world.ask(committed, REVEAL, within=chain.left()).open()
+        chain.send_each("reveal", revealed, unless="commitment not opened")
+        if chain.call("reveals") < chain.call("commits"):
+            chain.pass_deadline()
+        nearest = chain.call("nearest")
+        chain.send("close", sender=nearest if nearest in state.solvers else server)
 
 
-def sealed(domain: bytes, salt: bytes, vector: Sequence[int]) -> bytes:
-    """Return keccak256(domain || salt || vector), each value as 32 bytes, as the contract computes it."""
-    return keccak(domain + salt + b"".join(value.to_bytes(32, "big", signed=True) for value in vector))
-
-
-def means(site: Site, models: Floats, coalitions: npt.NDArray[np.bool_]) -> Vector:
-    """Return the unweighted mean of the weights of each of M coalitions [M, n], from models [n, P]: [M, P]."""
-    parts: Floats = coalitions / coalitions.sum(axis=1, keepdims=True)
-    site.work(2.0 * parts.size * models.shape[1])
-    return (parts @ models).astype(np.float32)
-
-
-def accuracies(site: Site, models: Vector) -> list[float]:
-    """Return the accuracy of each of models [M, P] on the solver's patients."""
-    right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
-    found: list[float] = (np.count_nonzero(right, axis=1) / right.shape[1]).tolist()
-    return found
+def _accounted(state: State, chain: Contract) -> State:
+    """Note what the contract decided."""
+    point, _ = chain.call("centre")
+    whole = max(1, sum(value for value in point if value > 0))
+    paid = dict(zip(*chain.call("pay"), strict=True))
+    shares = {trainer: max(0, value) / whole for trainer, value in zip(paid, point, strict=True)}
+    return replace(
+        state,
+        earned={name: wei + paid.get(name, 0) for name, wei in state.earned.items()},
+        valued={name: value + shares.get(name, 0.0) for name, value in state.valued.items()},
+        tasks=state.tasks + 1,
+        paid=state.paid + (chain.call("winner") in state.solvers),
+    )
 
 
 def _reveal(_: Site, memory: Memory, __: None) -> tuple[tuple[bytes, tuple[int, ...]], Memory]:
     return (memory["salt"], memory["vector"]), memory
 
 
-def _wait(contract: Contract, world: World) -> None:
-    """Let the phase's deadline pass."""
-    world.chain.wait(max(0, contract.call("deadline") - world.chain.block))
-
-
-def _added(whole: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value + part.get(name, 0) for name, value in whole.items()}
-
-
-REVEAL = Query("reveal", Kind.SCORES, _reveal)
+REVEAL = Query("reveal", Kind.SCORES, _reveal, reply=tuple[Digest, Values])

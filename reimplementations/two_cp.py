@@ -6,30 +6,39 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from eth_utils.crypto import keccak
+from annotated_types import Interval
 
 from chainward.methods.aggregation import mean
+from chainward.methods.commitment import SALT_BYTES, sealed
 from chainward.methods.content import content_id, digest
-from chainward.methods.shapley import coalitions, drawn_orders, exact, prefixes, sampled
+from chainward.methods.shapley import drawn_orders, estimated, worths_of_means
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, PUBLISH, Contract, Each, Kind, Memory, Query, Sealed, Site, Update, World
+from chainward.world import (
+    FIT,
+    PUBLISH,
+    Contract,
+    Digest,
+    Each,
+    Kind,
+    Memory,
+    Passes,
+    Query,
+    Sealed,
+    Site,
+    Update,
+    World,
+)
 
 ONE = 10**18  # tokens of an update that takes a loss of 1 to 0
+ENDLESS = 2**256 - 1  # the budget of a run that has none
 NOBODY = "0x" + 40 * "0"
-BATCH = 128  # models evaluated at a time
 
-Floats = npt.NDArray[np.float64]
-Secret = tuple[int, bytes, bytes]  # run, salt, digest
-
-
-class Phase(IntEnum):
-    """What a run waits for."""
-
-    COMMITTING, REVEALING = range(2)
+Phase = IntEnum("Phase", "COMMITTING REVEALING", start=0)
+Tokens = tuple[Annotated[int, Interval(ge=0, le=ONE)], ...]
 
 
 @dataclass(frozen=True)
@@ -50,14 +59,18 @@ class TwoCP(Strategy[State]):
     """Crowdsource, where Alice brings patients to evaluate on, or consortium, where hospitals score one another.
 
     `method` "step" gives an update the loss it took off the global model of its round; "shapley" its Shapley value,
-    of up to `exact_players` updates exactly, of more by so many `orders` drawn at random. A phase of a round lasts
-    `phase_blocks` at most, which must exceed the patience with hospitals that do not answer.
+    of up to `exact_players` updates exactly, of more by so many `orders` drawn at random. `budget`, in losses of 1, is
+    what a run's evaluator shares out by these each round; at 0 there is none, and an update gets what it took off. A
+    hospital trains for `local_passes` over its patients, or for the task's steps at 0. A phase lasts `phase_blocks`
+    at most.
     """
 
     setting: Literal["crowdsource", "consortium"] = "crowdsource"
     method: Literal["step", "shapley"] = "step"
     exact_players: int = 8
     orders: int = 200
+    budget: float = 0.0
+    local_passes: int = 0
     phase_blocks: int = 150
 
     card: ClassVar[Card] = Card.beside(
@@ -70,33 +83,36 @@ class TwoCP(Strategy[State]):
     )
 
     def open(self, world: World) -> State:
-        """Alice deploys; or the first hospital that answers does, and opens a run for each hospital to score."""
+        """Step 1: Alice deploys; or the first hospital that answers does, and opens a run for each to score."""
         if self.setting == "crowdsource":
             evaluators = founder, *_ = world.parties("evaluator", 1, records="validation")
         else:
-            present = world.ask(world.hospitals, JOIN)
-            founder = next(iter(present if present else world.need(present)))
+            founder, *_ = world.present()
             evaluators = ("", *world.hospitals) if len(world.hospitals) > 1 else ("",)
-        address = world.deploy("TwoCP", evaluators[0] or NOBODY, world.hospitals, self.phase_blocks, sender=founder)
-        world.chain.settle()
+        terms = (evaluators[0] or NOBODY, world.hospitals, round(self.budget * ONE) or ENDLESS, self.phase_blocks)
+        chain = world.found("TwoCP", *terms, sender=founder)
         for hospital in evaluators[1:]:
-            world.at(address).send("addAux", hospital, sender=founder)
+            chain.send("addAux", hospital, sender=founder)
         weights = (world.initial_weights(),) * len(evaluators)
-        return State(weights, address, evaluators, dict.fromkeys(world.hospitals, 0))
+        return State(weights, chain.address, evaluators, dict.fromkeys(world.hospitals, 0))
 
     def round(self, state: State, world: World) -> State:
-        """One round of every run: train, commit, reveal; then merge, and have the updates scored."""
-        contract = world.at(state.contract)
-        rounds = contract.call("rounds")
-        committed = self._commit(self._train(state, world), contract, world)
+        """Steps 2 to 5 in every run; a round nobody comes to is not begun."""
+        chain = world.at(state.contract)
+        rounds = chain.call("rounds")
+        # Step 3: train the global models, publish the updates, and name them on chain: all commit, then all reveal.
+        committed = _commit(self._train(state, world), chain, world)
         if not committed:
             return state
-        self._reveal(committed, contract, world)
-        updates = [contract.call("updates", run, number)[1] for run, number in enumerate(rounds)]
-        self._score(state, contract, world, updates)
-        weights = [_merged(run, weights, world) for run, weights in zip(updates, state.weights, strict=True)]
-        tokens = {hospital: contract.call("countTokens", hospital) for hospital in world.hospitals}
-        return replace(state, weights=tuple(weights), tokens=tokens)
+        _reveal(committed, chain, world)
+        # Step 3 of the next round: its global model is the unweighted mean of a run's updates.
+        named = [chain.call("updates", run, number) for run, number in enumerate(rounds)]
+        updates = [dict(zip(who, map(content_id, digests), strict=True)) for who, digests in named]
+        weights = tuple(_merged(own, before, world) for own, before in zip(updates, state.weights, strict=True))
+        # Steps 4 and 5: whoever evaluates a run scores its updates and sets their tokens.
+        self._score(state, updates, chain, world)
+        # Step 6: a hospital's share of the model is that of its tokens.
+        return replace(state, weights=weights, tokens={name: chain.call("countTokens", name) for name in state.tokens})
 
     def model(self, state: State) -> Vector:
         """The main run's."""
@@ -117,79 +133,53 @@ class TwoCP(Strategy[State]):
             "tokens": {hospital: tokens / ONE for hospital, tokens in state.tokens.items()},
         }
 
-    def score(self, site: Site, memory: Memory, task: tuple[Vector, tuple[bytes, ...]]) -> tuple[Any, Memory]:
-        """At an evaluator: tokens_k = max(0, floor(1e18 s_k)) of the updates of a round that began from weights [P]."""
-        weights, digests = task
-        models = np.stack([Update(*site.fetch(content_id(each))).weights for each in digests])
-        sound = np.isfinite(models).all(axis=1)
-        scores = np.zeros(len(models))
-        if sound.any():
-            scores[sound] = self.values(site, weights, models[sound])
-        return tuple(max(0, math.floor(ONE * value)) for value in scores.tolist()), memory
+    def score(self, site: Site, memory: Memory, task: tuple[Vector, Mapping[str, str]]) -> tuple[Any, Memory]:
+        """At an evaluator: tokens_k = max(0, floor(1e18 s_k)) of a round's updates; 0 of one that cannot be read."""
+        weights, cids = task
+        tokens, updates = dict.fromkeys(cids, 0), site.read(cids, Update)
+        if updates:
+            values = self.values(site, weights, np.stack([update.weights for update in updates.values()]))
+            tokens |= {name: max(0, math.floor(ONE * value)) for name, value in zip(updates, values, strict=True)}
+        said, budget = tuple(site.scores(tokens, 0, ONE).values()), round(self.budget * ONE)
+        whole = max(1, sum(said))
+        return (tuple(min(ONE, budget * own // whole) for own in said) if budget else said), memory
 
-    def values(self, site: Site, weights: Vector, models: Vector) -> Floats:
-        """s_k = L(global) - L(model_k) for models [n, P]: [n]; or Shapley's for v(C) = L(global) - L(mean of C)."""
+    def values(self, site: Site, weights: Vector, models: Vector) -> npt.NDArray[np.float64]:
+        """v(C) = L(global) - L(mean of C) for models [n, P]: s_k = v({k}), or its Shapley value with v(()) = 0: [n]."""
+        players, (before,) = len(models), losses(site, weights[None])
+
+        def judge(means: Vector) -> Iterable[float]:
+            return (before - loss for loss in losses(site, means))
+
+        worths = worths_of_means(judge, models)
         if self.method == "step":
-            before, *after = losses(site, np.stack([weights, *models]))
-            return before - np.array(after)
-        players = len(models)
-        few = players <= self.exact_players
-        orders = [] if few else drawn_orders(players, self.orders, site.rng)
-        asked = (coalitions(players) if few else prefixes(orders))[1:]
-        means = [mean(models[list(coalition)]) for coalition in asked]
-        site.work(2.0 * models.shape[1] * sum(map(len, asked)))
-        before, *after = losses(site, np.stack([weights, *means]))
-        worth = {(): 0.0, **{coalition: before - loss for coalition, loss in zip(asked, after, strict=True)}}
-        return exact(worth.__getitem__, players) if few else sampled(worth.__getitem__, players, orders)
+            return np.array(worths([1 << player for player in range(players)]))
+        orders = [] if players <= self.exact_players else drawn_orders(players, self.orders, site.rng)
+        return estimated(worths, players, orders)
 
-    def _train(self, state: State, world: World) -> dict[str, list[tuple[int, Sealed]]]:
-        """Have everybody train each run but the one it scores; return their sealed content ids with the runs.
+    def _train(self, state: State, world: World) -> dict[str, dict[int, Sealed]]:
+        """Have everybody train each run but the one it scores; return their sealed content ids by run.
 
         Who does not answer about the main run is not asked about the others.
         """
-        trained: dict[str, list[tuple[int, Sealed]]] = {}
+        trained: dict[str, dict[int, Sealed]] = {}
         for run, (weights, evaluator) in enumerate(zip(state.weights, state.evaluators, strict=True)):
-            present = tuple(trained) if run else world.hospitals
-            trainers = tuple(hospital for hospital in present if hospital != evaluator)
-            for hospital, reply in world.ask(trainers, FIT.then(PUBLISH), weights).items():
-                trained.setdefault(hospital, []).append((run, reply))
+            trainers = [hospital for hospital in (trained if run else world.hospitals) if hospital != evaluator]
+            start = Passes(weights, self.local_passes) if self.local_passes else weights
+            for hospital, reply in world.ask(trainers, FIT.then(PUBLISH), start).items():
+                trained.setdefault(hospital, {})[run] = reply
         return trained
 
-    def _commit(
-        self, trained: Mapping[str, list[tuple[int, Sealed]]], contract: Contract, world: World
-    ) -> tuple[str, ...]:
-        """Have the trainers commit to what they published, under ids that nobody else knows; return who did."""
-        tasks = {
-            hospital: tuple((run, contract.call("domain", run, hospital), reply) for run, reply in replies)
-            for hospital, replies in trained.items()
+    def _score(self, state: State, updates: Sequence[Mapping[str, str]], chain: Contract, world: World) -> None:
+        """Have each evaluator score the updates of its run, given as content ids by trainer, and set their tokens."""
+        runs = {evaluator: run for run, evaluator in enumerate(state.evaluators) if evaluator and updates[run]}
+        tasks = Each({evaluator: (state.weights[run], updates[run]) for evaluator, run in runs.items()})
+        said = world.ask(tasks, Query("score", Kind.SCORES, self.score, reply=Tokens), tasks).open()
+        digests = {evaluator: map(digest, updates[runs[evaluator]].values()) for evaluator in said}
+        given = {
+            evaluator: (runs[evaluator], *_columns(digests[evaluator], own)) for evaluator, own in said.items() if own
         }
-        commitments = world.ask(tuple(tasks), SEAL, Each(tasks)).open()
-        for hospital, pairs in commitments.items():
-            contract.send("commit", *zip(*pairs, strict=True), sender=hospital)
-        _close(Phase.COMMITTING, tuple(commitments), contract, world)
-        return tuple(commitments)
-
-    def _reveal(self, committed: tuple[str, ...], contract: Contract, world: World) -> None:
-        """Have those who committed reveal their content ids."""
-        _, deadlines = contract.call("waiting", Phase.REVEALING)
-        revealed = world.ask(committed, REVEAL).open()
-        fresh = _fresh(revealed, contract)
-        if world.chain.block < min(deadlines):  # else it is too late for everybody
-            for hospital, secrets in fresh.items():
-                contract.send("reveal", *zip(*secrets, strict=True), sender=hospital)
-        _close(Phase.REVEALING, committed, contract, world)
-
-    def _score(self, state: State, contract: Contract, world: World, updates: Sequence[tuple[bytes, ...]]) -> None:
-        """Have each evaluator score its run's updates, and set their tokens."""
-        tasks = {
-            evaluator: (weights, found)
-            for evaluator, weights, found in zip(state.evaluators, state.weights, updates, strict=True)
-            if evaluator and found
-        }
-        scores = world.ask(tuple(tasks), Query("score", Kind.SCORES, self.score), Each(tasks)).open()
-        for evaluator, tokens in scores.items():
-            run = state.evaluators.index(evaluator)
-            contract.send("setTokens", run, updates[run], tokens, sender=evaluator)
+        chain.send_each("setTokens", given, unless="more than the budget")
 
 
 def losses(site: Site, models: Vector) -> list[float]:
@@ -197,59 +187,62 @@ def losses(site: Site, models: Vector) -> list[float]:
 
     A prediction that is not a number, as of weights that are finite but huge, is as wrong as can be.
     """
-    batches = (models[start : start + BATCH] for start in range(0, len(models), BATCH))
-    errors = (site.predict(batch, site.train.features) - site.train.labels for batch in batches)
-    return [float(loss) for error in errors for loss in np.nan_to_num(error**2, nan=1.0).mean(axis=1)]
+    errors = site.predict(models, site.train.features) - site.train.labels
+    found: list[float] = np.nan_to_num(errors**2, nan=1.0).mean(axis=1).tolist()
+    return found
 
 
-def sealed(domain: bytes, salt: bytes, hashed: bytes) -> bytes:
-    """Return keccak256(domain || salt || digest), as the contract computes it."""
-    return keccak(domain + salt + hashed)
+def _commit(trained: Mapping[str, Mapping[int, Sealed]], chain: Contract, world: World) -> dict[str, tuple[int, ...]]:
+    """Have the trainers commit to what they published, under ids that nobody else knows; return who did, in which runs.
+
+    A phase also ends at its deadline, for whoever is late.
+    """
+    domains = {trainer: chain.call("domains", trainer) for trainer in trained}
+    tasks = {name: tuple((domains[name][run], cid) for run, cid in own.items()) for name, own in trained.items()}
+    seals = world.ask(trained, SEAL, Each(tasks)).open()
+    columns = {trainer: _columns(trained[trainer], own) for trainer, own in seals.items() if own}
+    committed = chain.send_each("commit", columns)
+    _end(Phase.COMMITTING, committed, chain)
+    return {trainer: columns[trainer][0] for trainer in committed}
 
 
-def _join(_: Site, memory: Memory, __: None) -> tuple[bool, Memory]:
-    return True, memory
+def _reveal(committed: Mapping[str, tuple[int, ...]], chain: Contract, world: World) -> None:
+    """Have those who committed name their content ids."""
+    secrets = world.ask(committed, REVEAL, within=chain.left()).open()
+    columns = {
+        trainer: _columns(committed[trainer], *zip(*own, strict=True)) for trainer, own in secrets.items() if own
+    }
+    chain.send_each("reveal", columns, unless="commitment not opened")
+    _end(Phase.REVEALING, tuple(committed), chain)
 
 
-def _seal(site: Site, memory: Memory, tasks: Iterable[tuple[int, bytes, str]]) -> tuple[Any, Memory]:
+def _end(phase: Phase, senders: tuple[str, ...], chain: Contract) -> None:
+    """Let the deadlines pass of runs that still wait for somebody in this phase, and close them."""
+    while chain.call("waits", phase):
+        chain.end_late(sender=senders[0])
+
+
+def _columns(*columns: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
+    """Return columns as long as the shortest of them: what is too much in a reply has no meaning."""
+    return tuple(zip(*zip(*columns, strict=False), strict=True))
+
+
+def _merged(cids: Mapping[str, str], weights: Vector, world: World) -> Vector:
+    """Return the unweighted mean [P] of a round's updates; the model it began from if none can be read."""
+    updates = world.read(cids, Update)
+    return mean([update.weights for update in updates.values()]) if updates else weights
+
+
+def _seal(site: Site, memory: Memory, tasks: Iterable[tuple[bytes, str]]) -> tuple[tuple[bytes, ...], Memory]:
     """At a trainer: commit to the content id of its update of each run, under a salt of its own."""
-    secrets = tuple((run, site.rng.bytes(32), digest(cid)) for run, _, cid in tasks)
-    domains = [domain for _, domain, _ in tasks]
-    pairs = [(run, sealed(domain, *opened)) for domain, (run, *opened) in zip(domains, secrets, strict=True)]
-    return tuple(pairs), {"secrets": secrets}
+    secrets = tuple((site.rng.bytes(SALT_BYTES), digest(cid)) for _, cid in tasks)
+    seals = tuple(sealed(domain, *secret) for (domain, _), secret in zip(tasks, secrets, strict=True))
+    return seals, {"secrets": secrets}
 
 
-def _open(_: Site, memory: Memory, __: None) -> tuple[tuple[Secret, ...], Memory]:
+def _open(_: Site, memory: Memory, __: None) -> tuple[tuple[tuple[bytes, bytes], ...], Memory]:
     return memory["secrets"], memory
 
 
-JOIN = Query("join", Kind.CONTROL, _join)
-SEAL = Query("seal", Kind.CONTROL, _seal)
-REVEAL = Query("reveal", Kind.CONTROL, _open)
-
-
-def _fresh(revealed: Mapping[str, tuple[Secret, ...]], contract: Contract) -> dict[str, list[Secret]]:
-    """What each hospital can reveal: content that nobody, itself included, revealed before it in that run."""
-    taken: set[tuple[int, bytes]] = set()
-    fresh: dict[str, list[Secret]] = {}
-    for hospital, secrets in revealed.items():
-        for run, salt, hashed in secrets:
-            if (run, hashed) not in taken and contract.call("trainerOf", run, hashed) == NOBODY:
-                fresh.setdefault(hospital, []).append((run, salt, hashed))
-            taken.add((run, hashed))
-    return fresh
-
-
-def _close(phase: Phase, senders: tuple[str, ...], contract: Contract, world: World) -> None:
-    """Let the deadline pass of runs that still wait for somebody in this phase, and close it."""
-    which, deadlines = contract.call("waiting", phase)
-    if which:
-        world.chain.wait(max(0, max(deadlines) - world.chain.block))
-        contract.send("close", which, sender=senders[0])
-
-
-def _merged(digests: tuple[bytes, ...], weights: Vector, world: World) -> Vector:
-    """The unweighted mean [P] of a round's updates; the model it began from if there is none."""
-    models = [Update(*world.fetch(content_id(each))).weights for each in digests]
-    finite = [model for model in models if np.isfinite(model).all()]
-    return mean(finite) if finite else weights
+SEAL = Query("seal", Kind.CONTROL, _seal, reply=tuple[Digest, ...])
+REVEAL = Query("reveal", Kind.CONTROL, _open, reply=tuple[tuple[Digest, Digest], ...])

@@ -10,7 +10,7 @@ import {Payments} from "./lib/Payments.sol";
 /// it; the vector nearest to the centre of all that were revealed wins if it is no farther than D, and the price is split
 /// by it. Otherwise the requester keeps it. Values are fixed point with 20 fractional bits. Models stay off chain under
 /// content ids.
-/// @dev At any time address(this).balance = the sum of credit + the price, if a task is open.
+/// @dev At any time address(this).balance = the sum of credit + locked().
 contract FedCoin {
     using Payments for mapping(address => uint256);
 
@@ -216,6 +216,11 @@ contract FedCoin {
     /*//////////////////////////////////////////////////////////////
                                  VIEWS
     //////////////////////////////////////////////////////////////*/
+
+    /// @notice Wei of an open task's price.
+    function locked() external view returns (uint256) {
+        return phase == Phase.Idle ? 0 : price;
+    }
 
     /// @notice What a solver's commitment begins with in this round, so that a copy of it is of no use to another.
     function domain(address solver) public view returns (bytes32) {

@@ -1,37 +1,34 @@
-"""All that FedCoin's contract refuses, and random callers."""
+"""All that FedCoin's contract refuses, random callers, and whoever falls silent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import ClassVar
 
 import pytest
-from anybody import Anybody
 from fedcoin_market import (
-    COMMITTING,
     ETHER,
     EXACT,
     FIRST,
     IDLE,
     ONE,
     REQUESTER,
+    REVEALING,
     SALT,
     SECOND,
     SERVER,
-    TRAINING,
-    WINDOW,
     Market,
 )
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, rule
 from papers import STRANGER, solidity
 from payee import MILL, PURSE, join, payee, through
 
 from chainward.methods.commitment import sealed, words
-from chainward.testing import ContractConformance, refused
+from chainward.testing import ContractConformance, OnChain, refused
 from chainward.testing.contracts import Act, Refusals
+from chainward.testing.liveness import Draw, Liveness
 
 
 def posted() -> Market:
@@ -162,79 +159,41 @@ def test_who_refuses_what_it_collects_keeps_the_claim() -> None:
     assert market.call("credit", client) == due > 0
 
 
-class Trading(Anybody):
-    """Anybody calls anything at any time: not a wei is made, lost or locked for good."""
+def posting(trainers: str) -> tuple[list[str], list[str]]:
+    return list(trainers), ["cid"] * len(trainers)
 
-    examples, steps = 50, 30
 
-    @initialize(price=st.integers(0, 10**6), distance=st.sampled_from([0.0, 3.0]), by_median=st.booleans())
-    def begin(self, price: int, distance: float, by_median: bool) -> None:
-        self.it = Market("ab", "xy", price, distance=distance, median=by_median)
-        self.secrets: dict[str, list[int]] = {}
+def commits(it: OnChain, sender: str, draw: Draw) -> None:
+    it.send(sender, "commit", sealed(it.call("domain", sender), SALT, words(FIRST)))
 
-    anybody = st.sampled_from([REQUESTER, SERVER, STRANGER, "a", "b", "x", "y"])
-    solver = st.sampled_from("xxyya")
-    value = st.integers(-9, 9) | st.sampled_from([ONE, -ONE, ONE + 1, -ONE - 1])
 
-    @rule(solver=st.sampled_from("xy"), first=value, second=value)
-    def go_on(self, solver: str, first: int, second: int) -> None:
-        """What an honest participant does next, if it is its turn."""
-        phase = self.it.call("phase")
-        if phase == IDLE:
-            self.it.announce()
-        elif phase == TRAINING:
-            self.post(SERVER, "ab")
-        elif phase == COMMITTING:
-            self.commit(solver, first, second)
-        elif not self.try_to(solver, "reveal", SALT, self.secrets.get(solver, [0, 0])):
-            self.try_to(solver, "close")
+class Trading(Liveness):
+    """Requester, server, clients and solvers at any time: not a wei is made, lost or locked for good."""
 
-    @rule(sender=st.just(REQUESTER) | anybody, value=st.integers(0, 2 * 10**6))
-    def announce(self, sender: str, value: int) -> None:
-        self.try_to(sender, "announce", value=value)
+    parties = (REQUESTER, SERVER, "a", "b", "x", "y")
+    acts: ClassVar = {
+        "announce": lambda it, sender, draw: it.send(sender, "announce", value=draw(st.integers(0, 2 * 10**6))),
+        "post": lambda it, sender, draw: it.send(
+            sender, "post", *posting(draw(st.sampled_from(["ab", "a", "ba", ""])))
+        ),
+        "commit": commits,
+        "reveal": lambda it, sender, draw: it.send(sender, "reveal", SALT, draw(st.sampled_from([FIRST, [1, 2]]))),
+        "close": lambda it, sender, draw: it.send(sender, "close"),
+        "collect": lambda it, sender, draw: it.send(sender, "collect"),
+    }
+    repeatable = frozenset({"collect"})
+    owes, keeps = "credit", ("locked",)
+    examples, steps = 40, 20
 
-    @rule(sender=st.just(SERVER) | anybody, trainers=st.sampled_from(["a", "b", "ab", "ab", "ba", ""]))
-    def post(self, sender: str, trainers: str) -> None:
-        self.try_to(sender, "post", list(trainers), ["cid"] * len(trainers))
+    def make(self, draw: Draw) -> Market:
+        by_median, price = draw(st.booleans()), draw(st.integers(0, 10**6))
+        return Market("ab", "xy", price, distance=draw(st.sampled_from([0.0, 3.0])), median=by_median)
 
-    @rule(solver=solver, first=value, second=value)
-    def commit(self, solver: str, first: int, second: int) -> None:
-        commitment = sealed(self.it.call("domain", solver), SALT, words([first, second]))
-        if self.try_to(solver, "commit", commitment):
-            self.secrets[solver] = [first, second]
+    def stand(self) -> tuple[int, int]:
+        return self.it.call("round"), self.it.call("phase") or REVEALING + 1
 
-    @rule(solver=solver, honest=st.sampled_from([True, True, False]))
-    def reveal(self, solver: str, honest: bool) -> None:
-        vector = self.secrets.get(solver, [0, 0]) if honest else [1, 2]
-        self.try_to(solver, "reveal", SALT, vector)
-
-    @rule(sender=anybody)
-    def close(self, sender: str) -> None:
-        self.try_to(sender, "close")
-
-    @rule(sender=anybody)
-    def collect(self, sender: str) -> None:
-        owed, before = self.it.call("credit", sender), self.it.ledger.balance(sender)
-        assert self.try_to(sender, "collect") == (owed > 0)
-        assert self.it.ledger.balance(sender) == before + owed
-
-    @rule(blocks=st.sampled_from([1, WINDOW + 1]))
-    def wait(self, blocks: int) -> None:
-        self.it.late(blocks)
-
-    @invariant()
-    def conserved(self) -> None:
-        self.it.check_money()
-
-    def end(self) -> None:
-        """All fall silent. Two deadlines later a stranger has ended the task, and all can take home what is owed."""
-        for _ in range(2):
-            self.it.late()
-            self.try_to(STRANGER, "close")
-        assert self.it.call("phase") == IDLE
-        for name in self.it.everybody:
-            self.try_to(name, "collect")
-        assert sum(self.it.gained().values()) == 0
+    def resting(self) -> bool:
+        return bool(self.it.call("phase") == IDLE)
 
 
 TestTrading = Trading.TestCase

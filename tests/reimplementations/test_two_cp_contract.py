@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from anybody import Anybody
@@ -17,6 +17,8 @@ from chainward.ledgers.evm import EvmLedger
 from chainward.methods import commitment
 from chainward.testing import ContractConformance, OnChain
 from chainward.testing.contracts import Act, Refusals
+from chainward.testing.liveness import Act as Deed
+from chainward.testing.liveness import Draw, Liveness
 from chainward.world import Reverted
 
 ONE, WINDOW, COMMITTING, REVEALING = 10**18, 10, 0, 1
@@ -334,13 +336,40 @@ class Earning(Anybody):
             owed = sum(amount for trainer, amount in self.due.values() if trainer == name)
             assert self.it.call("countTokens", name) == owed
 
-    def end(self) -> None:
-        """All fall silent: two deadlines later a stranger has closed every run, and they wait for nobody."""
-        for _ in range(2):
-            self.it.late(2 * WINDOW)
-            self.accepts(self.it.close)
-        assert [self.it.call("waits", phase) for phase in (COMMITTING, REVEALING)] == [False, False]
-        assert self.it.call("deadline") == NEVER
-
 
 TestEarning = Earning.TestCase
+
+
+def names(run: int) -> Mapping[str, Deed]:
+    """What one does in a run: its update is new in each round, and a copy of what everybody else reveals in run 0."""
+
+    def digest(it: Any, sender: str) -> bytes:
+        return named(f"{run} {it.call('rounds')[run]} {sender if run else ''}")
+
+    return {
+        f"commit {run}": lambda it, sender, draw: it.commit(sender, digest(it, sender), run),
+        f"reveal {run}": lambda it, sender, draw: it.reveal(sender, digest(it, sender), run),
+    }
+
+
+class Waiting(Liveness):
+    """No run waits for ever for whoever committed, or did not, or scores."""
+
+    parties = ("founder", *"abc")
+    acts: ClassVar = {**names(0), **names(1), **names(2), "close": lambda it, sender, draw: it.send(sender, "close")}
+
+    def make(self, draw: Draw) -> Protocol:
+        return consortium()
+
+    def stand(self) -> tuple[int, ...]:
+        return tuple(self.it.call("rounds"))
+
+    def resting(self) -> bool:
+        return bool(self.it.call("deadline") == NEVER)
+
+    def pass_deadline(self) -> None:
+        if not self.resting():
+            super().pass_deadline()
+
+
+TestWaiting = Waiting.TestCase

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-from papers import let_pass, module, preparing
+from papers import module, preparing
 
 from chainward.methods.aggregation import mean
 from chainward.methods.content import content_id
@@ -17,7 +19,6 @@ from chainward.trials.prepare import Trial
 from chainward.world import FIT, Kind, Memory, Query, Site, Update
 
 ONE = 10**18
-A, B, C = (letter.encode().rjust(32, b"\0") for letter in "ABC")  # digests that can be told apart
 
 
 prepared = preparing("two_cp", hospitals=4, rounds=2, patients=60)
@@ -43,6 +44,9 @@ class Desk:
 
     def work(self, _: float) -> None:
         pass
+
+    def scores(self, scores: Any, *_: int) -> Any:
+        return scores
 
 
 GLOBAL = np.array([0.5], np.float32)
@@ -70,8 +74,11 @@ def test_shapley_of_two_by_hand() -> None:
 
 @pytest.mark.parametrize("method", ["step", "shapley"])
 def test_a_prediction_that_is_not_a_number_is_wrong_and_leaves_others_their_values(method: str) -> None:
-    models = np.array([[np.nan], [1.0]], np.float32)
-    lost, good = two_cp(method=method).values(Desk(), GLOBAL, models)
+    class Overflowing(Desk):
+        def predict(self, models: Any, _: Any) -> Any:
+            return np.where(models > 9, np.nan, models)
+
+    lost, good = two_cp(method=method).values(Overflowing(), GLOBAL, np.array([[1e9], [1.0]], np.float32))
     assert lost < 0 < good
 
 
@@ -82,20 +89,43 @@ def test_equal_models_have_equal_values(method: str) -> None:
     assert values.min() > 0
 
 
-def test_negative_and_lost_updates_get_no_tokens() -> None:
-    def values(*_: Any) -> Any:
-        return np.array([-0.5, 0.25])
+@dataclass
+class Reading(Desk):
+    """A desk that can read these updates, by content id."""
 
-    models = [[1.0], [np.nan], [2.0]]
+    readable: Mapping[str, float]
 
-    class Reading(Desk):
-        def fetch(self, cid: str) -> Any:
-            return Update(np.array(models[by_cid.index(cid)], np.float32), 1, 0.0)
+    def __post_init__(self) -> None:
+        super().__init__()
 
-    digests = (A, B, C)
-    by_cid = [content_id(digest) for digest in digests]
-    tokens, _ = varied("two_cp", values=values).score(Reading(), {}, (GLOBAL, digests))
-    assert tokens == (0, 0, ONE // 4)
+    def read(self, cids: Mapping[str, str], _: Any) -> Any:
+        found = {name: self.readable[cid] for name, cid in cids.items() if cid in self.readable}
+        return {name: Update(np.array([weight], np.float32), 1, 0.0) for name, weight in found.items()}
+
+
+TRAINERS = {"a": "one", "b": "two", "c": "three"}
+
+
+def test_negative_and_unreadable_updates_get_no_tokens() -> None:
+    """Of 1/4: 0.75 leaves 1/16, and 0.25 is worse than before."""
+    desk = Reading({"one": 0.25, "three": 0.75})
+    assert two_cp().score(desk, {}, (GLOBAL, TRAINERS))[0] == (0, 0, 3 * ONE // 16)
+    assert two_cp().score(Reading({}), {}, (GLOBAL, TRAINERS))[0] == (0, 0, 0)
+
+
+def test_a_budget_is_divided_by_what_the_updates_took_off() -> None:
+    """1/4 and 3/16 of a budget of 0.7 are 0.4 and 0.3; where nothing was taken off, nobody gets any."""
+    desk = Reading({"one": 1.0, "two": 0.25, "three": 0.75})
+    assert two_cp(budget=0.7).score(desk, {}, (GLOBAL, TRAINERS))[0] == (4 * ONE // 10, 0, 3 * ONE // 10)
+    assert two_cp(budget=0.7).score(Reading({"two": 0.25}), {}, (GLOBAL, TRAINERS))[0] == (0, 0, 0)
+
+
+@pytest.mark.parametrize("params", [{"setting": "consortium", "budget": 0.5}, {"budget": 0.5}], ids=["runs", "one"])
+def test_every_evaluator_hands_out_the_same(params: dict[str, Any]) -> None:
+    """Two rounds of half a token in each run that is scored, but for what flooring leaves."""
+    *_, last = states(prepared(params=params))
+    scored = 4 if "setting" in params else 1
+    assert 0 <= 2 * scored * ONE // 2 - sum(last.tokens.values()) < 100
 
 
 def test_the_model_is_the_mean_without_weights() -> None:
@@ -183,7 +213,7 @@ def test_content_ids_stay_hidden_until_everybody_has_committed(params: dict[str,
         name: [r.block for r in ready.world.ledger.receipts if r.function == name] for name in ("commit", "reveal")
     }
     assert max(blocks["commit"]) < min(blocks["reveal"])
-    salts = [salt for name in ready.world.hospitals for _, salt, _ in _memory(ready, name)["secrets"]]
+    salts = [salt for name in ready.world.hospitals for salt, _ in _memory(ready, name)["secrets"]]
     assert len(set(salts)) == len(salts)
 
 
@@ -224,9 +254,11 @@ def test_who_is_away_is_passed_over(params: dict[str, str]) -> None:
 
 @BOTH
 def test_reveals_after_the_deadline_are_not_sent(params: dict[str, str]) -> None:
-    ready = prepared(3, 1, params=params)
-    let_pass(ready, "reveal", 400)
+    """Everybody takes 100 s to answer, and a phase lasts 25."""
+    delays = {f"hospital {number}": 100.0 for number in (1, 2, 3)}
+    ready = prepared(3, 1, params={**params, "phase_blocks": 5}, faults={"delay": delays})
     first, last = states(ready)
+    assert "reveal" not in {receipt.function for receipt in ready.world.ledger.receipts}
     assert set(last.tokens.values()) == {0}
     np.testing.assert_array_equal(last.weights[0], first.weights[0])
     assert set(ready.world.at(last.contract).call("rounds")) == {2}
