@@ -180,7 +180,7 @@ def test_an_open_task_has_no_winner() -> None:
 
 
 def test_the_price_is_locked_before_anybody_trains() -> None:
-    """No server can have models valued that nobody has the money for; once it is locked the requester cannot go back."""
+    """No server posts what nobody has the money for, and once it is locked the requester cannot have it back."""
     with pytest.raises(Reverted, match="not the phase"):
         Market().send(SERVER, "post", ["a"], ["model"])
     market = Market().announce()

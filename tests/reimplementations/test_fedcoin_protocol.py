@@ -13,7 +13,7 @@ from fedcoin_market import (
     ONE,
     decided,
 )
-from papers import NOBODY, module, once, preparing
+from papers import module, once, preparing
 
 from chainward import tasks
 from chainward.ledgers.evm import ENDOWMENT_WEI
@@ -133,16 +133,6 @@ def test_what_an_idle_hospital_earns(baseline: str, share: float) -> None:
     assert positive[3] / positive.sum() == pytest.approx(share, abs=5e-4)
 
 
-@pytest.mark.parametrize(("baseline", "least", "most"), [("empty", 0.15, 0.25), ("global", 0.0, 0.0)])
-def test_what_an_idle_hospital_of_four_earns_in_a_first_round(baseline: str, least: float, most: float) -> None:
-    """The free rider of `heart` gets a fifth under the published rule, and nothing from the global model on."""
-    attack = {"kind": "free_rider", "share": 0.25}
-    specification = Specification("fedcoin", "heart", 0, 1, {"baseline": baseline}, attack=attack)
-    ready = prepare(specification, tasks.load("heart").dataset(0))
-    (idle,) = ready.world.engine.sites.attackers  # type: ignore[attr-defined]
-    assert least <= outcomes(ready)["paid"][idle] <= most
-
-
 def test_the_model_is_the_mean_without_weights() -> None:
     for ours, plain in zip(usual()[1][1:], states(prepared(key="fedavg", params={"weighted": False}))[1:], strict=True):
         np.testing.assert_allclose(ours.weights, plain.weights, rtol=0, atol=1e-7)
@@ -202,24 +192,6 @@ def test_distance_decides_whether_anybody_is_paid() -> None:
     assert lax.strategy.outcomes(accepted)["tasks"] == {"paid": 2, "unpaid": 0}
     np.testing.assert_array_equal(refused.weights, accepted.weights)
     assert strict.world.chain.balance("requester 1") == ENDOWMENT_WEI - ETHER  # what came back pays the second task
-
-
-def lying(liar: str) -> Any:
-    kind = discovery.load("fedcoin")
-
-    def values(self: Any, site: Site, models: Any, weights: Any) -> Any:
-        honest = kind.values(self, site, models, weights)  # type: ignore[attr-defined]
-        return np.eye(len(models))[0] if site.name == liar else honest
-
-    return values
-
-
-@pytest.mark.parametrize(("by_median", "paid"), [(False, 0), (True, 2)])
-def test_one_liar_leaves_everybody_unpaid_unless_the_median_is_taken(by_median: bool, paid: int) -> None:
-    ready = prepared(strategy=varied("fedcoin", {"median": by_median}, values=lying("solver 1")))
-    *_, last = states(ready)
-    assert last.paid == paid
-    assert ready.world.at(last.contract).call("nearest") == ("solver 2" if by_median else NOBODY)
 
 
 def test_a_model_that_is_not_finite_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
