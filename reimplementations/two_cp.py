@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,6 +15,7 @@ from annotated_types import Interval
 from chainward.methods.aggregation import mean
 from chainward.methods.commitment import SALT_BYTES, sealed
 from chainward.methods.content import content_id, digest
+from chainward.methods.contribution import squared_error
 from chainward.methods.shapley import drawn_orders, estimated, worths_of_means
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import (
@@ -108,11 +109,13 @@ class TwoCP(Strategy[State]):
         # Step 3 of the next round: its global model is the unweighted mean of a run's updates.
         named = [chain.call("updates", run, number) for run, number in enumerate(rounds)]
         updates = [dict(zip(who, map(content_id, digests), strict=True)) for who, digests in named]
-        weights = tuple(_merged(own, before, world) for own, before in zip(updates, state.weights, strict=True))
+        models = [[update.weights for update in world.read(own, Update).values()] for own in updates]
+        merged = (mean(own) if own else before for own, before in zip(models, state.weights, strict=True))
         # Steps 4 and 5: whoever evaluates a run scores its updates and sets their tokens.
         self._score(state, updates, chain, world)
         # Step 6: a hospital's share of the model is that of its tokens.
-        return replace(state, weights=weights, tokens={name: chain.call("countTokens", name) for name in state.tokens})
+        tokens = {hospital: chain.call("countTokens", hospital) for hospital in state.tokens}
+        return replace(state, weights=tuple(merged), tokens=tokens)
 
     def model(self, state: State) -> Vector:
         """The main run's."""
@@ -146,12 +149,16 @@ class TwoCP(Strategy[State]):
 
     def values(self, site: Site, weights: Vector, models: Vector) -> npt.NDArray[np.float64]:
         """v(C) = L(global) - L(mean of C) for models [n, P]: s_k = v({k}), or its Shapley value with v(()) = 0: [n]."""
-        players, (before,) = len(models), losses(site, weights[None])
 
-        def judge(means: Vector) -> Iterable[float]:
-            return (before - loss for loss in losses(site, means))
+        def losses(models: Vector) -> npt.NDArray[np.float64]:
+            return squared_error(site.train.labels, site.predict(models, site.train.features))
 
-        worths = worths_of_means(judge, models)
+        def taken_off(means: Vector) -> npt.NDArray[np.float64]:
+            site.work(2.0 * players * means.size if self.method == "shapley" else 0.0)  # of taking the means
+            return before - losses(means)
+
+        players, before = len(models), losses(weights[None])
+        worths = worths_of_means(taken_off, models)
         if self.method == "step":
             return np.array(worths([1 << player for player in range(players)]))
         orders = [] if players <= self.exact_players else drawn_orders(players, self.orders, site.rng)
@@ -175,21 +182,9 @@ class TwoCP(Strategy[State]):
         runs = {evaluator: run for run, evaluator in enumerate(state.evaluators) if evaluator and updates[run]}
         tasks = Each({evaluator: (state.weights[run], updates[run]) for evaluator, run in runs.items()})
         said = world.ask(tasks, Query("score", Kind.SCORES, self.score, reply=Tokens), tasks).open()
-        digests = {evaluator: map(digest, updates[runs[evaluator]].values()) for evaluator in said}
-        given = {
-            evaluator: (runs[evaluator], *_columns(digests[evaluator], own)) for evaluator, own in said.items() if own
-        }
-        chain.send_each("setTokens", given, unless="more than the budget")
-
-
-def losses(site: Site, models: Vector) -> list[float]:
-    """Return L of models [M, P]: the mean squared error of the probability on the evaluator's patients.
-
-    A prediction that is not a number, as of weights that are finite but huge, is as wrong as can be.
-    """
-    errors = site.predict(models, site.train.features) - site.train.labels
-    found: list[float] = np.nan_to_num(errors**2, nan=1.0).mean(axis=1).tolist()
-    return found
+        digests = {evaluator: [digest(cid) for cid in updates[run].values()] for evaluator, run in runs.items()}
+        columns = {evaluator: (runs[evaluator], *_columns(digests[evaluator], own)) for evaluator, own in said.items()}
+        chain.send_each("setTokens", columns, unless="more than the budget")
 
 
 def _commit(trained: Mapping[str, Mapping[int, Sealed]], chain: Contract, world: World) -> dict[str, tuple[int, ...]]:
@@ -200,37 +195,27 @@ def _commit(trained: Mapping[str, Mapping[int, Sealed]], chain: Contract, world:
     domains = {trainer: chain.call("domains", trainer) for trainer in trained}
     tasks = {name: tuple((domains[name][run], cid) for run, cid in own.items()) for name, own in trained.items()}
     seals = world.ask(trained, SEAL, Each(tasks)).open()
-    columns = {trainer: _columns(trained[trainer], own) for trainer, own in seals.items() if own}
+    columns = {trainer: _columns(trained[trainer], own) for trainer, own in seals.items()}
     committed = chain.send_each("commit", columns)
-    _end(Phase.COMMITTING, committed, chain)
+    while chain.call("waits", Phase.COMMITTING):
+        chain.end_late(sender=next(iter(trained)))
     return {trainer: columns[trainer][0] for trainer in committed}
 
 
 def _reveal(committed: Mapping[str, tuple[int, ...]], chain: Contract, world: World) -> None:
     """Have those who committed name their content ids."""
     secrets = world.ask(committed, REVEAL, within=chain.left()).open()
-    columns = {
-        trainer: _columns(committed[trainer], *zip(*own, strict=True)) for trainer, own in secrets.items() if own
-    }
+    salts, digests = ({trainer: [pair[place] for pair in own] for trainer, own in secrets.items()} for place in (0, 1))
+    columns = {trainer: _columns(committed[trainer], salts[trainer], digests[trainer]) for trainer in secrets}
     chain.send_each("reveal", columns, unless="commitment not opened")
-    _end(Phase.REVEALING, tuple(committed), chain)
+    while chain.call("waits", Phase.REVEALING):
+        chain.end_late(sender=next(iter(committed)))
 
 
-def _end(phase: Phase, senders: tuple[str, ...], chain: Contract) -> None:
-    """Let the deadlines pass of runs that still wait for somebody in this phase, and close them."""
-    while chain.call("waits", phase):
-        chain.end_late(sender=senders[0])
-
-
-def _columns(*columns: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
+def _columns(*columns: Collection[Any]) -> tuple[tuple[Any, ...], ...]:
     """Return columns as long as the shortest of them: what is too much in a reply has no meaning."""
-    return tuple(zip(*zip(*columns, strict=False), strict=True))
-
-
-def _merged(cids: Mapping[str, str], weights: Vector, world: World) -> Vector:
-    """Return the unweighted mean [P] of a round's updates; the model it began from if none can be read."""
-    updates = world.read(cids, Update)
-    return mean([update.weights for update in updates.values()]) if updates else weights
+    length = min(map(len, columns))
+    return tuple(tuple(column)[:length] for column in columns)
 
 
 def _seal(site: Site, memory: Memory, tasks: Iterable[tuple[bytes, str]]) -> tuple[tuple[bytes, ...], Memory]:

@@ -1,4 +1,4 @@
-"""What each hospital contributed, by the scores all gave to all models (BlockFLow, algorithm 1, step 5)."""
+"""What each hospital contributed, by the scores all gave to all models (BlockFLow, algorithm 1, step 5), and scores."""
 
 from __future__ import annotations
 
@@ -99,6 +99,19 @@ def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> Floats:
     """
     right = np.asarray(labels, dtype=bool) == np.asarray(predicted, dtype=bool)
     return np.asarray(np.count_nonzero(right, axis=-1) / right.shape[-1])
+
+
+def squared_error(labels: npt.ArrayLike, probability: npt.ArrayLike) -> Floats:
+    """Return the mean squared error of probabilities [M, n] of labels [n]: [M].
+
+    A prediction that is not a number, as of weights that are finite but huge, is as wrong as can be.
+
+    Examples:
+        >>> squared_error([0, 1], [[0.0, 1.0], [0.5, float("nan")]]).tolist()
+        [0.0, 0.625]
+    """
+    wrong = (np.asarray(probability) - np.asarray(labels)) ** 2
+    return np.asarray(np.nan_to_num(wrong, nan=1.0).mean(axis=-1), dtype=np.float64)
 
 
 def macro_f1(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> Floats:

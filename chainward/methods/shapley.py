@@ -141,7 +141,8 @@ def means(models: Floats, masks: Sequence[Mask]) -> npt.NDArray[np.float32]:
         [[1.0, 0.0], [0.5, 0.5]]
     """
     inside = members(masks, len(models))
-    return ((inside / inside.sum(axis=1, keepdims=True)) @ models).astype(np.float32)
+    parts: Floats = inside / inside.sum(axis=1, keepdims=True)
+    return (parts @ models).astype(np.float32)
 
 
 def drawn_orders(players: int, count: int, rng: np.random.Generator) -> list[Coalition]:
@@ -161,18 +162,13 @@ def coalitions(players: int) -> list[Coalition]:
     return [_members(mask, players) for mask in range(2**players)]
 
 
-def prefixes(orders: Iterable[Sequence[int]]) -> list[Coalition]:
-    """Return every coalition that `sampled` asks for, the empty one first: once each, for values in one batch.
+def prefix_masks(orders: Iterable[Sequence[int]]) -> list[Mask]:
+    """Return every coalition that `sampled` asks for, nobody first, as masks: once each, for values in one batch.
 
     Examples:
-        >>> prefixes([(1, 0)])
-        [(), (1,), (0, 1)]
+        >>> prefix_masks([(1, 0)])
+        [0, 2, 3]
     """
-    return [_members(mask, mask.bit_length()) for mask in prefix_masks(orders)]
-
-
-def prefix_masks(orders: Iterable[Sequence[int]]) -> list[Mask]:
-    """Return the same coalitions, in the same order, as masks."""
     return sorted({0, *(mask for order in orders for mask in _grown(order))})
 
 

@@ -25,7 +25,6 @@ from chainward.methods.shapley import (
     members,
     orders_needed,
     prefix_masks,
-    prefixes,
     sampled,
     sampled_of,
     truncated,
@@ -111,7 +110,7 @@ def test_each_coalition_is_evaluated_once_and_sorted(players: int) -> None:
         assert all(list(coalition) == sorted(coalition) for coalition in asked)
 
 
-def test_prefixes_are_what_the_sample_asks_for() -> None:
+def test_prefix_masks_are_what_the_sample_asks_for() -> None:
     orders, asked = drawn_orders(6, 9, np.random.default_rng(4)), []
 
     def value(coalition: Coalition) -> float:
@@ -119,8 +118,8 @@ def test_prefixes_are_what_the_sample_asks_for() -> None:
         return 0.0
 
     sampled(value, 6, orders)
-    assert sorted(prefixes(orders)) == sorted(set(asked))
-    assert prefixes([(1, 0, 2)]) == [(), (1,), (0, 1), (0, 1, 2)]
+    assert prefix_masks(orders) == sorted({sum(1 << player for player in coalition) for coalition in asked})
+    assert prefix_masks([(1, 0, 2)]) == [0b000, 0b010, 0b011, 0b111]
 
 
 def by_tuples(value: Value, players: int, orders: list[Coalition]) -> list[float]:
@@ -147,7 +146,7 @@ def test_masks_give_the_same_as_tuples_to_the_bit(players: int) -> None:
     asked = prefix_masks(orders)
     rows = members(asked, players)
     as_tuples = [tuple(np.flatnonzero(row).tolist()) for row in rows]
-    assert as_tuples == prefixes(orders)
+    assert set(as_tuples) == {tuple(sorted(order[:length])) for order in orders for length in range(players + 1)}
     assert as_tuples == sorted(as_tuples, key=lambda coalition: coalition[::-1])  # as bits, the last player first
     worth = dict(zip(asked, map(value, as_tuples), strict=True))
     assert sampled_of(worth, players, orders).tolist() == expected
