@@ -319,9 +319,5 @@ class Waiting(Liveness):
     def resting(self) -> bool:
         return bool(self.it.call("deadline") == NEVER)
 
-    def pass_deadline(self) -> None:
-        if not self.resting():
-            super().pass_deadline()
-
 
 TestWaiting = Waiting.TestCase

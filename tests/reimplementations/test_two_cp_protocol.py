@@ -136,6 +136,22 @@ def test_the_model_is_the_mean_without_weights() -> None:
 
 
 @BOTH
+def test_as_many_passes_as_the_steps_make_are_the_steps(params: dict[str, Any]) -> None:
+    """Ten steps of 32 patients: five passes of who has two batches of them, and no pass more."""
+    ready = prepared(params=params)
+    assert {-(-len(hospital.train) // 32) for hospital in ready.dataset.hospitals} == {2}
+    steps, five, six = (states(prepared(params={**params, "local_passes": n}))[-1] for n in (0, 5, 6))
+    for ours, theirs in zip(five.weights, steps.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert five.tokens == steps.tokens != six.tokens
+
+
+def test_the_published_track_is_the_codes() -> None:
+    published = discovery.load("two_cp").card.published
+    assert published == {"params": {"local_passes": 16}, "training": {"learning_rate": 0.01, "batch_size": 8}}
+
+
+@BOTH
 def test_shares_are_those_of_the_tokens_on_chain(params: dict[str, str]) -> None:
     ready = prepared(params=params)
     *_, last = states(ready)
