@@ -92,7 +92,7 @@ contract FedCoin {
     uint32 public reveals;
     /// @notice Whose vector the latest task was paid by; nobody's if it is open or was not paid.
     address public winner;
-    /// @dev Clients whose models the latest task values, in order of registration.
+    /// @dev Clients whose models the latest task that was posted values, in order of registration.
     address[] private trainers;
     /// @dev What each solver did last.
     mapping(address => Work) private works;
@@ -148,7 +148,6 @@ contract FedCoin {
         require(funds >= price, "not funded");
         credit[requester] = funds - price;
         (winner, commits, reveals) = (address(0), 0, 0);
-        delete trainers;
         round += 1;
         _open(Phase.Training);
         emit Announced(round);
@@ -263,8 +262,8 @@ contract FedCoin {
         }
     }
 
-    /// @notice Who trained in the latest task, and the wei each earned in proportion to the winner's value of it, if
-    /// that is positive; floored.
+    /// @notice Who trained in the latest posted task, and the wei each earned in proportion to the winner's value of it,
+    /// if that is positive; floored.
     function pay() public view returns (address[] memory, uint256[] memory amounts) {
         amounts = new uint256[](trainers.length);
         int32[] memory vector = vectorOf(winner);
