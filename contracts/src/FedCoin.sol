@@ -7,9 +7,9 @@ import {Payments} from "./lib/Payments.sol";
 /// @title Proof of Shapley: solvers race to value the clients of federated learning, and the best of them gets all paid
 /// @notice Liu, Ai, Sun, Zhang, Liu, Yu 2020 (FedCoin, arXiv 2002.11711). The price of a task is locked, the clients
 /// train, and the server names those who did. Every solver commits to a vector of their Shapley values and then reveals
-/// it; the vector nearest to the centre of all that were revealed wins if it is no farther than D, and the price is split
-/// by it. Otherwise the requester keeps it. Values are fixed point with 20 fractional bits. Models stay off chain under
-/// content ids.
+/// it; the vector nearest to the centre of all that were revealed wins if it is no farther than D, and the price is
+/// split by it. Otherwise the requester keeps it. Values are fixed point with 20 fractional bits. Models stay off chain
+/// under content ids.
 /// @dev At any time address(this).balance = the sum of credit + locked().
 contract FedCoin {
     using Payments for mapping(address => uint256);
@@ -262,8 +262,8 @@ contract FedCoin {
         }
     }
 
-    /// @notice Who trained in the latest posted task, and the wei each earned in proportion to the winner's value of it,
-    /// if that is positive; floored.
+    /// @notice Who trained in the latest posted task, and the wei each earned in proportion to the winner's value of
+    /// it, if that is positive; floored.
     function pay() public view returns (address[] memory, uint256[] memory amounts) {
         amounts = new uint256[](trainers.length);
         int32[] memory vector = vectorOf(winner);
