@@ -4,7 +4,8 @@ pragma solidity 0.8.30;
 /// @title A global model without an aggregator (BAFFLE), after Ramanan and Nakayama, 2020, arXiv 1909.07452
 /// @notice The contract holds the model, in chunks. In each round hospitals bid for the chunks that their training
 /// changed most; the contract accepts the best bids for each chunk, takes the chunks of those who won, checks that they
-/// are what was bid for, and keeps their mean. A chunk without an accepted upload stays as it was.
+/// are what was bid for, and keeps their mean. Whoever wins and does not upload gives way to the next best bid. A chunk
+/// without an accepted upload stays as it was.
 /// @dev Weights are signed 32-bit numbers of millionths, eight a slot, the first in the highest bits. A score is the
 /// Euclidean distance between a trained chunk and the standing one, in millionths, rounded down.
 contract Baffle {
@@ -28,12 +29,13 @@ contract Baffle {
     /// @notice What the contract waits for.
     enum Phase { Filling, Training, Bidding, Uploading }
 
-    /// @notice What is known of one hospital; the first four share a slot.
+    /// @notice What is known of one hospital; the first five share a slot.
     struct Hospital {
         uint16 place; // in the order of registration, from 1; 0 for everybody else
-        uint64 bidRound; // the last round in which it bid
+        uint64 bidRound; // the last round in which it bid; 0 once it kept others waiting for an upload
         uint64 wonRound; // the last round in which bids of it were accepted
         uint32 won; // accepted then and not uploaded yet: bit k for chunk k
+        uint32 uploaded; // accepted then and uploaded
         bytes32 commitment; // keccak256(place || a hash a chunk), made with its last bid
         uint256[8] scores; // of its last bid, four a slot: score + 1 of each chunk, 0 for no bid
     }
@@ -55,10 +57,12 @@ contract Baffle {
     uint256 public immutable winners;
     /// @notice B: chunks a hospital may bid for in a round.
     uint256 public immutable budget;
+    /// @notice The highest score that is taken: how far a chunk may move in a round.
+    uint256 public immutable cap;
     /// @notice Blocks of a round before bids are taken.
     uint256 public immutable trainingBlocks;
-    /// @notice Blocks after which nobody waits any longer for a bid or an upload.
-    uint256 public immutable patience;
+    /// @notice Blocks after which nobody waits any longer for the first model, a bid or an upload.
+    uint256 public immutable phaseBlocks;
 
     /// @notice The present round, from 1; 0 until the first model is complete.
     uint64 public round;
@@ -94,16 +98,18 @@ contract Baffle {
     /// @param chunkSlots_ slots of a chunk, eight weights each
     /// @param winners_ bids accepted for a chunk
     /// @param budget_ chunks a hospital may bid for; with 0 the model is frozen
+    /// @param cap_ the highest score that is taken
     /// @param trainingBlocks_ blocks of a round before bids are taken
-    /// @param patience_ blocks to wait for bids, and again for uploads
+    /// @param phaseBlocks_ blocks to wait for bids, and again for uploads
     constructor(
         address[] memory consortium_,
         uint256 weights_,
         uint256 chunkSlots_,
         uint256 winners_,
         uint256 budget_,
+        uint256 cap_,
         uint256 trainingBlocks_,
-        uint256 patience_
+        uint256 phaseBlocks_
     ) {
         uint256 count = consortium_.length;
         require(weights_ > 0 && chunkSlots_ > 0, "no weights or empty chunks");
@@ -120,7 +126,8 @@ contract Baffle {
             hospitals[consortium_[i]].place = i + 1;
         }
         consortium = consortium_;
-        (winners, budget, trainingBlocks, patience) = (winners_, budget_, trainingBlocks_, patience_);
+        (winners, budget, cap) = (winners_, budget_, cap_);
+        (trainingBlocks, phaseBlocks, deadline) = (trainingBlocks_, phaseBlocks_, uint48(block.number + phaseBlocks_));
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -128,14 +135,17 @@ contract Baffle {
     //////////////////////////////////////////////////////////////*/
 
     /// @notice The founder writes the first model, in as many pieces as blocks demand; with the last, round 1 begins.
+    /// Any hospital may go on with it once the founder has kept it waiting.
     /// @param piece the next slots
     function fill(uint256[] calldata piece) external {
-        require(msg.sender == founder, "not the founder");
         require(phase() == Phase.Filling, "not filling");
+        bool overdue = block.number > deadline && hospitals[msg.sender].place > 0;
+        require(msg.sender == founder || overdue, "not the founder");
+        require(piece.length > 0, "nothing to fill");
         uint256 end = filled + piece.length;
         require(end <= slots, "more than the model");
         for (uint256 i; i < piece.length; ++i) copies[0][filled + i] = piece[i];
-        filled = end;
+        (filled, deadline) = (end, uint48(block.number + phaseBlocks));
         if (end == slots) {
             require(copies[0][slots - 1] & padding == 0, "padding is not zero");
             _begin();
@@ -153,7 +163,11 @@ contract Baffle {
         require(hospital.bidRound < round, "already bid");
         require(scores.length == (chunks + 3) / 4, "a score a chunk");
         uint256 wanted;
-        for (uint256 k; k < 4 * scores.length; ++k) if (_score(scores[k / 4], k) > 0) ++wanted;
+        for (uint256 k; k < 4 * scores.length; ++k) {
+            uint256 score = _score(scores[k / 4], k);
+            require(score <= cap + 1, "over the cap");
+            if (score > 0) ++wanted;
+        }
         require(wanted <= budget, "over the budget");
         for (uint256 i; i < scores.length; ++i) hospital.scores[i] = scores[i];
         (hospital.bidRound, hospital.commitment) = (round, commitment);
@@ -162,23 +176,28 @@ contract Baffle {
 
     /// @notice Step 5: anybody has the best `winners` bids for each chunk accepted, once all have bid or the deadline
     /// has passed. A bid is among them if fewer than so many are better; of equals the earlier registered is better.
+    /// Once uploads are overdue, the bids of those who owe one are void and the next best take the places left.
     function accept() external {
-        require(phase() == Phase.Bidding, "not bidding");
-        require(bids == consortium.length || block.number > deadline, "bids may still come");
+        if (phase() == Phase.Uploading) {
+            require(outstanding > 0, "all uploaded");
+            require(block.number > deadline, "uploads may still come");
+        } else {
+            require(phase() == Phase.Bidding, "not bidding");
+            require(bids == consortium.length || block.number > deadline, "bids may still come");
+        }
         address[] memory who = consortium;
-        uint256[8][] memory scores = _bids(who);
+        (uint256[8][] memory scores, uint32[] memory uploaded) = _bids(who);
         uint32[] memory won = new uint32[](who.length);
-        for (uint256 k; k < chunks; ++k) _rank(k, scores, won);
+        for (uint256 k; k < chunks; ++k) _rank(k, scores, uploaded, won);
         uint256 count;
         for (uint256 i; i < who.length; ++i) {
             if (won[i] == 0) continue;
-            (hospitals[who[i]].wonRound, hospitals[who[i]].won) = (round, won[i]);
+            Hospital storage hospital = hospitals[who[i]];
+            (hospital.wonRound, hospital.won, hospital.uploaded) = (round, won[i], uploaded[i]);
             count += _ones(won[i]);
             emit BidsAccepted(round, who[i], won[i]);
         }
-        outstanding = uint16(count);
-        uploading = true;
-        deadline = uint48(block.number + patience);
+        (outstanding, uploading, deadline) = (uint16(count), true, uint48(block.number + phaseBlocks));
     }
 
     /// @notice Step 6: a hospital uploads chunks it won. Each must be the one it committed to, at just the distance
@@ -208,19 +227,19 @@ contract Baffle {
             start = end;
         }
         require(start == data.length, "chunk too long");
-        (uploads, hospital.won) = (counts, hospital.won & ~which);
+        (uploads, hospital.won, hospital.uploaded) = (counts, hospital.won & ~which, hospital.uploaded | which);
         outstanding -= uint16(_ones(which));
         emit ChunksUploaded(round, msg.sender, which);
     }
 
-    /// @notice Steps 7 and 8: once all accepted chunks are there, or the deadline has passed, anybody ends the round.
-    /// Chunks that were uploaded change over to their mean, the others stay; the next round begins.
+    /// @notice Steps 7 and 8: once all accepted chunks are there, anybody ends the round. Chunks that were uploaded
+    /// change over to their mean, the others stay; the next round begins.
     function aggregate() external {
         require(phase() == Phase.Uploading, "not uploading");
-        require(outstanding == 0 || block.number > deadline, "uploads may still come");
+        require(outstanding == 0, "uploads may still come");
         for (uint256 k; k < chunks; ++k) if (uploads >> 8 * k & 255 > 0) standing ^= uint32(1 << k);
         emit RoundClosed(round, uploads);
-        (uploads, outstanding, bids, uploading) = (0, 0, 0, false);
+        (uploads, bids, uploading) = (0, 0, false);
         _begin();
     }
 
@@ -241,11 +260,17 @@ contract Baffle {
         for (uint256 i; i < slots; ++i) all[i] = copies[_copy(i / chunkSlots)][i];
     }
 
-    /// @notice The hospitals in the order of registration, and which of their bids wait for an upload in this round.
-    function accepted() external view returns (address[] memory who, uint32[] memory which) {
-        (who, which) = (consortium, new uint32[](consortium.length));
+    /// @notice The hospitals in the order of registration, and which of their bids were accepted in this round: those
+    /// that wait for an upload, and those that were uploaded.
+    function accepted()
+        external
+        view
+        returns (address[] memory who, uint32[] memory waiting, uint32[] memory uploaded)
+    {
+        (who, waiting, uploaded) = (consortium, new uint32[](consortium.length), new uint32[](consortium.length));
         for (uint256 i; i < who.length; ++i) {
-            if (uploading && hospitals[who[i]].wonRound == round) which[i] = hospitals[who[i]].won;
+            Hospital storage hospital = hospitals[who[i]];
+            if (hospital.wonRound == round) (waiting[i], uploaded[i]) = (hospital.won, hospital.uploaded);
         }
     }
 
@@ -256,43 +281,53 @@ contract Baffle {
     function _begin() private {
         ++round;
         biddingOpens = uint48(block.number + trainingBlocks);
-        deadline = uint48(biddingOpens + patience);
+        deadline = uint48(biddingOpens + phaseBlocks);
         emit RoundStarted(round, biddingOpens);
     }
 
-    /// @dev This round's scores of each hospital, all 0 where it has not bid.
-    function _bids(address[] memory who) private view returns (uint256[8][] memory scores) {
-        scores = new uint256[8][](who.length);
+    /// @dev This round's scores of each hospital, all 0 where it has not bid, and which chunks it has uploaded. Whoever
+    /// still owes an upload has bid in vain.
+    function _bids(address[] memory who) private returns (uint256[8][] memory scores, uint32[] memory uploaded) {
+        (scores, uploaded) = (new uint256[8][](who.length), new uint32[](who.length));
         for (uint256 i; i < who.length; ++i) {
             Hospital storage hospital = hospitals[who[i]];
             if (hospital.bidRound < round) continue;
+            if (hospital.wonRound == round) {
+                uploaded[i] = hospital.uploaded;
+                if (hospital.won > 0) {
+                    (hospital.bidRound, hospital.won) = (0, 0);
+                    continue;
+                }
+            }
             for (uint256 j; j < (chunks + 3) / 4; ++j) scores[i][j] = hospital.scores[j];
         }
     }
 
-    /// @dev Sets bit k of `won` for those whose bids for chunk k are among the best. A key orders by score, then by
-    /// registration.
-    function _rank(uint256 k, uint256[8][] memory scores, uint32[] memory won) private view {
+    /// @dev Sets bit k of `won` for those whose bids for chunk k are the best for the places that uploads left. A key
+    /// orders by score, then by registration.
+    function _rank(uint256 k, uint256[8][] memory scores, uint32[] memory uploaded, uint32[] memory won) private view {
         unchecked {
+            uint256 places = winners - (uploads >> 8 * k & 255);
+            if (places == 0) return;
             uint256[] memory keys = new uint256[](scores.length);
             uint256 count;
             for (uint256 i; i < scores.length; ++i) {
                 uint256 score = _score(scores[i][k / 4], k);
-                if (score > 0) keys[count++] = score << 16 | (scores.length - i);
+                if (score > 0 && uploaded[i] >> k & 1 == 0) keys[count++] = score << 16 | (scores.length - i);
             }
-            uint256 least = count > winners ? _least(keys, count) : 0;
+            uint256 least = count > places ? _least(keys, count, places) : 0;
             for (uint256 i; i < count; ++i) {
                 if (keys[i] >= least) won[scores.length - uint16(keys[i])] |= uint32(1 << k);
             }
         }
     }
 
-    /// @dev The least of the best `winners` of the first `count` keys. The best so far are a heap with the least of
+    /// @dev The least of the best `places` of the first `count` keys. The best so far are a heap with the least of
     /// them on top, 0 where there is none yet; a better key takes its place. That takes at most count times
-    /// log2(winners) steps, whatever hospitals bid.
-    function _least(uint256[] memory keys, uint256 count) private view returns (uint256) {
+    /// log2(places) steps, whatever hospitals bid.
+    function _least(uint256[] memory keys, uint256 count, uint256 places) private pure returns (uint256) {
         unchecked {
-            uint256[] memory best = new uint256[](winners);
+            uint256[] memory best = new uint256[](places);
             for (uint256 i; i < count; ++i) if (keys[i] > best[0]) _sink(best, keys[i]);
             return best[0];
         }
