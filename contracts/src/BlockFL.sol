@@ -3,8 +3,9 @@ pragma solidity 0.8.30;
 
 /// @title The learning chain of BlockFL: devices upload, miners verify and pay, the winner of the race packs a block
 /// @notice Kim, Park, Bennis, Kim 2020 (arXiv 1808.03949). One epoch is one block. A device's miner verifies that the
-/// reported computation time fits the number of samples and pays for them. A miner may pack the block once it holds
-/// all devices' updates, or after the waiting time with those it holds; its work is proved by a light nonce.
+/// reported computation time fits the number of samples and pays for them; nobody has more samples than it enrolled
+/// with. A miner may pack the block once it holds all devices' updates, or after the waiting time with those it holds;
+/// its work is proved by a light nonce. An epoch that no miner ends can be closed without a block.
 /// @dev At any time address(this).balance = pot + the sum of collectable.
 contract BlockFL {
     /// @notice What one device uploaded in one epoch.
@@ -41,6 +42,8 @@ contract BlockFL {
     event Mined(uint256 indexed epoch, address indexed miner, bytes32 hash, uint256 updates, uint256 reward);
     /// @notice More than half of the block's devices computed these global weights.
     event Confirmed(uint256 indexed epoch, bytes32 model);
+    /// @notice The epoch ended without a block; `left` wei of the pot go back to its founder.
+    event Closed(uint256 indexed epoch, uint256 left);
     /// @notice `party` took `amount` wei home.
     event Collected(address indexed party, uint256 amount);
 
@@ -50,8 +53,12 @@ contract BlockFL {
 
     /// @notice How many devices there are: so many updates make a block full.
     uint256 public immutable places;
-    /// @notice T_wait: seconds from an epoch's start after which a block need not be full.
-    uint64 public immutable waiting;
+    /// @notice Who paid the pot.
+    address public immutable founder;
+    /// @notice T_wait: blocks from an epoch's start after which its block need not be full.
+    uint256 public immutable phaseBlocks;
+    /// @notice Blocks that miners have after that, before anybody may end the epoch without a block.
+    uint256 public immutable graceBlocks;
     /// @notice Computation time a sample takes, nanoseconds.
     uint64 public immutable nanosecondsPerSample;
     /// @notice Thousandths by which a reported computation time may be off.
@@ -63,14 +70,16 @@ contract BlockFL {
     /// @notice Wei the winner gets for a sample of its devices, from the pot.
     uint256 public immutable miningReward;
 
-    /// @notice Who may upload.
-    mapping(address => bool) public isDevice;
+    /// @notice The most samples a device may report: its word at enrolment; 0 for who is none and may not upload.
+    mapping(address => uint64) public enrolled;
     /// @notice Who may verify and pack.
     mapping(address => bool) public isMiner;
     /// @notice The current epoch, from 1.
     uint256 public epoch = 1;
-    /// @notice Time, in seconds, from which this epoch's block need not be full.
+    /// @notice The last block in which this epoch's block must be full.
     uint256 public deadline;
+    /// @notice Hash of the last block that was packed, 0 at first.
+    bytes32 public tip;
     /// @notice Wei left for mining rewards.
     uint256 public pot;
     /// @notice Wei a party may collect.
@@ -83,31 +92,37 @@ contract BlockFL {
     //////////////////////////////////////////////////////////////*/
 
     /// @notice The value sent along is the pot that mining rewards come from, in place of newly made coins.
+    /// @param samples with how many each device enrols
+    /// @param waits T_wait and the blocks after it in which only miners can end the epoch
     /// @param workBits leading zero bits of a block's hash
+    /// @param rewards_ wei a sample: to the device, and to the winner for its devices
     constructor(
         address[] memory devices,
+        uint64[] memory samples,
         address[] memory miners,
-        uint64 waiting_,
+        uint256[2] memory waits,
         uint64 nanosecondsPerSample_,
         uint64 tolerance_,
         uint8 workBits,
-        uint256 dataReward_,
-        uint256 miningReward_
+        uint256[2] memory rewards_
     ) payable {
         require(devices.length > 0, "no device");
         require(miners.length > 0, "no miner");
+        require(samples.length == devices.length, "samples of each device");
         for (uint256 i = 0; i < devices.length; i++) {
-            require(!isDevice[devices[i]], "device listed twice");
-            isDevice[devices[i]] = true;
+            require(samples[i] > 0, "enrolled without samples");
+            require(enrolled[devices[i]] == 0, "device listed twice");
+            enrolled[devices[i]] = samples[i];
         }
         for (uint256 i = 0; i < miners.length; i++) {
             require(!isMiner[miners[i]], "miner listed twice");
             isMiner[miners[i]] = true;
         }
-        (places, waiting, target) = (devices.length, waiting_, type(uint256).max >> workBits);
+        (founder, places, target) = (msg.sender, devices.length, type(uint256).max >> workBits);
+        (phaseBlocks, graceBlocks) = (waits[0], waits[1]);
         (nanosecondsPerSample, tolerance) = (nanosecondsPerSample_, tolerance_);
-        (dataReward, miningReward, pot) = (dataReward_, miningReward_, msg.value);
-        deadline = block.timestamp + waiting_;
+        (dataReward, miningReward, pot) = (rewards_[0], rewards_[1], msg.value);
+        deadline = block.number + waits[0];
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -120,33 +135,35 @@ contract BlockFL {
     /// @param computation nanoseconds the local training took
     function upload(string calldata content, uint64 samples, uint64 computation, address miner) external {
         Update storage update = epochs[epoch].updates[msg.sender];
-        require(isDevice[msg.sender], "not a device");
+        require(enrolled[msg.sender] > 0, "not a device");
         require(isMiner[miner], "no such miner");
         require(!update.verified, "already in the block");
         require(bytes(content).length > 0, "no content id");
         require(samples > 0, "no samples");
+        require(samples <= enrolled[msg.sender], "more samples than enrolled");
         (update.miner, update.samples, update.computation) = (miner, samples, computation);
         update.content = content;
         emit Uploaded(epoch, msg.sender, miner, content);
     }
 
-    /// @notice Step 3: the device's miner verifies the update and pays the data reward, exactly. An update whose
-    /// computation time is not in proportion to its samples, within the tolerance, is refused.
-    function verify(address device) external payable {
+    /// @notice Step 3: the device's miner verifies the update and pays the data reward, exactly. It names what it
+    /// verified, so that the device cannot put another update in its place meanwhile. An update whose computation time
+    /// is not in proportion to its samples, within the tolerance, is refused.
+    function verify(address device, string calldata content, uint64 samples, uint64 computation) external payable {
         Epoch storage current = epochs[epoch];
         Update storage update = current.updates[device];
         require(update.miner == msg.sender, "not the device's miner");
         require(!update.verified, "already verified");
-        uint256 expected = uint256(update.samples) * nanosecondsPerSample;
-        uint256 off = update.computation > expected ? update.computation - expected : expected - update.computation;
+        require(samples == update.samples && computation == update.computation, "not what was uploaded");
+        require(keccak256(bytes(content)) == keccak256(bytes(update.content)), "not what was uploaded");
+        uint256 expected = uint256(samples) * nanosecondsPerSample;
+        uint256 off = computation > expected ? computation - expected : expected - computation;
         require(off * 1000 <= expected * tolerance, "time does not fit samples");
-        require(msg.value == update.samples * dataReward, "not the data reward");
+        require(msg.value == samples * dataReward, "not the data reward");
         update.verified = true;
         current.devices.push(device);
-        current.samples[msg.sender] += update.samples;
-        current.body = keccak256(
-            abi.encode(current.body, device, msg.sender, update.samples, update.computation, update.content)
-        );
+        current.samples[msg.sender] += samples;
+        current.body = keccak256(abi.encode(current.body, device, msg.sender, samples, computation, content));
         collectable[device] += msg.value;
         emit Verified(epoch, device, msg.sender, msg.value);
     }
@@ -158,17 +175,26 @@ contract BlockFL {
         uint256 updates = current.devices.length;
         require(isMiner[msg.sender], "not a miner");
         require(updates > 0, "nothing to pack");
-        require(updates == places || block.timestamp >= deadline, "waiting for updates");
+        require(updates == places || block.number > deadline, "waiting for updates");
         bytes32 hash = keccak256(abi.encode(headerOf(msg.sender), nonce));
         require(uint256(hash) <= target, "no proof of work");
         uint256 reward = current.samples[msg.sender] * miningReward;
         if (reward > pot) reward = pot;
-        (current.winner, current.hash) = (msg.sender, hash);
+        (current.winner, current.hash, tip) = (msg.sender, hash, hash);
         pot -= reward;
         collectable[msg.sender] += reward;
         emit Mined(epoch, msg.sender, hash, updates, reward);
-        epoch += 1;
-        deadline = block.timestamp + waiting;
+        _next();
+    }
+
+    /// @notice Anybody ends an epoch that no miner has ended in the grace after its deadline. There is no block, nothing
+    /// to win any more, and the next epoch begins.
+    function close() external {
+        require(block.number > deadline + graceBlocks, "a miner may still pack");
+        collectable[founder] += pot;
+        emit Closed(epoch, pot);
+        pot = 0;
+        _next();
     }
 
     /// @notice Step 7: a device of the block says which global weights it computed from it. Nobody waits for this.
@@ -202,7 +228,7 @@ contract BlockFL {
 
     /// @notice What a miner looks for a nonce to: the hash of the last block, of the candidate's body and of itself.
     function headerOf(address miner) public view returns (bytes32) {
-        return keccak256(abi.encode(epochs[epoch - 1].hash, epochs[epoch].body, miner));
+        return keccak256(abi.encode(tip, epochs[epoch].body, miner));
     }
 
     /// @notice Who packed a block, its hash, and the global weights its devices confirmed; 0 while unknown.
@@ -233,5 +259,14 @@ contract BlockFL {
     function rewards(address[] calldata parties) external view returns (uint256[] memory wei_) {
         wei_ = new uint256[](parties.length);
         for (uint256 i = 0; i < parties.length; i++) wei_[i] = collectable[parties[i]];
+    }
+
+    /*//////////////////////////////////////////////////////////////
+                                INTERNALS
+    //////////////////////////////////////////////////////////////*/
+
+    function _next() private {
+        epoch += 1;
+        deadline = block.number + phaseBlocks;
     }
 }
