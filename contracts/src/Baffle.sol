@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+
 /// @title A global model without an aggregator (BAFFLE), after Ramanan and Nakayama, 2020, arXiv 1909.07452
 /// @notice The contract holds the model, in chunks. In each round hospitals bid for the chunks that their training
 /// changed most; the contract accepts the best bids for each chunk, takes the chunks of those who won, checks that they
@@ -71,7 +73,7 @@ contract Baffle {
     /// @notice The first block in which bids are taken.
     uint48 public biddingOpens;
     /// @notice The last block in which those who are silent are waited for.
-    uint48 public deadline;
+    Deadline public deadline;
     /// @notice Bids of this round.
     uint16 public bids;
     /// @notice Chunks of accepted bids that were not uploaded yet.
@@ -127,7 +129,7 @@ contract Baffle {
         }
         consortium = consortium_;
         (winners, budget, cap) = (winners_, budget_, cap_);
-        (trainingBlocks, phaseBlocks, deadline) = (trainingBlocks_, phaseBlocks_, uint48(block.number + phaseBlocks_));
+        (trainingBlocks, phaseBlocks, deadline) = (trainingBlocks_, phaseBlocks_, Deadlines.within(phaseBlocks_));
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -139,13 +141,13 @@ contract Baffle {
     /// @param piece the next slots
     function fill(uint256[] calldata piece) external {
         require(phase() == Phase.Filling, "not filling");
-        bool overdue = block.number > deadline && hospitals[msg.sender].place > 0;
+        bool overdue = deadline.passed() && hospitals[msg.sender].place > 0;
         require(msg.sender == founder || overdue, "not the founder");
         require(piece.length > 0, "nothing to fill");
         uint256 end = filled + piece.length;
         require(end <= slots, "more than the model");
         for (uint256 i; i < piece.length; ++i) copies[0][filled + i] = piece[i];
-        (filled, deadline) = (end, uint48(block.number + phaseBlocks));
+        (filled, deadline) = (end, Deadlines.within(phaseBlocks));
         if (end == slots) {
             require(copies[0][slots - 1] & padding == 0, "padding is not zero");
             _begin();
@@ -180,10 +182,10 @@ contract Baffle {
     function accept() external {
         if (phase() == Phase.Uploading) {
             require(outstanding > 0, "all uploaded");
-            require(block.number > deadline, "uploads may still come");
+            require(deadline.passed(), "uploads may still come");
         } else {
             require(phase() == Phase.Bidding, "not bidding");
-            require(bids == consortium.length || block.number > deadline, "bids may still come");
+            require(bids == consortium.length || deadline.passed(), "bids may still come");
         }
         address[] memory who = consortium;
         (uint256[8][] memory scores, uint32[] memory uploaded) = _bids(who);
@@ -197,7 +199,7 @@ contract Baffle {
             count += _ones(won[i]);
             emit BidsAccepted(round, who[i], won[i]);
         }
-        (outstanding, uploading, deadline) = (uint16(count), true, uint48(block.number + phaseBlocks));
+        (outstanding, uploading, deadline) = (uint16(count), true, Deadlines.within(phaseBlocks));
     }
 
     /// @notice Step 6: a hospital uploads chunks it won. Each must be the one it committed to, at just the distance
@@ -281,7 +283,7 @@ contract Baffle {
     function _begin() private {
         ++round;
         biddingOpens = uint48(block.number + trainingBlocks);
-        deadline = uint48(biddingOpens + phaseBlocks);
+        deadline = Deadlines.within(trainingBlocks + phaseBlocks);
         emit RoundStarted(round, biddingOpens);
     }
 

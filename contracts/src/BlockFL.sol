@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+import {Payments} from "./lib/Payments.sol";
+
 /// @title The learning chain of BlockFL: devices upload, miners verify and pay, the winner of the race packs a block
 /// @notice Kim, Park, Bennis, Kim 2020 (arXiv 1808.03949). One epoch is one block. A device's miner verifies that the
 /// reported computation time fits the number of samples and pays for them; nobody has more samples than it enrolled
@@ -44,8 +47,6 @@ contract BlockFL {
     event Confirmed(uint256 indexed epoch, bytes32 model);
     /// @notice The epoch ended without a block; `left` wei of the pot go back to its founder.
     event Closed(uint256 indexed epoch, uint256 left);
-    /// @notice `party` took `amount` wei home.
-    event Collected(address indexed party, uint256 amount);
 
     /*//////////////////////////////////////////////////////////////
                                 STORAGE
@@ -77,7 +78,7 @@ contract BlockFL {
     /// @notice The current epoch, from 1.
     uint256 public epoch = 1;
     /// @notice The last block in which this epoch's block must be full.
-    uint256 public deadline;
+    Deadline public deadline;
     /// @notice Hash of the last block that was packed, 0 at first.
     bytes32 public tip;
     /// @notice Wei left for mining rewards.
@@ -122,7 +123,7 @@ contract BlockFL {
         (phaseBlocks, graceBlocks) = (waits[0], waits[1]);
         (nanosecondsPerSample, tolerance) = (nanosecondsPerSample_, tolerance_);
         (dataReward, miningReward, pot) = (rewards_[0], rewards_[1], msg.value);
-        deadline = block.number + waits[0];
+        deadline = Deadlines.within(waits[0]);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -175,7 +176,7 @@ contract BlockFL {
         uint256 updates = current.devices.length;
         require(isMiner[msg.sender], "not a miner");
         require(updates > 0, "nothing to pack");
-        require(updates == places || block.number > deadline, "waiting for updates");
+        require(updates == places || deadline.passed(), "waiting for updates");
         bytes32 hash = keccak256(abi.encode(headerOf(msg.sender), nonce));
         require(uint256(hash) <= target, "no proof of work");
         uint256 reward = current.samples[msg.sender] * miningReward;
@@ -190,7 +191,7 @@ contract BlockFL {
     /// @notice Anybody ends an epoch that no miner has ended in the grace after its deadline. There is no block, nothing
     /// to win any more, and the next epoch begins.
     function close() external {
-        require(block.number > deadline + graceBlocks, "a miner may still pack");
+        require(block.number > Deadline.unwrap(deadline) + graceBlocks, "a miner may still pack");
         collectable[founder] += pot;
         emit Closed(epoch, pot);
         pot = 0;
@@ -214,12 +215,7 @@ contract BlockFL {
 
     /// @notice Take home what was earned.
     function collect() external {
-        uint256 amount = collectable[msg.sender];
-        require(amount > 0, "nothing to collect");
-        collectable[msg.sender] = 0;
-        emit Collected(msg.sender, amount);
-        (bool paid,) = msg.sender.call{value: amount}("");
-        require(paid, "payment refused");
+        Payments.collect(collectable);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -267,6 +263,6 @@ contract BlockFL {
 
     function _next() private {
         epoch += 1;
-        deadline = block.number + phaseBlocks;
+        deadline = Deadlines.within(phaseBlocks);
     }
 }
