@@ -14,7 +14,8 @@ from papers import STRANGER
 from chainward.methods.packing import joined, packed, slots, unpacked
 from chainward.testing import OnChain
 
-PATIENCE, MILLION = 10, 1_000_000
+PHASE, MILLION = 10, 1_000_000
+FARTHEST = 2**63
 Numbers = Sequence[int]
 
 
@@ -32,15 +33,16 @@ class Federation(OnChain):
     winners: int = 1
     budget: int = 2
     training: int = 1
+    cap: int = FARTHEST
     models: dict[str, Numbers] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sizes = (self.weights, self.chunk_slots, self.winners, self.budget, self.training, PATIENCE)
+        sizes = (self.weights, self.chunk_slots, self.winners, self.budget, self.cap, self.training, PHASE)
         self.deploy("Baffle", [self.hospitals, *sizes], "founder")
 
     def late(self) -> Federation:
         """Let the phase's deadline pass."""
-        return self.wait(PATIENCE + 1)
+        return self.wait(PHASE + 1)
 
     def fill(self, values: Numbers | None = None) -> Federation:
         first = [0] * self.weights if values is None else values
@@ -74,9 +76,15 @@ class Federation(OnChain):
         self.send("anybody", "accept")
         return self
 
+    def next(self) -> Federation:
+        """Have the next best bidders take over from those who keep everybody waiting, until none is left."""
+        while self.call("outstanding"):
+            self.late().accept()
+        return self
+
     def won(self, name: str) -> int:
-        names, which = self.call("accepted")
-        return int(which[names.index(name)])
+        names, waiting, _ = self.call("accepted")
+        return int(waiting[names.index(name)])
 
     def upload(self, name: str, which: int | None = None, values: Numbers | None = None) -> Any:
         """Upload the chunks won, or `which`, of the model bid for, or of `values` in its place."""

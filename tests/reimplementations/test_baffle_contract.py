@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from baffle_federation import MILLION, Federation, Numbers, padded, score
+from anybody import Anybody
+from baffle_federation import MILLION, PHASE, Federation, Numbers, padded, score
 from eth_utils.crypto import keccak
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
 from papers import STRANGER, solidity
 
 from chainward.methods.packing import packed, slots
-from chainward.testing import ContractConformance
+from chainward.testing import ContractConformance, refused
 from chainward.testing.contracts import Refusals
 
 
@@ -60,7 +63,7 @@ def test_best_bids_of_each_chunk_win() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_rank_and_mean_against_an_oracle_round_after_round(seed: int) -> None:
-    """Random models and few distinct scores, some silent: b best by score then place, mean of those who upload."""
+    """Random models and few distinct scores, some silent: b best by score then place among those who upload."""
     rng = np.random.default_rng(seed)
     names = [f"h{number}" for number in range(6)]
     federation = Federation(names, 29, chunk_slots=2, winners=2, budget=2)
@@ -72,14 +75,23 @@ def test_rank_and_mean_against_an_oracle_round_after_round(seed: int) -> None:
         for name, values in models.items():
             federation.bid(name, values)
         federation.late().accept()
-        silent = {name for name in names if rng.random() < 0.2}
-        winners = [_winners(federation, models, k, chunk) for k, chunk in enumerate(before)]
-        for name in names:
-            assert federation.won(name) == sum(1 << k for k, won in enumerate(winners) if name in won)
-            if federation.won(name) and name not in silent:
-                federation.upload(name)
-        federation.late().aggregate()
-        written = [[federation.chunks(models[n])[k] for n in won if n not in silent] for k, won in enumerate(winners)]
+        bidders, silent = dict(models), {name for name in names if rng.random() < 0.3}
+        uploaded: list[list[str]] = [[] for _ in before]
+        while True:
+            winners = [_winners(federation, bidders, k, chunk) for k, chunk in enumerate(before)]
+            for name in names:
+                won = [k for k in range(len(before)) if name in winners[k] and name not in uploaded[k]]
+                assert federation.won(name) == sum(1 << k for k in won)
+                if won and name not in silent:
+                    federation.upload(name)
+                    for k in won:
+                        uploaded[k].append(name)
+            if not federation.call("outstanding"):
+                break
+            bidders = {n: bid for n, bid in bidders.items() if n not in silent or not any(n in won for won in winners)}
+            federation.late().accept()
+        federation.aggregate()
+        written = [[federation.chunks(models[name])[k] for name in who] for k, who in enumerate(uploaded)]
         merged = [running_mean(new) if new else old for new, old in zip(written, before, strict=True)]
         expected = [value for chunk in merged for value in chunk]
         assert federation.model == expected
@@ -160,8 +172,8 @@ def test_chunks_can_come_in_several_transactions() -> None:
 
 def test_who_does_not_bid_or_upload_is_passed_over_after_the_deadline() -> None:
     federation = Federation().fill()
-    federation.bid("a", [9] * 16).bid("b", [5] * 16).late().accept().late().aggregate()
-    assert federation.model == [0] * 16  # a won and was silent
+    federation.bid("a", [9] * 16).late().accept().next().aggregate()
+    assert federation.model == [0] * 16  # a won and was silent, and nobody else had bid
     assert (federation.won("a"), federation.call("outstanding")) == (0, 0)
     for name in "bc":
         federation.bid(name, [5] * 16)
@@ -219,8 +231,8 @@ def test_all_bids_that_are_allowed_are_ranked_within_a_block_even_in_the_worst_o
     for place, name in enumerate(names):
         federation.bid(name, [place + 1] * 8 * chunks)
     assert federation.send("anybody", "accept").gas < 28 * MILLION
-    accepted, which = federation.call("accepted")
-    assert [name for name, won in zip(accepted, which, strict=True) if won] == names[-winners:]
+    accepted, waiting, _ = federation.call("accepted")
+    assert [name for name, won in zip(accepted, waiting, strict=True) if won] == names[-winners:]
 
 
 @pytest.mark.parametrize("order", ["rising", "falling", "random", "equal"])
@@ -307,8 +319,14 @@ def copied() -> None:
     raw_upload(federation, "b")
 
 
+def all_uploaded() -> Federation:
+    federation = uploading()
+    federation.upload("a")
+    return federation
+
+
 def won_before() -> None:
-    federation = uploading().late().aggregate()
+    federation = uploading().next().aggregate()
     for name in "bc":
         federation.bid(name, [1] * 16)
     federation.late().accept()
@@ -329,6 +347,9 @@ REFUSALS: Refusals = {
     ],
     "fill": [
         ("not the founder", lambda: Federation().send("a", "fill", (0, 0))),
+        ("not the founder", lambda: Federation().wait(PHASE - 1).send("a", "fill", (0, 0))),
+        ("not the founder", lambda: Federation().late().send(STRANGER, "fill", (0, 0))),
+        ("nothing to fill", lambda: Federation().send("founder", "fill", ())),
         ("not filling", lambda: bidding().send("founder", "fill", (0,))),
         ("more than the model", lambda: Federation().send("founder", "fill", (0, 0, 0))),
         ("padding is not zero", lambda: Federation(weights=9).send("founder", "fill", (0, 1))),
@@ -341,12 +362,16 @@ REFUSALS: Refusals = {
         ("already bid", lambda: bidding().bid("a", [1] * 16).bid("a", [2] * 16)),
         ("a score a chunk", lambda: bidding().send("a", "bid", (0, 0), bytes(32))),
         ("a score a chunk", lambda: bidding().send("a", "bid", (), bytes(32))),
+        ("over the cap", lambda: bidding(cap=9).bid("a", padded(10))),
+        ("over the cap", lambda: bidding(cap=9).bid("a", padded(9), lie=1)),
         ("over the budget", lambda: bidding(budget=1).bid("a", [1] * 16)),
         ("over the budget", lambda: bidding(budget=1).bid("a", padded(1))),  # a bid with a score of 0 is one too
     ],
     "accept": [
         ("not bidding", lambda: training().accept()),
-        ("not bidding", lambda: uploading().accept()),
+        ("all uploaded", lambda: all_uploaded().late().accept()),
+        ("uploads may still come", lambda: uploading().accept()),
+        ("uploads may still come", lambda: uploading().wait(PHASE - 1).accept()),
         ("bids may still come", lambda: bidding().bid("a", [1] * 16).bid("b", [1] * 16).accept()),
     ],
     "upload": [
@@ -371,7 +396,7 @@ REFUSALS: Refusals = {
     "aggregate": [
         ("not uploading", lambda: bidding().aggregate()),
         ("uploads may still come", lambda: uploading().aggregate()),
-        ("uploads may still come", lambda: bidding().bid("a", [1] * 16).late().accept().aggregate()),
+        ("uploads may still come", lambda: uploading().late().aggregate()),
     ],
 }
 
@@ -388,3 +413,132 @@ def test_padding_of_zeros_is_taken() -> None:
 def test_copying_a_commitment_gains_nothing_but_ones_own_is_taken() -> None:
     federation = bidding(winners=2).bid("a", [5] * 16).bid("b", [5] * 16).bid("c", [1] * 16).accept()
     raw_upload(federation, "b")
+
+
+# --- silence and phantoms ----------------------------------------------------------------------------------------
+
+
+def phantom(federation: Federation, name: str = "b") -> Federation:
+    """Bid as high as is taken for both chunks, with nothing behind it."""
+    federation.send(name, "bid", scores(*[federation.cap + 1] * 2), keccak(text="nothing"))
+    federation.models[name] = [0] * 16
+    return federation
+
+
+def test_the_next_best_bid_takes_the_chunk_of_a_phantom() -> None:
+    federation = phantom(bidding().bid("a", [5] * 16)).bid("c", [1] * 16).accept()
+    assert [federation.won(name) for name in "abc"] == [0, 0b11, 0]
+    federation.late().accept()
+    assert [federation.won(name) for name in "abc"] == [0b11, 0, 0]
+    federation.upload("a")
+    assert federation.aggregate().model == [5] * 16
+
+
+def test_a_phantom_among_several_winners_takes_nothing_from_those_who_uploaded() -> None:
+    federation = phantom(bidding(winners=2).bid("a", [8] * 16)).bid("c", [4] * 16).accept()
+    federation.upload("a")
+    federation.late().accept()
+    assert [federation.won(name) for name in "abc"] == [0, 0, 0b11]
+    assert federation.call("accepted")[2] == (0b11, 0, 0)
+    federation.upload("c")
+    assert federation.aggregate().model == [6] * 16
+
+
+def test_who_owes_one_chunk_is_passed_over_and_keeps_what_it_uploaded() -> None:
+    federation = uploading()
+    federation.upload("a", 0b01)
+    federation.late().accept()
+    assert [federation.won(name) for name in "abc"] == [0, 0b10, 0]
+    federation.upload("b")
+    assert federation.aggregate().model == padded(9, 3, *[0] * 6, *[1] * 8)
+
+
+def test_many_phantoms_cost_a_wait_each_at_most() -> None:
+    names = [f"h{number}" for number in range(9)]
+    federation = bidding(hospitals=names)
+    for name in names[1:]:
+        phantom(federation, name)
+    federation.bid("h0", [3] * 16).accept()
+    for name in names[1:]:
+        assert [other for other in names if federation.won(other)] == [name]
+        federation.late().accept()
+    federation.upload("h0")
+    assert federation.aggregate().model == [3] * 16
+
+
+def test_void_bids_of_all_that_are_allowed_are_ranked_again_within_a_block() -> None:
+    names = [f"h{number}" for number in range(562)]
+    federation = Federation(names, 64, winners=255, budget=8).fill()
+    for place, name in enumerate(names):
+        federation.bid(name, [place + 1] * 64)
+    federation.accept().late()
+    assert federation.send("anybody", "accept").gas < 28 * MILLION
+    accepted, waiting, _ = federation.call("accepted")
+    assert [name for name, won in zip(accepted, waiting, strict=True) if won] == names[-510:-255]
+
+
+def test_a_score_up_to_the_cap_is_taken_and_bounds_how_far_a_chunk_moves() -> None:
+    federation = bidding(cap=60)
+    federation.round({"a": padded(60), "b": padded(-5), "c": padded(4)})
+    assert federation.model == padded(60)
+
+
+def test_any_hospital_fills_in_for_a_founder_that_is_silent() -> None:
+    federation = Federation()
+    federation.send("founder", "fill", (7 << 224,))
+    with refused("not the founder"):
+        federation.wait(PHASE - 1).send("b", "fill", (0,))
+    federation.late().send("b", "fill", (0,))
+    assert federation.model == padded(7)
+    assert federation.call("round") == 1
+
+
+class Silence(Anybody):
+    """Whoever falls silent for ever and whatever was done before, the others finish the round and the next."""
+
+    examples, steps = 25, 25
+    parties = ("a", "b", "c", STRANGER)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.it = Federation(winners=2)
+
+    @rule(piece=st.integers(0, 2))
+    def fill(self, piece: int) -> None:
+        self.try_to("founder", "fill", (5,) * piece)
+
+    @rule(name=st.sampled_from(parties), real=st.booleans(), value=st.integers(-3, 3))
+    def bid(self, name: str, real: bool, value: int) -> None:
+        self.accepts(lambda: self.it.bid(name, [value] * 16) if real else phantom(self.it, name))
+
+    @rule()
+    def accept(self) -> None:
+        self.try_to(STRANGER, "accept")
+
+    @rule(name=st.sampled_from(parties[:3]), which=st.integers(1, 3))
+    def upload(self, name: str, which: int) -> None:
+        if name in self.it.models:
+            self.accepts(lambda: self.it.upload(name, which))
+
+    @rule()
+    def aggregate(self) -> None:
+        self.try_to(STRANGER, "aggregate")
+
+    @rule(blocks=st.integers(1, PHASE + 1))
+    def time_passes(self, blocks: int) -> None:
+        self.it.wait(blocks)
+
+    def end(self) -> None:
+        """One hospital is left that does nothing but fill; an outsider ends each phase."""
+        while self.it.call("phase") == 0:
+            self.it.late().send("c", "fill", (0,))
+        for _ in range(2):
+            number = self.it.call("round")
+            self.it.late()
+            if self.it.call("phase") == 2:
+                self.it.accept()
+            self.it.next().aggregate()
+            assert self.it.call("round") == number + 1
+
+
+TestSilence = Silence.TestCase
