@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from anybody import Anybody
-from blockfl_chain import BITS, DATA, MINING, POT, SAMPLE_NS, SAMPLES, WAIT, Chain, full, mined, uploaded
+from blockfl_chain import BITS, DATA, GRACE, MINING, PHASE, POT, SAMPLE_NS, SAMPLES, Chain, full, mined, uploaded
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from hypothesis import strategies as st
@@ -95,12 +95,12 @@ def test_a_time_within_the_tolerance_fits(off: float) -> None:
 def test_time_is_in_proportion_whoever_is_larger() -> None:
     """Ten times the samples need ten times the time."""
     chain = Chain()
-    chain.send("a", "upload", "more than it has", 100, 10 * SAMPLE_NS, "m")
+    chain.send("a", "upload", "more than it trained on", 10, SAMPLE_NS, "m")
     with pytest.raises(Reverted, match="time does not fit samples"):
-        chain.verify("a", value=100 * DATA)
+        chain.verify("a")
     chain.send("b", "upload", "less than it has", 1, 10 * SAMPLE_NS, "m")
     with pytest.raises(Reverted, match="time does not fit samples"):
-        chain.verify("b", value=DATA)
+        chain.verify("b")
 
 
 def test_a_block_is_packed_when_it_is_full_or_the_waiting_time_is_over() -> None:
@@ -110,15 +110,16 @@ def test_a_block_is_packed_when_it_is_full_or_the_waiting_time_is_over() -> None
         chain.pack("m", nonce)
     chain.late().pack("m", nonce)
     assert chain.call("epoch") == 2
-    assert chain.call("deadline") == chain.now + WAIT + 5  # counted from the block after
+    assert chain.call("deadline") == chain.ledger.receipts[-1].block + PHASE
     full().pack("m")
 
 
-@pytest.mark.parametrize(("at", "accepted"), [(59.9, False), (60.0, True)])
-def test_the_waiting_time_is_over_in_the_block_of_its_last_second(at: float, accepted: bool) -> None:
+@pytest.mark.parametrize(("blocks", "accepted"), [(PHASE - 1, False), (PHASE, True)])
+def test_the_waiting_time_is_over_in_the_block_after_the_deadline(blocks: int, accepted: bool) -> None:
     chain = uploaded().verify("a")
-    assert chain.call("deadline") == 65  # deployed in the block of 5 s
-    chain.now = at
+    assert chain.call("deadline") == 1 + PHASE
+    chain.now = 5.0 + 5.0 * (blocks - 1)  # sent now, it is in the block after
+    chain.wait(1)
     if accepted:
         chain.pack()
     else:
@@ -140,6 +141,20 @@ def test_an_epoch_starts_empty() -> None:
     chain.upload("a")
     with pytest.raises(Reverted, match="not the device's miner"):
         chain.verify("b")
+
+
+def test_an_epoch_without_a_miner_ends_without_a_block_and_the_pot_goes_back() -> None:
+    chain = uploaded().verify("a").late(GRACE)
+    parent = chain.call("tip")
+    events = chain.send(STRANGER, "close").events
+    assert events == (("Closed", {"epoch": 1, "left": POT}),)
+    assert (chain.call("epoch"), chain.call("pot"), chain.call("tip")) == (2, 0, parent)
+    assert chain.collectable(["founder", "a"]) == [POT, 30]
+    with refused("not mined"):
+        chain.send("a", "confirm", 1, bytes(32))
+    chain.upload("a").verify("a").late().pack("m")  # a miner that comes back goes on, for nothing
+    assert chain.collectable("m") == [0]
+    assert chain.call("blockOf", 2)[0] == "m"
 
 
 def test_a_late_update_adds_to_the_work() -> None:
@@ -221,7 +236,7 @@ def unpayable() -> tuple[Chain, str]:
         chain = Chain(devices=(purse,), folders=(Path(folder),))
         join(chain, purse)
     through(chain, purse, "BlockFL", "upload", "cid", 5, 5 * SAMPLE_NS, chain.ledger.account("m"))
-    chain.send("m", "verify", purse, value=5 * DATA)
+    chain.send("m", "verify", purse, "cid", 5, 5 * SAMPLE_NS, value=5 * DATA)
     return chain, purse
 
 
@@ -229,6 +244,8 @@ REFUSALS: Refusals = {
     "constructor": [
         ("no device", lambda: Chain(devices=())),
         ("no miner", lambda: Chain(miners=())),
+        ("samples of each device", lambda: Chain(samples=(10, 20))),
+        ("enrolled without samples", lambda: Chain(samples=(10, 0, 70))),
         ("device listed twice", lambda: Chain(devices=("a", "b", "a"))),
         ("miner listed twice", lambda: Chain(miners=("m", "m"))),
     ],
@@ -241,11 +258,15 @@ REFUSALS: Refusals = {
         ("already in the block", lambda: full().upload("a", miner="n")),
         ("no content id", uploads(content="")),
         ("no samples", uploads(samples=0)),
+        ("more samples than enrolled", uploads(samples=11)),
     ],
     "verify": [
         ("not the device's miner", lambda: uploaded().verify("a", miner="n")),
         ("not the device's miner", lambda: uploaded().verify("a", miner="a")),
         ("not the device's miner", lambda: Chain().verify("a")),
+        ("not what was uploaded", lambda: uploaded().verify("a", seen=("another", 10, 10 * SAMPLE_NS))),
+        ("not what was uploaded", lambda: uploaded().verify("a", seen=("update of a", 9, 10 * SAMPLE_NS))),
+        ("not what was uploaded", lambda: uploaded().verify("a", seen=("update of a", 10, 9 * SAMPLE_NS))),
         ("already verified", lambda: full().verify("a")),
         ("time does not fit samples", off(70 * SAMPLE_NS // 100 + 1)),
         ("time does not fit samples", off(-70 * SAMPLE_NS // 100 - 1)),
@@ -266,6 +287,10 @@ REFUSALS: Refusals = {
         ("not in the block", after(mined, STRANGER, "confirm", 1, bytes(32))),
         ("not in the block", after(without_c, "c", "confirm", 1, bytes(32))),
         ("already confirmed", after(confirmed, "a", "confirm", 1, bytes(32))),
+    ],
+    "close": [
+        ("a miner may still pack", after(full, STRANGER, "close")),
+        ("a miner may still pack", after(lambda: full().late(GRACE - 1), STRANGER, "close")),
     ],
     "collect": [
         ("nothing to collect", after(full, "m", "collect")),
@@ -291,11 +316,11 @@ class Money(Anybody):
     """Random calls by anybody, right and wrong: what the contract holds is the pot and what it owes."""
 
     examples, steps = 25, 30
-    parties = ("a", "b", "m", "n", STRANGER)
+    parties = ("a", "b", "m", "n", "founder", STRANGER)
 
     def __init__(self) -> None:
         super().__init__()
-        self.it = Chain(devices=("a", "b"), pot=90, bits=0)
+        self.it = Chain(devices=("a", "b"), pot=90, bits=0, samples=(7, 9))
         self.total = 90
         self.owed = dict.fromkeys(self.parties, 0)
 
@@ -312,8 +337,10 @@ class Money(Anybody):
 
     @rule(sender=st.sampled_from("mn"), device=st.sampled_from("ab"), more=st.sampled_from([0, 0, 0, 1]))
     def verify(self, sender: str, device: str, more: int) -> None:
-        samples = self.it.call("updateOf", self.it.call("epoch"), device)[1]
-        if self.pays(sender, "verify", device, value=samples * DATA + more):
+        seen = self.it.uploaded(device)
+        samples = seen[1]
+        if self.pays(sender, "verify", device, *seen, value=samples * DATA + more):
+            assert samples <= {"a": 7, "b": 9}[device]
             assert not more
             self.owed[device] += samples * DATA
 
@@ -331,6 +358,14 @@ class Money(Anybody):
                 if self.it.call("updateOf", number, device)[0].lower() == account
             ]
             self.owed[sender] += min(pot, sum(own) * MINING)
+
+    @rule(sender=st.sampled_from(parties), late=st.booleans())
+    def close(self, sender: str, late: bool) -> None:
+        if late:
+            self.it.late(GRACE)
+        pot = self.it.call("pot")
+        if self.pays(sender, "close"):
+            self.owed["founder"] += pot
 
     @rule(sender=st.sampled_from(parties), value=st.sampled_from([0, 0, 1]))
     def collect(self, sender: str, value: int) -> None:
@@ -350,6 +385,16 @@ class Money(Anybody):
         owed = {party: self.it.call("collectable", party) for party in self.parties}
         assert owed == self.owed
         assert self.it.held() == self.it.call("pot") + sum(owed.values()) == self.total
+
+    def end(self) -> None:
+        """All miners and devices are silent for ever: an outsider ends the epoch, and every wei can be collected."""
+        number = self.it.call("epoch")
+        self.it.late(GRACE).send(STRANGER, "close")
+        assert self.it.call("epoch") == number + 1
+        for party in self.parties:
+            if self.it.call("collectable", party):
+                self.it.send(party, "collect")
+        assert self.it.call("pot") == self.it.held() == 0
 
 
 TestMoney = Money.TestCase
