@@ -72,3 +72,18 @@ def slots(data: bytes) -> tuple[int, ...]:
 def joined(numbers: Iterable[int]) -> bytes:
     """Invert `slots`."""
     return b"".join(number.to_bytes(SLOT_BYTES, "big") for number in numbers)
+
+
+def to_slots(weights: npt.ArrayLike) -> tuple[int, ...]:
+    """Return weights [n] as a contract takes them; what does not fit fixed point is 0.
+
+    Examples:
+        >>> from_slots(to_slots([0.5, -2.0]), 2).tolist()
+        [0.5, -2.0]
+    """
+    return slots(packed(fixed_point(weights).values))
+
+
+def from_slots(numbers: Iterable[int], count: int) -> npt.NDArray[np.float32]:
+    """Return the first `count` weights that a contract holds."""
+    return floating_point(unpacked(joined(numbers), count))
