@@ -9,40 +9,50 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
+from annotated_types import Interval
 
-from chainward.methods import mining
+from chainward.methods import epochs
 from chainward.methods.aggregation import weighted_mean
+from chainward.methods.mining import proof_of_work
+from chainward.methods.variance_reduction import descended, gradient, with_bias
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, Contract, Held, Kind, Memory, Query, Replies, Reverted, Site, Update, World
+from chainward.world import (
+    FIT,
+    ContentId,
+    Contract,
+    Digest,
+    Each,
+    Held,
+    HospitalAbsent,
+    Kind,
+    Memory,
+    Query,
+    Replies,
+    Reverted,
+    Site,
+    Update,
+    Weights,
+    World,
+    array,
+)
 
 POT = 10**18  # wei for mining rewards
-PARTS = ("local", "upload", "cross_verification", "mining", "propagation", "download")
+MANY = 10**5  # times its samples is what a device claims that lies
+Whole = Annotated[int, Interval(ge=1, lt=2**64)]
 Block = Mapping[str, tuple[str, int]]  # by device: content id of its update, N_i
 
 
-def _merge(site: Site, memory: Memory, block: Block) -> tuple[tuple[bytes, float], Memory]:
-    """Steps 6 and 7 at a device: fetch the block's w_i, w = w' + sum_i N_i / N_S (w_i - w'); SHA-256 of w, |w - w'|.
+class Report(NamedTuple):
+    """What a device uploads: content id of its update, N_i, nanoseconds of its local update."""
 
-    The shares N_i / N_S sum to one, so w is the weighted mean of the w_i; taken as FedAvg takes it, to the bit.
-    """
-    devices = [device for device in site.hospitals if device in block]
-    weights = weighted_mean([site.fetch(block[device][0]) for device in devices], [block[d][1] for d in devices])
-    site.work(2.0 * len(devices) * len(weights))
-    step = float(np.linalg.norm(weights - memory["model"])) if "model" in memory else math.inf
-    return (hashlib.sha256(weights.tobytes()).digest(), step), {**memory, "model": weights}
-
-
-def _tell(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
-    return memory["model"], memory
-
-
-MERGE = Query("merge", Kind.CONTROL, _merge)
-TELL = Query("tell", Kind.AGGREGATE, _tell)
+    content: ContentId
+    samples: Whole
+    computation: Whole
 
 
 @dataclass(frozen=True)
@@ -70,16 +80,18 @@ class BlockFL(Strategy[State]):
 
     `block_rate` is one miner's lambda in blocks a second; 0 takes `rate_factor` times the best rate by the closed form.
     `races` more races a round are run at that rate to estimate its latency; they take no time and decide nothing.
-    `wait_s` is T_wait, `header_bits` is h, `bandwidth_hz` (W) and `snr_db` make the miners' links. `sample_bits`
+    `phase_blocks` is T_wait, `header_bits` is h, `bandwidth_hz` (W) and `snr_db` make the miners' links. `sample_bits`
     (delta_d) and `processor_hz` (f_c) give the computation time of a sample, off which a report may be by `tolerance`
-    thousandths. Rewards are wei a sample. An `epsilon` above 0 ends learning once the weights move no further.
+    thousandths. Rewards are wei a sample. `svrg_step` is beta, with which devices of a network without hidden units
+    train by SVRG; 0 trains as the task does. An `epsilon` above 0 ends learning once the weights move no further.
     """
 
     miners: int = 10
     block_rate: float = 0.0
     rate_factor: float = 1.0
     races: int = 0
-    wait_s: float = 60.0
+    phase_blocks: int = 12
+    grace_blocks: int = 17_280
     header_bits: float = 200e3
     bandwidth_hz: float = 300e3
     snr_db: float = 10.0
@@ -89,6 +101,7 @@ class BlockFL(Strategy[State]):
     data_reward: int = 10**9
     mining_reward: int = 10**9
     work_bits: int = 8
+    svrg_step: float = 0.0
     epsilon: float = 0.0
 
     card: ClassVar[Card] = Card.beside(
@@ -101,44 +114,56 @@ class BlockFL(Strategy[State]):
     )
 
     def open(self, world: World) -> State:
-        """A founder sets up the chain for all devices and miners, with the pot for mining rewards."""
+        """A founder enrols all devices with their samples, and miners; it gives the pot for mining rewards."""
         (founder,) = world.parties("founder", 1)
         miners = world.parties("miner", self.miners)
-        terms = (math.ceil(self.wait_s), self._sample_ns, self.tolerance, self.work_bits)
+        enrolled = tuple(world.sizes[hospital] for hospital in world.hospitals)
+        terms = ((self.phase_blocks, self.grace_blocks), self._sample_ns, self.tolerance, self.work_bits)
         rewards = (self.data_reward, self.mining_reward)
-        contract = world.deploy("BlockFL", world.hospitals, miners, *terms, *rewards, sender=founder, value=POT)
-        return State(world.initial_weights(), contract, miners)
+        chain = world.found("BlockFL", world.hospitals, enrolled, miners, *terms, rewards, sender=founder, value=POT)
+        return State(world.initial_weights(), chain.address, miners)
 
     def round(self, state: State, world: World) -> State:
         """One epoch; it makes no block if nobody's update is verified."""
         chain = world.at(state.contract)
         drawn = world.rng.integers(len(state.miners), size=len(world.hospitals))
         miner_of = {hospital: state.miners[place] for hospital, place in zip(world.hospitals, drawn, strict=True)}
-        train = FIT.then(Query("upload", Kind.CONTROL, self.upload))
-        updates, local, upload = _timed(world, self._up_to_date(state, world), train, Held("model"))  # 1, 2
-        verified = self._verified(updates, miner_of, chain)
+        # Steps 1 and 2: devices train and upload, each to the miner it drew.
+        ready = self._up_to_date(state, chain, world)
+        updates, local, upload = _timed(world, ready, *self._training(state), chain.left() or math.inf)
+        reports = {device: Report(*report) for device, report in updates.open().items()}
+        own = {device: (*report, miner_of[device]) for device, report in reports.items()}
+        uploaded = chain.send_each("upload", own, unless="more samples than enrolled")
+        # Step 3: miners verify and pay, exchange what they have, and wait for the others.
+        brought = {m: {d: reports[d].content for d in uploaded if miner_of[d] == m} for m in state.miners}
+        brought = {miner: contents for miner, contents in brought.items() if contents}
+        readable, checking, reading = _timed(world, brought, Query("check", Kind.CONTROL, self.check), Each(brought))
+        seen = {device for found in readable.open().values() for device in found}
+        verified = [d for d in uploaded if d in seen and self._verified(chain, d, miner_of[d], reports[d])]
         if not verified:
             return state
-        cross = self._exchange(verified, miner_of, chain, world)  # 3
-        winner, epoch = self._mine(local, upload, cross, len(verified), world)  # 4, 5
+        cross = checking + reading + self._exchange(verified, miner_of, chain, world)
+        # Steps 4 and 5: they race, from step 1 again after each fork; the winner packs the block.
+        spread = self._seconds(self.header_bits + len(verified) * self._update_bits(world))
+        winner, epoch = self._mine(epochs.Try(local, upload, cross, spread), world)
         number, miner = chain.call("epoch"), state.miners[winner]
-        chain.send("pack", mining.proof_of_work(chain.call("headerOf", miner), self.work_bits), sender=miner)
+        chain.send("pack", proof_of_work(chain.call("headerOf", miner), self.work_bits), sender=miner)
         devices, contents, samples = chain.call("updatesIn", number)
         block = dict(zip(devices, zip(contents, samples, strict=True), strict=True))
-        replies, merging, fetching = _timed(world, tuple(updates), MERGE, block)  # 6, 7
-        merged = (replies or world.need(replies)).open()
-        for device in [device for device in merged if device in block]:
-            chain.send("confirm", number, merged[device][0], sender=device)
-        epoch |= {"download": fetching + merging}
-        teller, parties = next(iter(merged)), (*world.hospitals, *state.miners)
+        # Steps 6 and 7: every device downloads the block, computes the global weights and confirms their hash.
+        replies, merging, fetching = _timed(world, updates, self._merging, block, chain.left() / 2)
+        merged = world.need_some(replies).open()
+        chain.send_each("confirm", {device: (number, merged[device][0]) for device in merged if device in block})
+        agreed, weights = _agreed(merged, world)
+        sums, parties = {**epoch, "download": fetching + merging}, (*world.hospitals, *state.miners)
         return replace(
             state,
-            weights=world.need(world.ask(teller, TELL)).open()[teller],
+            weights=weights,
             block=block,
-            merged=tuple(merged),
-            step=merged[teller][1],
+            merged=agreed,
+            step=merged[agreed[0]][1],
             epochs=state.epochs + 1,
-            sums={name: state.sums.get(name, 0.0) + value for name, value in epoch.items()},
+            sums={name: state.sums.get(name, 0.0) + value for name, value in sums.items()},
             reward=dict(zip(parties, chain.call("rewards", parties), strict=True)),
         )
 
@@ -155,127 +180,133 @@ class BlockFL(Strategy[State]):
         return {"devices": hospitals, "miners": self.miners}
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
-        """Means over the epochs of seconds and rates (of one miner, blocks a second); races; wei earned.
+        """Means over the epochs of seconds and rates, races, wei earned; see `epochs.means`."""
+        return {**epochs.means(state.sums, state.epochs), "reward": state.reward} if state.epochs else {}
 
-        `expected` is E[T], of all parts but the download. `simulated` is the same from `races` alone: seconds of all
-        tries over those that did not fork.
+    def descend(self, site: Site, memory: Memory, first: Vector | None) -> tuple[Update, Memory]:
+        """Step 1 by SVRG: N_i steps from w, with grad f(w') of the last block, else with the device's own grad f(w)."""
+        if site.network.parameters != site.train.features.shape[1] + 1:
+            raise ValueError("SVRG needs a network without hidden units, whose gradient a device can compute itself")
+        rows, labels, start = with_bias(site.train.features), site.train.labels, memory.get("model", first)
+        own = gradient(start, rows, labels).astype(np.float32)
+        anchor, slope = memory.get("anchored") or (start, own)
+        order = site.rng.integers(len(rows), size=len(rows))
+        weights = descended(start, anchor, slope, rows, labels, self.svrg_step, order).astype(np.float32)
+        site.work(12.0 * rows.size)
+        return Update(weights, len(rows), math.nan), {**memory, "start": start, "own": own}
+
+    def upload(self, site: Site, memory: Memory, update: Update) -> tuple[Report, Memory]:
+        """Step 2 at a device: publish w_i (and its gradient); report N_i and the computation time in nanoseconds."""
+        content = site.publish(np.concatenate([update.weights, memory.get("own", update.weights[:0])]), Kind.UPDATE)
+        samples = site.scores({site.name: update.samples}, 1, MANY * update.samples)[site.name]
+        return Report(content, samples, samples * self._sample_ns), memory
+
+    def check(self, site: Site, memory: Memory, contents: Mapping[str, str]) -> tuple[tuple[str, ...], Memory]:
+        """Step 3 at a miner: which of its devices' updates it can read."""
+        return tuple(site.read(contents, self._form(site))), memory
+
+    def merge(self, site: Site, memory: Memory, block: Block) -> tuple[tuple[bytes, float], Memory]:
+        """Steps 6 and 7 at a device: w = w' + sum_i N_i / N_S (w_i - w'); SHA-256 of w, |w - w'|.
+
+        The shares N_i / N_S sum to one, so w is the weighted mean of the w_i; taken as FedAvg takes it, to the bit. So
+        is grad f(w') of the gradients that came with them, of use to who trained from w' itself.
         """
-        if not state.epochs:
-            return {}
-        mean = {name: total / state.epochs for name, total in state.sums.items()}
-        latency = {part: mean[part] for part in PARTS}
-        rate = {name: mean[f"rate {name}"] for name in ("used", "optimal", "recalled") if f"rate {name}" in mean}
-        found: dict[str, Mapping[str, float]] = {
-            "latency_s": {**latency, "total": sum(latency.values()), "expected": mean["expected"]},
-            "rate": rate,
-            "forks": {"forks": state.sums["forks"], "races": state.sums["races"]},
-            "reward": state.reward,
-        }
-        forks, races = state.sums["simulated forks"], state.sums["simulated races"]
-        if races > forks:
-            seconds = state.sums["simulated seconds"]
-            found["simulated"] = {"latency_s": seconds / (races - forks), "forks": forks, "races": races}
-        return found
+        read = site.read({device: content for device, (content, _) in block.items()}, self._form(site))
+        devices = [device for device in site.hospitals if device in read]
+        mean = weighted_mean([read[device] for device in devices], [block[device][1] for device in devices])
+        site.work(2.0 * len(devices) * len(mean))
+        weights, slope = np.split(mean, [site.network.parameters])
+        step = float(np.linalg.norm(weights - memory["model"])) if "model" in memory else math.inf
+        anchored = (memory["start"], slope) if site.name in block and len(slope) else None
+        digest = hashlib.sha256(weights.tobytes()).digest()
+        return (digest, step), {**memory, "model": weights, "anchored": anchored}
+
+    def _training(self, state: State) -> tuple[Query, Any]:
+        report = Query("upload", Kind.CONTROL, self.upload, reply=Report)
+        if not self.svrg_step:
+            return FIT.then(report), Held("model")
+        return Query("descend", Kind.UPDATE, self.descend).then(report), None if state.block else state.weights
+
+    @property
+    def _merging(self) -> Query:
+        return Query("merge", Kind.CONTROL, self.merge, reply=tuple[Digest, float])
+
+    def _form(self, site: Site) -> Any:
+        """Of what a device publishes: w_i, with SVRG followed by its gradient."""
+        return array((site.network.parameters * (2 if self.svrg_step else 1),))
+
+    def _up_to_date(self, state: State, chain: Contract, world: World) -> tuple[str, ...]:
+        """Who can train: all but those who missed the last block and do not answer when they are to merge it now."""
+        behind = [hospital for hospital in world.hospitals if state.block and hospital not in state.merged]
+        within = chain.left() / 2 or math.inf
+        missing = world.ask(behind, self._merging, state.block, within=within).missing if behind else ()
+        return tuple(hospital for hospital in world.hospitals if hospital not in missing)
+
+    def _verified(self, chain: Contract, device: str, miner: str, report: Report) -> bool:
+        """The miner verifies and pays; the contract refuses an update whose time does not fit its samples."""
+        try:
+            chain.send("verify", device, *report, sender=miner, value=report.samples * self.data_reward)
+        except Reverted as refusal:
+            if refusal.reason != "time does not fit samples":
+                raise
+            return False
+        return True
+
+    def _exchange(self, verified: Sequence[str], miner_of: Mapping[str, str], chain: Contract, world: World) -> float:
+        """Step 3: every miner sends its devices' updates to all others; a block that is not full waits for T_wait."""
+        most = max(Counter(miner_of[device] for device in verified).values())
+        exchange = self._seconds(most * self._update_bits(world))
+        world.elapse("consensus", exchange)
+        wait = 0.0 if len(verified) == len(world.hospitals) else chain.left()
+        world.elapse("waiting", wait)
+        return exchange + wait
+
+    def _mine(self, once: epochs.Try, world: World) -> tuple[int, Mapping[str, float]]:
+        """Steps 4 and 5, again from step 1 after each fork; return the winner and what the epoch adds to the sums."""
+        rates = epochs.rates(once, self.miners, self.block_rate, self.rate_factor)
+        winner, forks, figures = epochs.mined(once, self.miners, rates["rate used"], self.races, world.rng)
+        world.elapse("compute", forks * once.local)
+        world.elapse("network", forks * once.upload)
+        world.elapse("consensus", forks * once.cross_verification + figures["mining"] + figures["propagation"])
+        return winner, {**rates, **figures}
 
     @property
     def _sample_ns(self) -> int:
         """Nanoseconds of computation a sample: delta_d / f_c."""
         return round(1e9 * self.sample_bits / self.processor_hz)
 
-    @property
-    def _link(self) -> float:
-        """Bits a second between miners: W log2(1 + snr)."""
-        return self.bandwidth_hz * math.log2(1 + 10 ** (self.snr_db / 10))
-
-    def upload(self, site: Site, memory: Memory, update: Update) -> tuple[tuple[str, int, int], Memory]:
-        """Step 2 at a device: publish w_i; report it with N_i and the computation time in nanoseconds."""
-        return (site.publish(update.weights, Kind.UPDATE), update.samples, update.samples * self._sample_ns), memory
-
-    def _up_to_date(self, state: State, world: World) -> tuple[str, ...]:
-        """Who can train: all but those who missed the last block and do not answer when they are to merge it now."""
-        behind = [hospital for hospital in world.hospitals if hospital not in state.merged]
-        missing = world.ask(behind, MERGE, state.block).missing if state.block and behind else ()
-        return tuple(hospital for hospital in world.hospitals if hospital not in missing)
-
-    def _verified(self, updates: Replies, miner_of: Mapping[str, str], chain: Contract) -> tuple[str, ...]:
-        """Devices upload on chain, their miners verify and pay; return whose updates are in the candidate block."""
-        reports = updates.open()
-        for device, report in reports.items():
-            chain.send("upload", *report, miner_of[device], sender=device)
-        chain.chain.settle()
-        due = {device: samples * self.data_reward for device, (_, samples, _) in reports.items()}
-        return tuple(device for device in reports if _accepted(chain, device, miner_of[device], due[device]))
-
-    def _exchange(self, verified: tuple[str, ...], miner_of: Mapping[str, str], chain: Contract, world: World) -> float:
-        """Step 3: every miner sends its devices' updates to all others; a block that is not full waits for T_wait."""
-        most = max(Counter(miner_of[device] for device in verified).values())
-        exchange = most * self._update_bits(world) / self._link if self.miners > 1 else 0.0
-        world.elapse("consensus", exchange)
-        full = len(verified) == len(world.hospitals)
-        wait = 0.0 if full else max(0.0, chain.call("deadline") - world.clock.now)
-        world.elapse("waiting", wait)
-        return exchange + wait
-
-    def _mine(
-        self, local: float, upload: float, cross: float, updates: int, world: World
-    ) -> tuple[int, dict[str, float]]:
-        """Steps 4 and 5, again from step 1 after each fork; return the winner and what the epoch adds to the sums."""
-        bits = self.header_bits + updates * self._update_bits(world)
-        spread = bits / self._link if self.miners > 1 else 0.0  # T_bp, the same for all
-        terms = mining.Terms(self.miners, local + upload + cross + spread, (self.miners - 1) * spread)
-        rates = self._rates(terms, spread)
-        rate, delays = rates["rate used"], [spread] * self.miners
-        contest, extra = world.rng.spawn(2)
-        tries = mining.races_until_one_wins(rate, delays, contest)
-        sampled = mining.races(rate, delays, self.races, extra)
-        again, mined = len(tries) - 1, sum(one.mining for one in tries)
-        world.elapse("compute", again * local)
-        world.elapse("network", again * upload)
-        world.elapse("consensus", again * cross + mined + len(tries) * spread)
-        return tries[-1].winner, rates | {
-            "local": len(tries) * local,
-            "upload": len(tries) * upload,
-            "cross_verification": len(tries) * cross,
-            "mining": mined,
-            "propagation": len(tries) * spread,
-            "expected": mining.expected_latency(rate, terms),
-            "races": len(tries),
-            "forks": again,
-            "simulated races": self.races,
-            "simulated forks": int(sampled.forked.sum()),
-            "simulated seconds": self.races * terms.overhead + float(sampled.mining.sum()),
-        }
-
-    def _rates(self, terms: mining.Terms, spread: float) -> dict[str, float]:
-        """The rate used, and where forks are possible the best one and the one of the recalled formula."""
-        best = mining.optimal_rate(terms)
-        if math.isinf(best):
-            if not self.block_rate:
-                raise ValueError("a single miner never forks, so no rate is best: give a block_rate")
-            return {"rate used": self.block_rate}
-        recalled = mining.recalled_rate(self.miners, spread, terms.overhead - spread)
-        used = self.block_rate or self.rate_factor * best
-        return {"rate used": used, "rate optimal": best, "rate recalled": recalled}
-
     def _update_bits(self, world: World) -> float:
         """delta_m: 32 bits a weight."""
         return 32.0 * world.network.parameters
 
+    def _seconds(self, bits: float) -> float:
+        """On a link between miners, of W log2(1 + snr) bits a second; none where there is one miner."""
+        return bits / (self.bandwidth_hz * math.log2(1 + 10 ** (self.snr_db / 10))) if self.miners > 1 else 0.0
 
-def _timed(world: World, who: tuple[str, ...], what: Query, payload: Any) -> tuple[Replies, float, float]:
+
+def _tell(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
+    return memory["model"], memory
+
+
+TELL = Query("tell", Kind.AGGREGATE, _tell, reply=Weights)
+
+
+def _timed(
+    world: World, who: Iterable[str], what: Query, payload: Any, within: float = math.inf
+) -> tuple[Replies, float, float]:
     """Ask, and return the seconds of computing and on the wire besides."""
     before = dict(world.clock.parts)
-    replies = world.ask(who, what, payload)
+    replies = world.ask(who, what, payload, within=within)
     compute, network = (world.clock.parts[part] - before[part] for part in ("compute", "network"))
     return replies, compute, network
 
 
-def _accepted(chain: Contract, device: str, miner: str, reward: int) -> bool:
-    """The miner verifies and pays; the contract refuses an update whose time does not fit its samples."""
-    try:
-        chain.send("verify", device, sender=miner, value=reward)
-    except Reverted as refusal:
-        if refusal.reason != "time does not fit samples":
-            raise
-        return False
-    return True
+def _agreed(merged: Mapping[str, tuple[bytes, float]], world: World) -> tuple[tuple[str, ...], Vector]:
+    """The devices that computed the same weights, most of them that there are, and the weights as one of them tells."""
+    for digest, _ in Counter(told for told, _ in merged.values()).most_common():
+        agreed = tuple(device for device, (told, _) in merged.items() if told == digest)
+        for device in agreed:
+            weights = world.ask(device, TELL).open().get(device)
+            if weights is not None and hashlib.sha256(weights.tobytes()).digest() == digest:
+                return agreed, weights
+    raise HospitalAbsent(f"nobody tells the weights it confirmed: {', '.join(merged)}")

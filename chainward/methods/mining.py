@@ -80,7 +80,7 @@ def numeric_rate(terms: Terms) -> float:
 
 
 def recalled_rate(miners: int, spread: float, wait: float) -> float:
-    """Return what we recall of the paper's own formula (tier T3): for comparison, never used.
+    """Return what we recall of the paper's own formula (tier T3): what its claim is judged by, never mined at.
 
     2 / (T_bp (1 + sqrt(1 + 4 N_M (1 + T_wait / T_bp)))) minimises (T_wait + T_bp + 1 / (N_M lambda)) exp(lambda T_bp).
     Its exponent has one T_bp, where the law of forks has the sum over the other miners; so it is too high.
