@@ -71,7 +71,7 @@ class Baffle(Strategy[State]):
         """The first hospital that answers deploys the contract and writes the first weights into it."""
         founder, first, step = world.present()[0], to_slots(world.initial_weights()), self.slots_a_transaction
         layout, winners = self.layout(world.network.parameters), self._winners(len(world.hospitals))
-        terms = (*layout, winners, self._budget(layout), self.cap, self.training_blocks, self.phase_blocks)
+        terms = (*layout, winners, self.most_bids(layout), self.cap, self.training_blocks, self.phase_blocks)
         chain = world.found("Baffle", world.hospitals, *terms, sender=founder)
         for start in range(0, len(first), step):
             chain.send("fill", first[start : start + step], sender=founder)
@@ -122,7 +122,7 @@ class Baffle(Strategy[State]):
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
         """Chunks each hospital wrote; how often each chunk was written; K, B and the size of a chunk."""
         layout, times = self.layout(len(state.weights)), np.sum(list(state.written.values()), axis=0).tolist()
-        sizes = {"slots": layout.slots, "chunks": layout.chunks, "budget": self._budget(layout)}
+        sizes = {"slots": layout.slots, "chunks": layout.chunks, "budget": self.most_bids(layout)}
         return {
             "chunks_written": {hospital: sum(counts) for hospital, counts in state.written.items()},
             "times_written": {f"chunk {number}": count for number, count in enumerate(times, 1)},
@@ -140,7 +140,7 @@ class Baffle(Strategy[State]):
         layout = self.layout(len(update.weights))
         chunks, scores, fit = moved(update.weights, memory["slots"], layout)
         sound = [k for k in range(layout.chunks) if fit[k] and scores[k] <= self.cap]
-        best = sorted(sound, key=lambda k: -scores[k])[: self._budget(layout)]
+        best = sorted(sound, key=lambda k: -scores[k])[: self.most_bids(layout)]
         told = {k: site.scores({site.name: scores[k]}, 0, self.cap)[site.name] + 1 for k in best}
         hashes = tuple(keccak(chunk) if k in best else bytes(32) for k, chunk in enumerate(chunks))
         committed = commitment(site.hospitals.index(site.name) + 1, hashes)
@@ -151,7 +151,8 @@ class Baffle(Strategy[State]):
         """Return b: at least one, and at most what the contract counts in a byte."""
         return max(1, min(255, math.floor(self.winners * hospitals)))
 
-    def _budget(self, layout: Layout) -> int:
+    def most_bids(self, layout: Layout) -> int:
+        """Return B: chunks that a hospital may bid for."""
         return math.ceil(self.budget * layout.chunks)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -19,27 +20,10 @@ from annotated_types import Interval
 from chainward.methods import epochs
 from chainward.methods.aggregation import weighted_mean
 from chainward.methods.mining import proof_of_work
-from chainward.methods.variance_reduction import descended, gradient, with_bias
+from chainward.methods.variance_reduction import local_update
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import (
-    FIT,
-    ContentId,
-    Contract,
-    Digest,
-    Each,
-    Held,
-    HospitalAbsent,
-    Kind,
-    Memory,
-    Query,
-    Replies,
-    Reverted,
-    Site,
-    Update,
-    Weights,
-    World,
-    array,
-)
+from chainward.world import FIT, ContentId, Digest, Each, Held, Kind, Memory, Query, Reverted, Site, Update, World
+from chainward.world.forms import Weights, array
 
 POT = 10**18  # wei for mining rewards
 MANY = 10**5  # times its samples is what a device claims that lies
@@ -128,40 +112,47 @@ class BlockFL(Strategy[State]):
         chain = world.at(state.contract)
         drawn = world.rng.integers(len(state.miners), size=len(world.hospitals))
         miner_of = {hospital: state.miners[place] for hospital, place in zip(world.hospitals, drawn, strict=True)}
-        # Steps 1 and 2: devices train and upload, each to the miner it drew.
-        ready = self._up_to_date(state, chain, world)
+        # Steps 1 and 2: devices train and upload, each to the miner it drew; who missed the last block merges it first.
+        behind = [hospital for hospital in world.hospitals if state.block and hospital not in state.merged]
+        half = chain.left() / 2 or math.inf
+        away = world.ask(behind, self._merging, state.block, within=half).missing if behind else ()
+        ready = [hospital for hospital in world.hospitals if hospital not in away]
         updates, local, upload = _timed(world, ready, *self._training(state), chain.left() or math.inf)
-        reports = {device: Report(*report) for device, report in updates.open().items()}
-        own = {device: (*report, miner_of[device]) for device, report in reports.items()}
+        reports = {device: (Report(*report), miner_of[device]) for device, report in updates.open().items()}
+        own = {device: (*report, miner) for device, (report, miner) in reports.items()}
         uploaded = chain.send_each("upload", own, unless="more samples than enrolled")
-        # Step 3: miners verify and pay, exchange what they have, and wait for the others.
-        brought = {m: {d: reports[d].content for d in uploaded if miner_of[d] == m} for m in state.miners}
+        # Step 3: miners verify what they can read and pay for it, exchange it, and wait for the others.
+        brought = {miner: {d: own[d][0] for d in uploaded if own[d][-1] == miner} for miner in state.miners}
         brought = {miner: contents for miner, contents in brought.items() if contents}
-        readable, checking, reading = _timed(world, brought, Query("check", Kind.CONTROL, self.check), Each(brought))
-        seen = {device for found in readable.open().values() for device in found}
-        verified = [d for d in uploaded if d in seen and self._verified(chain, d, miner_of[d], reports[d])]
+        checks, checking, reading = _timed(world, brought, Query("check", Kind.CONTROL, self.check), Each(brought))
+        readable = {device for found in checks.open().values() for device in found}
+        for device in [device for device in uploaded if device in readable]:
+            report, miner = reports[device]
+            with suppress(Reverted):  # its time does not fit its samples
+                chain.send("verify", device, *report, sender=miner, value=report.samples * self.data_reward)
+        number = chain.call("epoch")
+        verified, contents, samples = chain.call("updatesIn", number)
         if not verified:
             return state
-        cross = checking + reading + self._exchange(verified, miner_of, chain, world)
+        block = dict(zip(verified, zip(contents, samples, strict=True), strict=True))
+        cross = checking + reading + self._exchange(Counter(miner_of[d] for d in verified), chain.left, world)
         # Steps 4 and 5: they race, from step 1 again after each fork; the winner packs the block.
-        spread = self._seconds(self.header_bits + len(verified) * self._update_bits(world))
+        spread = self._seconds(self.header_bits + len(block) * self._update_bits(world))
         winner, epoch = self._mine(epochs.Try(local, upload, cross, spread), world)
-        number, miner = chain.call("epoch"), state.miners[winner]
-        chain.send("pack", proof_of_work(chain.call("headerOf", miner), self.work_bits), sender=miner)
-        devices, contents, samples = chain.call("updatesIn", number)
-        block = dict(zip(devices, zip(contents, samples, strict=True), strict=True))
+        nonce = proof_of_work(chain.call("headerOf", state.miners[winner]), self.work_bits)
+        chain.send("pack", nonce, sender=state.miners[winner])
         # Steps 6 and 7: every device downloads the block, computes the global weights and confirms their hash.
         replies, merging, fetching = _timed(world, updates, self._merging, block, chain.left() / 2)
-        merged = world.need_some(replies).open()
+        merged = replies.open()
         chain.send_each("confirm", {device: (number, merged[device][0]) for device in merged if device in block})
-        agreed, weights = _agreed(merged, world)
+        agreed, weights = next(_agreed(merged, world), ((), state.weights))
         sums, parties = {**epoch, "download": fetching + merging}, (*world.hospitals, *state.miners)
         return replace(
             state,
             weights=weights,
             block=block,
             merged=agreed,
-            step=merged[agreed[0]][1],
+            step=merged[agreed[0]][1] if agreed else state.step,
             epochs=state.epochs + 1,
             sums={name: state.sums.get(name, 0.0) + value for name, value in sums.items()},
             reward=dict(zip(parties, chain.call("rewards", parties), strict=True)),
@@ -185,14 +176,9 @@ class BlockFL(Strategy[State]):
 
     def descend(self, site: Site, memory: Memory, first: Vector | None) -> tuple[Update, Memory]:
         """Step 1 by SVRG: N_i steps from w, with grad f(w') of the last block, else with the device's own grad f(w)."""
-        if site.network.parameters != site.train.features.shape[1] + 1:
-            raise ValueError("SVRG needs a network without hidden units, whose gradient a device can compute itself")
-        rows, labels, start = with_bias(site.train.features), site.train.labels, memory.get("model", first)
-        own = gradient(start, rows, labels).astype(np.float32)
-        anchor, slope = memory.get("anchored") or (start, own)
-        order = site.rng.integers(len(rows), size=len(rows))
-        weights = descended(start, anchor, slope, rows, labels, self.svrg_step, order).astype(np.float32)
-        site.work(12.0 * rows.size)
+        start, rows = memory.get("model", first), site.train
+        weights, own = local_update(start, memory.get("anchored"), rows.features, rows.labels, self.svrg_step, site.rng)
+        site.work(12.0 * rows.features.size)
         return Update(weights, len(rows), math.nan), {**memory, "start": start, "own": own}
 
     def upload(self, site: Site, memory: Memory, update: Update) -> tuple[Report, Memory]:
@@ -235,29 +221,11 @@ class BlockFL(Strategy[State]):
         """Of what a device publishes: w_i, with SVRG followed by its gradient."""
         return array((site.network.parameters * (2 if self.svrg_step else 1),))
 
-    def _up_to_date(self, state: State, chain: Contract, world: World) -> tuple[str, ...]:
-        """Who can train: all but those who missed the last block and do not answer when they are to merge it now."""
-        behind = [hospital for hospital in world.hospitals if state.block and hospital not in state.merged]
-        within = chain.left() / 2 or math.inf
-        missing = world.ask(behind, self._merging, state.block, within=within).missing if behind else ()
-        return tuple(hospital for hospital in world.hospitals if hospital not in missing)
-
-    def _verified(self, chain: Contract, device: str, miner: str, report: Report) -> bool:
-        """The miner verifies and pays; the contract refuses an update whose time does not fit its samples."""
-        try:
-            chain.send("verify", device, *report, sender=miner, value=report.samples * self.data_reward)
-        except Reverted as refusal:
-            if refusal.reason != "time does not fit samples":
-                raise
-            return False
-        return True
-
-    def _exchange(self, verified: Sequence[str], miner_of: Mapping[str, str], chain: Contract, world: World) -> float:
+    def _exchange(self, brought: Counter[str], left: Callable[[], float], world: World) -> float:
         """Step 3: every miner sends its devices' updates to all others; a block that is not full waits for T_wait."""
-        most = max(Counter(miner_of[device] for device in verified).values())
-        exchange = self._seconds(most * self._update_bits(world))
+        exchange = self._seconds(max(brought.values()) * self._update_bits(world))
         world.elapse("consensus", exchange)
-        wait = 0.0 if len(verified) == len(world.hospitals) else chain.left()
+        wait = 0.0 if brought.total() == len(world.hospitals) else left()
         world.elapse("waiting", wait)
         return exchange + wait
 
@@ -293,20 +261,20 @@ TELL = Query("tell", Kind.AGGREGATE, _tell, reply=Weights)
 
 def _timed(
     world: World, who: Iterable[str], what: Query, payload: Any, within: float = math.inf
-) -> tuple[Replies, float, float]:
+) -> tuple[Any, float, float]:
     """Ask, and return the seconds of computing and on the wire besides."""
+    world.chain.settle()  # what was sent before takes time of its own
     before = dict(world.clock.parts)
     replies = world.ask(who, what, payload, within=within)
     compute, network = (world.clock.parts[part] - before[part] for part in ("compute", "network"))
     return replies, compute, network
 
 
-def _agreed(merged: Mapping[str, tuple[bytes, float]], world: World) -> tuple[tuple[str, ...], Vector]:
-    """The devices that computed the same weights, most of them that there are, and the weights as one of them tells."""
+def _agreed(merged: Mapping[str, tuple[bytes, float]], world: World) -> Iterator[tuple[tuple[str, ...], Vector]]:
+    """Devices that computed the same weights, most of them that there are first, and these as one of them tells."""
     for digest, _ in Counter(told for told, _ in merged.values()).most_common():
         agreed = tuple(device for device, (told, _) in merged.items() if told == digest)
         for device in agreed:
-            weights = world.ask(device, TELL).open().get(device)
-            if weights is not None and hashlib.sha256(weights.tobytes()).digest() == digest:
-                return agreed, weights
-    raise HospitalAbsent(f"nobody tells the weights it confirmed: {', '.join(merged)}")
+            for weights in world.ask(device, TELL).open().values():
+                if hashlib.sha256(weights.tobytes()).digest() == digest:
+                    yield agreed, weights

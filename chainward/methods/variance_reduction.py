@@ -7,6 +7,7 @@ a multiple of: p - y of logistic regression, x'w - y of linear regression.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +58,34 @@ def descended(
         change = float(residual(rows[k] @ weights, labels[k])) - before[k]
         weights -= step / len(rows) * (change * rows[k] + full)
     return weights
+
+
+class Local(NamedTuple):
+    """What a device made of the global weights: its own [P], and grad f of its own patients where it began, [P]."""
+
+    weights: npt.NDArray[np.float32]
+    slope: npt.NDArray[np.float32]
+
+
+def local_update(
+    start: npt.NDArray[np.float32],
+    anchored: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+    features: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.floating],
+    step: float,
+    rng: np.random.Generator,
+) -> Local:
+    """Train a logistic regression [P] on n patients with n steps of SVRG, each on a patient drawn anew.
+
+    `anchored` are weights and grad f there; without them the device's own stand in, at `start`.
+
+    Raises:
+        ValueError: the weights are not one a feature and a bias.
+    """
+    if len(start) != features.shape[1] + 1:
+        raise ValueError("SVRG needs a network without hidden units, whose gradient a device can compute itself")
+    rows = with_bias(features)
+    own = gradient(start, rows, labels).astype(np.float32)
+    anchor, slope = (start, own) if anchored is None else anchored
+    order = rng.integers(len(rows), size=len(rows))
+    return Local(descended(start, anchor, slope, rows, labels, step, order).astype(np.float32), own)

@@ -21,6 +21,21 @@ def latency(ready: Any, state: Any) -> Mapping[str, float]:
     return told
 
 
+def timed(ready: Any, query: str) -> list[float]:
+    """The seconds that each asking of this query will have taken."""
+    ask, taken = ready.world.ask, []
+
+    def noted(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
+        ready.world.chain.settle()
+        before = ready.world.clock.now
+        replies = ask(who, what, *arguments, **others)
+        taken.extend([ready.world.clock.now - before] * (what.name == query))
+        return replies
+
+    ready.world.ask = noted
+    return taken
+
+
 def test_the_outcomes_add_up_and_are_on_the_clock() -> None:
     ready = prepared(rounds=4)
     *_, last = states(ready)
@@ -41,7 +56,7 @@ def test_the_outcomes_add_up_and_are_on_the_clock() -> None:
 def test_the_parts_are_the_papers_by_hand() -> None:
     """One miner's link: W log2(1 + 10) bits a second. Nothing forks at a rate this low."""
     ready = prepared(rounds=1, strategy=blockfl(block_rate=1e-6))
-    before = dict(ready.world.clock.parts)
+    before, checking = dict(ready.world.clock.parts), timed(ready, "check")
     opened, last = states(ready)
     told = ready.strategy.outcomes(last)
     link, update = 300e3 * math.log2(11), 32 * ready.world.network.parameters
@@ -50,7 +65,7 @@ def test_the_parts_are_the_papers_by_hand() -> None:
     assert told["latency_s"]["propagation"] == pytest.approx(spread)
     uploads = [receipt for receipt in ready.world.ledger.receipts if receipt.function == "verify"]
     most = max([receipt.sender for receipt in uploads].count(miner) for miner in opened.miners)
-    assert told["latency_s"]["cross_verification"] == pytest.approx(most * update / link)
+    assert told["latency_s"]["cross_verification"] == pytest.approx(checking[0] + most * update / link)
     overhead = sum(told["latency_s"][part] for part in ("local", "upload", "cross_verification", "propagation"))
     terms = mining.Terms(10, overhead, 9 * spread)
     assert told["rate"]["optimal"] == pytest.approx(mining.optimal_rate(terms))
@@ -121,27 +136,36 @@ def test_more_races_have_the_same_draws_at_every_rate_however_often_the_epoch_fo
 
 def test_one_miner_never_forks_and_needs_a_rate() -> None:
     ready = prepared(rounds=2, strategy=blockfl(miners=1, block_rate=50.0))
+    checking = timed(ready, "check")
     *_, last = states(ready)
     told = ready.strategy.outcomes(last)
     assert told["forks"] == {"forks": 0, "races": 2}
     assert told["rate"] == {"used": 50.0}
-    assert told["latency_s"]["propagation"] == told["latency_s"]["cross_verification"] == 0
+    assert told["latency_s"]["propagation"] == 0
+    assert told["latency_s"]["cross_verification"] == pytest.approx(sum(checking) / 2)
     assert last.reward["miner 1"] == 2 * 10**9 * sum(ready.world.sizes.values())
     with pytest.raises(ValueError, match="give a block_rate"):
         states(prepared(rounds=1, strategy=blockfl(miners=1)))
 
 
 def test_a_block_that_is_not_full_waits_for_t_wait() -> None:
-    """A hospital beyond the patience is waited for anyway; one that is refused costs the rest of T_wait."""
+    """One that is refused costs the rest of T_wait."""
     lie = lying(lambda cid, n, t: (cid, n, t + 10**9))
-    short, long = (prepared(rounds=1, strategy=replace(lie, wait_s=seconds)) for seconds in (30.0, 300.0))
-    for ready, seconds in ((short, 30), (long, 300)):
+    for blocks in (6, 60):
+        ready = prepared(rounds=1, strategy=replace(lie, phase_blocks=blocks))
         *_, last = states(ready)
-        assert 0.5 * seconds < ready.world.clock.parts["waiting"] <= seconds
-        assert latency(ready, last)["cross_verification"] > 0.5 * seconds
+        assert 2.5 * blocks < ready.world.clock.parts["waiting"] <= 5 * blocks
+        assert latency(ready, last)["cross_verification"] > 2.5 * blocks
     ready = prepared(rounds=1)
     states(ready)
     assert ready.world.clock.parts["waiting"] == 0
+
+
+def test_nobody_waits_for_an_absent_hospital_beyond_t_wait() -> None:
+    ready = prepared(rounds=3, faults={"absent": {"hospital 2": []}})
+    *_, last = states(ready)
+    assert last.epochs == 3
+    assert 0.5 * 3 * 60 < ready.world.clock.now < 3 * 60 + 60
 
 
 @pytest.mark.parametrize("rate", [1e-6, 3.0])
@@ -168,7 +192,7 @@ def test_what_the_outcomes_tell_has_passed_on_the_clock(rate: float) -> None:
     assert asked["fit"] == pytest.approx((told["local"] + told["upload"]) / tries)
     assert passed["compute"] == pytest.approx(told["local"] * (tries - 1) / tries)
     assert passed["network"] == pytest.approx(told["upload"] * (tries - 1) / tries)
-    mined = told["cross_verification"] + told["mining"] + told["propagation"]
+    mined = told["cross_verification"] - asked["check"] + told["mining"] + told["propagation"]
     assert passed["consensus"] == pytest.approx(mined)
     assert passed.get("waiting", 0.0) == 0
 
