@@ -124,7 +124,9 @@ class BlockFL(Strategy[State]):
         # Step 3: miners verify what they can read and pay for it, exchange it, and wait for the others.
         brought = {miner: {d: own[d][0] for d in uploaded if own[d][-1] == miner} for miner in state.miners}
         brought = {miner: contents for miner, contents in brought.items() if contents}
-        checks, checking, reading = _timed(world, brought, Query("check", Kind.CONTROL, self.check), Each(brought))
+        checks, checking, reading = _timed(
+            world, brought, Query("check", Kind.CONTROL, self.check, reply=tuple[str, ...]), Each(brought)
+        )
         readable = {device for found in checks.open().values() for device in found}
         for device in [device for device in uploaded if device in readable]:
             report, miner = reports[device]

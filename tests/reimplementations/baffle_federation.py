@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from eth_utils.crypto import keccak
-from papers import STRANGER
 
 from chainward.methods.packing import joined, packed, slots, unpacked
 from chainward.testing import OnChain
@@ -61,7 +60,7 @@ class Federation(OnChain):
         return [keccak(packed(np.array(chunk, dtype=np.int32))) for chunk in self.chunks(values)]
 
     def commitment(self, name: str, values: Numbers) -> bytes:
-        place = [*self.hospitals, STRANGER].index(name) + 1
+        place = list(self.hospitals).index(name) + 1 if name in self.hospitals else 0
         return keccak(place.to_bytes(2, "big") + b"".join(self.hashes(values)))
 
     def bid(self, name: str, values: Numbers, only: Sequence[int] | None = None, lie: int = 0) -> Federation:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from anybody import Anybody
 from baffle_federation import MILLION, PHASE, Federation, Numbers, padded, score
 from eth_utils.crypto import keccak
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
 from papers import STRANGER, solidity
 
 from chainward.methods.packing import packed, slots
 from chainward.testing import ContractConformance, refused
 from chainward.testing.contracts import Refusals
+from chainward.testing.liveness import Liveness
 
 
 def running_mean(values: Sequence[Numbers]) -> list[int]:
@@ -493,52 +492,39 @@ def test_any_hospital_fills_in_for_a_founder_that_is_silent() -> None:
     assert federation.call("round") == 1
 
 
-class Silence(Anybody):
-    """Whoever falls silent for ever and whatever was done before, the others finish the round and the next."""
+def uploads_any(federation: Federation, name: str, mask: int) -> None:
+    """Upload what was bid for, or nothing of the kind."""
+    if name in federation.models:
+        federation.upload(name, mask)
+    else:
+        federation.send(name, "upload", mask, [bytes(32)] * 2, (0,))
 
-    examples, steps = 25, 25
-    parties = ("a", "b", "c", STRANGER)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.it = Federation(winners=2)
+class Silence(Liveness):
+    """Somebody must be left to write the first model; from then on an outsider can end every phase."""
 
-    @rule(piece=st.integers(0, 2))
-    def fill(self, piece: int) -> None:
-        self.try_to("founder", "fill", (5,) * piece)
+    hospitals = ("a", "b", "c")
+    parties = (*hospitals, "founder")
+    acts: ClassVar[Mapping[str, Any]] = {
+        "fill": lambda it, sender, draw: it.send(sender, "fill", (5,) * draw(st.integers(0, 2))),
+        "bid": lambda it, sender, draw: it.bid(sender, [draw(st.integers(-3, 3))] * 16),
+        "phantom": lambda it, sender, _: phantom(it, sender),
+        "accept": lambda it, sender, _: it.send(sender, "accept"),
+        "upload": lambda it, sender, draw: uploads_any(it, sender, draw(st.integers(1, 3))),
+        "aggregate": lambda it, sender, _: it.send(sender, "aggregate"),
+    }
+    repeatable = frozenset({"upload"})
+    ends = ("accept", "aggregate")
+    windows = 8
 
-    @rule(name=st.sampled_from(parties), real=st.booleans(), value=st.integers(-3, 3))
-    def bid(self, name: str, real: bool, value: int) -> None:
-        self.accepts(lambda: self.it.bid(name, [value] * 16) if real else phantom(self.it, name))
+    def make(self, draw: Any) -> Federation:
+        return Federation(winners=draw(st.integers(1, 3)), training=draw(st.integers(0, 2)))
 
-    @rule()
-    def accept(self) -> None:
-        self.try_to(STRANGER, "accept")
+    def resting(self) -> bool:
+        return bool(self.it.call("phase") == 0 and self._sleepers.issuperset(self.hospitals))
 
-    @rule(name=st.sampled_from(parties[:3]), which=st.integers(1, 3))
-    def upload(self, name: str, which: int) -> None:
-        if name in self.it.models:
-            self.accepts(lambda: self.it.upload(name, which))
-
-    @rule()
-    def aggregate(self) -> None:
-        self.try_to(STRANGER, "aggregate")
-
-    @rule(blocks=st.integers(1, PHASE + 1))
-    def time_passes(self, blocks: int) -> None:
-        self.it.wait(blocks)
-
-    def end(self) -> None:
-        """One hospital is left that does nothing but fill; an outsider ends each phase."""
-        while self.it.call("phase") == 0:
-            self.it.late().send("c", "fill", (0,))
-        for _ in range(2):
-            number = self.it.call("round")
-            self.it.late()
-            if self.it.call("phase") == 2:
-                self.it.accept()
-            self.it.next().aggregate()
-            assert self.it.call("round") == number + 1
+    def end_phase(self, sender: str) -> bool:
+        return super().end_phase(sender) or self.accepts(lambda: self.it.send(sender, "fill", (0,)))
 
 
 TestSilence = Silence.TestCase

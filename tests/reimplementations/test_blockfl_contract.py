@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from anybody import Anybody
@@ -19,6 +19,7 @@ from payee import join, payee, through
 
 from chainward.testing import ContractConformance, refused
 from chainward.testing.contracts import Act, Refusals
+from chainward.testing.liveness import Liveness
 from chainward.world import Reverted
 
 
@@ -386,15 +387,32 @@ class Money(Anybody):
         assert owed == self.owed
         assert self.it.held() == self.it.call("pot") + sum(owed.values()) == self.total
 
-    def end(self) -> None:
-        """All miners and devices are silent for ever: an outsider ends the epoch, and every wei can be collected."""
-        number = self.it.call("epoch")
-        self.it.late(GRACE).send(STRANGER, "close")
-        assert self.it.call("epoch") == number + 1
-        for party in self.parties:
-            if self.it.call("collectable", party):
-                self.it.send(party, "collect")
-        assert self.it.call("pot") == self.it.held() == 0
-
 
 TestMoney = Money.TestCase
+
+
+class Silence(Liveness):
+    """Whoever sleeps, an outsider ends each epoch after the grace, and the pot goes back to who paid it."""
+
+    parties = ("a", "b", "m", "n", "founder")
+    acts: ClassVar[Mapping[str, Any]] = {
+        "upload": lambda it, sender, draw: it.upload(sender, draw(st.sampled_from("mn")), draw(st.integers(1, 20))),
+        "verify": lambda it, sender, draw: it.verify(draw(st.sampled_from("ab")), sender),
+        "pack": lambda it, sender, _: it.pack(sender, 0),
+        "confirm": lambda it, sender, draw: it.send(sender, "confirm", draw(st.integers(0, 3)), bytes(32)),
+        "close": lambda it, sender, _: it.send(sender, "close"),
+        "collect": lambda it, sender, _: it.send(sender, "collect"),
+    }
+    repeatable = frozenset({"upload", "verify", "confirm", "collect"})
+    forward = ("epoch",)
+    owes, keeps = "collectable", ("pot",)
+    windows = 4
+
+    def make(self, draw: Any) -> Chain:
+        return Chain(devices=("a", "b"), pot=draw(st.integers(0, 99)), bits=0)
+
+    def pass_deadline(self) -> None:
+        self.it.late(GRACE)
+
+
+TestSilence = Silence.TestCase
