@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -23,7 +23,7 @@ from chainward.methods.mining import proof_of_work
 from chainward.methods.variance_reduction import local_update
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, ContentId, Digest, Each, Held, Kind, Memory, Query, Reverted, Site, Update, World
-from chainward.world.forms import Weights, array
+from chainward.world.forms import array
 
 POT = 10**18  # wei for mining rewards
 MANY = 10**5  # times its samples is what a device claims that lies
@@ -145,18 +145,19 @@ class BlockFL(Strategy[State]):
         chain.send("pack", nonce, sender=state.miners[winner])
         # Steps 6 and 7: every device downloads the block, computes the global weights and confirms their hash.
         replies, merging, fetching = _timed(world, updates, self._merging, block, chain.left() / 2)
-        merged = replies.open()
-        chain.send_each("confirm", {device: (number, merged[device][0]) for device in merged if device in block})
-        agreed, weights = next(_agreed(merged, world), ((), state.weights))
-        sums, parties = {**epoch, "download": fetching + merging}, (*world.hospitals, *state.miners)
+        digests = replies.open()
+        chain.send_each("confirm", {device: (number, digests[device]) for device in digests if device in block})
+        read = world.read(dict(zip(verified, contents, strict=True)), self._form(world.network.parameters))
+        weights = _mean(read, block, world.hospitals)[: len(state.weights)]
+        figures, parties = {**epoch, "download": fetching + merging}, (*world.hospitals, *state.miners)
         return replace(
             state,
             weights=weights,
             block=block,
-            merged=agreed,
-            step=merged[agreed[0]][1] if agreed else state.step,
+            merged=tuple(device for device, digest in digests.items() if digest == _digest(weights)),
+            step=float(np.linalg.norm(weights - state.weights)),
             epochs=state.epochs + 1,
-            sums={name: state.sums.get(name, 0.0) + value for name, value in sums.items()},
+            sums={name: state.sums.get(name, 0.0) + value for name, value in figures.items()},
             reward=dict(zip(parties, chain.call("rewards", parties), strict=True)),
         )
 
@@ -191,23 +192,20 @@ class BlockFL(Strategy[State]):
 
     def check(self, site: Site, memory: Memory, contents: Mapping[str, str]) -> tuple[tuple[str, ...], Memory]:
         """Step 3 at a miner: which of its devices' updates it can read."""
-        return tuple(site.read(contents, self._form(site))), memory
+        return tuple(site.read(contents, self._form(site.network.parameters))), memory
 
-    def merge(self, site: Site, memory: Memory, block: Block) -> tuple[tuple[bytes, float], Memory]:
-        """Steps 6 and 7 at a device: w = w' + sum_i N_i / N_S (w_i - w'); SHA-256 of w, |w - w'|.
+    def merge(self, site: Site, memory: Memory, block: Block) -> tuple[bytes, Memory]:
+        """Steps 6 and 7 at a device: w = w' + sum_i N_i / N_S (w_i - w'), and SHA-256 of w.
 
-        The shares N_i / N_S sum to one, so w is the weighted mean of the w_i; taken as FedAvg takes it, to the bit. So
-        is grad f(w') of the gradients that came with them, of use to who trained from w' itself.
+        The shares sum to one, so w is the weighted mean of the w_i; taken as FedAvg takes it, to the bit. So is
+        grad f(w') that of the gradients which came with them, of use to who trained from w' itself.
         """
-        read = site.read({device: content for device, (content, _) in block.items()}, self._form(site))
-        devices = [device for device in site.hospitals if device in read]
-        mean = weighted_mean([read[device] for device in devices], [block[device][1] for device in devices])
-        site.work(2.0 * len(devices) * len(mean))
+        contents = {device: content for device, (content, _) in block.items()}
+        mean = _mean(site.read(contents, self._form(site.network.parameters)), block, site.hospitals)
+        site.work(2.0 * len(block) * len(mean))
         weights, slope = np.split(mean, [site.network.parameters])
-        step = float(np.linalg.norm(weights - memory["model"])) if "model" in memory else math.inf
         anchored = (memory["start"], slope) if site.name in block and len(slope) else None
-        digest = hashlib.sha256(weights.tobytes()).digest()
-        return (digest, step), {**memory, "model": weights, "anchored": anchored}
+        return _digest(weights), {**memory, "model": weights, "anchored": anchored}
 
     def _training(self, state: State) -> tuple[Query, Any]:
         report = Query("upload", Kind.CONTROL, self.upload, reply=Report)
@@ -217,11 +215,11 @@ class BlockFL(Strategy[State]):
 
     @property
     def _merging(self) -> Query:
-        return Query("merge", Kind.CONTROL, self.merge, reply=tuple[Digest, float])
+        return Query("merge", Kind.CONTROL, self.merge, reply=Digest)
 
-    def _form(self, site: Site) -> Any:
+    def _form(self, parameters: int) -> Any:
         """Of what a device publishes: w_i, with SVRG followed by its gradient."""
-        return array((site.network.parameters * (2 if self.svrg_step else 1),))
+        return array((parameters * (2 if self.svrg_step else 1),))
 
     def _exchange(self, brought: Counter[str], left: Callable[[], float], world: World) -> float:
         """Step 3: every miner sends its devices' updates to all others; a block that is not full waits for T_wait."""
@@ -254,11 +252,14 @@ class BlockFL(Strategy[State]):
         return bits / (self.bandwidth_hz * math.log2(1 + 10 ** (self.snr_db / 10))) if self.miners > 1 else 0.0
 
 
-def _tell(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
-    return memory["model"], memory
+def _mean(read: Mapping[str, Vector], block: Block, hospitals: tuple[str, ...]) -> Vector:
+    """sum_i N_i / N_S of what the devices of a block published, in the order of hospitals."""
+    devices = [hospital for hospital in hospitals if hospital in read]
+    return weighted_mean([read[device] for device in devices], [block[device][1] for device in devices])
 
 
-TELL = Query("tell", Kind.AGGREGATE, _tell, reply=Weights)
+def _digest(weights: Vector) -> bytes:
+    return hashlib.sha256(weights.tobytes()).digest()
 
 
 def _timed(
@@ -270,13 +271,3 @@ def _timed(
     replies = world.ask(who, what, payload, within=within)
     compute, network = (world.clock.parts[part] - before[part] for part in ("compute", "network"))
     return replies, compute, network
-
-
-def _agreed(merged: Mapping[str, tuple[bytes, float]], world: World) -> Iterator[tuple[tuple[str, ...], Vector]]:
-    """Devices that computed the same weights, most of them that there are first, and these as one of them tells."""
-    for digest, _ in Counter(told for told, _ in merged.values()).most_common():
-        agreed = tuple(device for device, (told, _) in merged.items() if told == digest)
-        for device in agreed:
-            for weights in world.ask(device, TELL).open().values():
-                if hashlib.sha256(weights.tobytes()).digest() == digest:
-                    yield agreed, weights

@@ -85,15 +85,13 @@ def test_the_global_update_is_the_papers() -> None:
     """w + sum N_i / N_S (w_i - w), whatever w is; of equal N_i the plain mean."""
     own, uneven = np.array([[2.0, 1.0], [6.0, -1.0]], np.float32), (1, 3)
     before = np.array([100.0, 7.0], np.float32)
-    (digest, step), memory = merge(uneven, own, {"model": before})
+    digest, memory = merge(uneven, own, {"model": before})
     by_paper = before + sum(n / 4 * (one - before) for n, one in zip(uneven, own, strict=True))
     np.testing.assert_allclose(memory["model"], by_paper, rtol=1e-6)
     np.testing.assert_array_equal(memory["model"], [5.0, -0.5])
     assert digest == hashlib.sha256(memory["model"].tobytes()).digest()
-    assert step == pytest.approx(math.hypot(95, 7.5))
-    (_, first), memory = merge((7, 7), own, {})
+    _, memory = merge((7, 7), own, {})
     np.testing.assert_array_equal(memory["model"], mean(own))
-    assert first == math.inf
 
 
 @pytest.mark.parametrize(
@@ -194,16 +192,16 @@ def test_who_was_away_merges_the_last_block_before_it_trains() -> None:
 
 
 def test_learning_ends_where_the_weights_no_longer_move() -> None:
-    (_, first, *rest) = states(prepared(rounds=4))
+    (opened, *rest) = states(prepared(rounds=4))
     steps = [state.step for state in rest]
-    assert first.step == math.inf
-    moved = np.linalg.norm(rest[0].weights - first.weights)
-    assert steps[0] == pytest.approx(float(moved))
-    assert not any(blockfl().finished(state) for state in (first, *rest))
+    assert opened.step == math.inf
+    for before, after, step in zip((opened, *rest), rest, steps, strict=False):
+        assert step == pytest.approx(float(np.linalg.norm(after.weights - before.weights)))
+    assert not any(blockfl().finished(state) for state in (opened, *rest))
     assert blockfl(epsilon=steps[0]).finished(rest[0])
     assert not blockfl(epsilon=steps[0] * 0.99).finished(rest[0])
     record = completed(run(Specification("blockfl", "heart", 0, 9, params={"epsilon": 100.0})))
-    assert record.facts.rounds_used == 2
+    assert record.facts.rounds_used == 1
     assert record.facts.ended_by_itself
 
 
