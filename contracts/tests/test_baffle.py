@@ -11,11 +11,13 @@ from eth_utils.crypto import keccak
 NEAR, FAR = 4 << 224, 5 << 224
 """A chunk of one slot whose first weight is 4 or 5 millionths."""
 
+CAP = 1_000
+
 
 @pytest.fixture
 def baffle(Baffle: Any, hospitals: list[Any]) -> Any:
     """Return the contract of two hospitals with a model of eight zeros in one chunk, and one winner a chunk."""
-    contract = Baffle.deploy(hospitals[:2], 8, 1, 1, 1, 0, 10, {"from": hospitals[0]})
+    contract = Baffle.deploy(hospitals[:2], 8, 1, 1, 1, CAP, 0, 10, {"from": hospitals[0]})
     contract.fill([0], {"from": hospitals[0]})
     return contract
 
@@ -46,6 +48,20 @@ def test_a_score_that_is_not_the_distance_is_refused(baffle: Any, hospitals: lis
     baffle.accept({"from": hospitals[0]})
     with brownie.reverts("score is not the distance"):
         baffle.upload(1, [digest], [NEAR], {"from": hospitals[0]})
+
+
+def test_the_next_bid_takes_over_from_a_phantom(baffle: Any, chain: Any, hospitals: list[Any]) -> None:
+    """Who wins and does not upload is passed over after the deadline."""
+    near = bid(baffle, 1, hospitals[0], NEAR, 4)
+    bid(baffle, 2, hospitals[1], FAR, CAP)
+    baffle.accept({"from": hospitals[0]})
+    with brownie.reverts("uploads may still come"):
+        baffle.accept({"from": hospitals[0]})
+    chain.mine(11)
+    baffle.accept({"from": hospitals[0]})
+    baffle.upload(1, [near], [NEAR], {"from": hospitals[0]})
+    baffle.aggregate({"from": hospitals[0]})
+    assert list(baffle.model()) == [NEAR]
 
 
 def test_others_cannot_bid(baffle: Any, accounts: Any) -> None:
