@@ -77,8 +77,9 @@ class Federation(OnChain):
 
     def next(self) -> Federation:
         """Have the next best bidders take over from those who keep everybody waiting, until none is left."""
-        while self.call("outstanding"):
-            self.late().accept()
+        for _ in self.hospitals:
+            if self.call("outstanding"):
+                self.late().accept()
         return self
 
     def won(self, name: str) -> int:

@@ -76,7 +76,7 @@ def test_rank_and_mean_against_an_oracle_round_after_round(seed: int) -> None:
         federation.late().accept()
         bidders, silent = dict(models), {name for name in names if rng.random() < 0.3}
         uploaded: list[list[str]] = [[] for _ in before]
-        while True:
+        for _ in names:
             winners = [_winners(federation, bidders, k, chunk) for k, chunk in enumerate(before)]
             for name in names:
                 won = [k for k in range(len(before)) if name in winners[k] and name not in uploaded[k]]

@@ -153,6 +153,15 @@ def test_only_the_chunk_that_does_not_fit_is_left_out() -> None:
     assert last.written["hospital 1"] == (2,) * len(last.written["hospital 1"])
 
 
+def test_only_the_chunk_beyond_the_cap_is_left_out() -> None:
+    def first_is_far(weights: Any) -> Any:
+        weights[0] += 11.0
+        return weights
+
+    *_, last = states(prepared(strategy=spoiled("hospital 2", first_is_far, **ALL)))
+    assert last.written["hospital 2"] == (0, *[2] * (len(last.written["hospital 2"]) - 1))
+
+
 def test_a_scaled_update_wins_all_it_bids_for() -> None:
     *_, last = states(prepared(rounds=1, strategy=spoiled("hospital 2", lambda weights: 10 * weights)))
     assert sum(last.written["hospital 2"]) == 4
