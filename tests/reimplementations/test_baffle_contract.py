@@ -513,7 +513,7 @@ class Silence(Liveness):
         "upload": lambda it, sender, draw: uploads_any(it, sender, draw(st.integers(1, 3))),
         "aggregate": lambda it, sender, _: it.send(sender, "aggregate"),
     }
-    repeatable = frozenset({"upload"})
+    repeatable = frozenset({"fill", "upload"})  # in pieces
     ends = ("accept", "aggregate")
     windows = 8
 
