@@ -58,15 +58,26 @@ def test_who_was_away_trains_with_its_own_gradient_once() -> None:
     assert hospitals[0] in third.block
 
 
-def test_first_epoch_is_local_svrg_of_every_device() -> None:
-    ready = trial(rounds=1)
-    opened, last = states(ready)
-    sites, means = ready.world.engine.sites, []
+def merged(ready: Any, number: int, start: Any, anchored: Any) -> Any:
+    """What an epoch gives whose devices begin at `start` and hold the gradient of `anchored`."""
+    sites, sizes, total = ready.world.engine.sites, ready.world.sizes, 0.0
     for name in ready.world.hospitals:
-        rows, rng = sites.training_rows[name], sites.rng(name, "1/descend/1/upload")
-        local = svrg.local_update(opened.weights, None, rows.features, rows.labels, 2.0, rng)
-        means.append(ready.world.sizes[name] * local.weights.astype(np.float64))
-    np.testing.assert_allclose(last.weights, sum(means) / sum(ready.world.sizes.values()), atol=1e-6)
+        rows, rng = sites.training_rows[name], sites.rng(name, f"{number}/descend/1/upload")
+        local = svrg.local_update(start, anchored, rows.features, rows.labels, 2.0, rng)
+        total = total + sizes[name] * local.weights.astype(np.float64)
+    return total / sum(sizes.values())
+
+
+def test_epochs_are_the_papers_steps() -> None:
+    """The first with every device's own gradient; from the second on with that of all, as the block before has it."""
+    ready = trial(rounds=2)
+    opened, first, second = states(ready)
+    np.testing.assert_allclose(first.weights, merged(ready, 1, opened.weights, None), atol=1e-6)
+    sizes, own = ready.world.sizes, gradients(ready, opened.weights)
+    everybody = sum(sizes[name] * own[name] for name in own) / sum(sizes.values())
+    expected = merged(ready, 2, first.weights, (opened.weights, everybody))
+    np.testing.assert_allclose(second.weights, expected, atol=1e-5)
+    assert np.abs(second.weights - merged(ready, 2, first.weights, None)).max() > 1e-3
 
 
 def test_networks_with_hidden_units_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
