@@ -233,6 +233,13 @@ def test_reasons_that_are_none_or_long_are_caught(text: str, tmp_path: Path) -> 
     assert "short" in failing(source=tmp_path / "RoundBook.sol")
 
 
+def test_a_contracts_constructor_comes_to_that_of_the_contract_it_extends(tmp_path: Path) -> None:
+    base = 'abstract contract Base { constructor(uint256 n) { require(n > 0, "none"); } }'
+    (tmp_path / "Book.sol").write_text(f"{base} contract Book is Base {{ constructor() Base(0) {{}} }}", "utf-8")
+    found = read(tmp_path / "Book.sol")
+    assert found.reached(Place("Book", "constructor")) == {Place("Book", "constructor"), Place("Base", "constructor")}
+
+
 def test_refused_asks_for_the_reason() -> None:
     with refused("not the keeper"):
         RoundBook().enter("stranger", 1)

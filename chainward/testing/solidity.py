@@ -62,6 +62,8 @@ def read(path: Path) -> Source:
         for whole in _with_called(imported, part, *(modifiers[word] for word in words if word in modifiers)):
             refusals[part.place].update(whole.reasons())
             calls[part.place] |= {other.place for other in functions if other.place.function in whole.called()}
+        if part.place.function == "constructor":  # its header names the contract it extends
+            calls[part.place] |= {place for place in calls if place[1] == "constructor" and place[0] in words}
     return Source(refusals, calls)
 
 
