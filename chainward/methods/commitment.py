@@ -9,19 +9,19 @@ from eth_utils.crypto import keccak
 SALT_BYTES = 32
 
 
-def commitment(salt: bytes, score: int) -> bytes:
-    """Return keccak256(salt || score), the score as 32 bytes in big-endian order, as a contract computes it.
+def commitment(salt: bytes, *numbers: int) -> bytes:
+    """Return keccak256(salt || number || ...), each as 32 bytes in big-endian order, as a contract computes it.
 
     Raises:
         ValueError: the salt is not 32 bytes, or all of them are zero and so easy to guess.
-        OverflowError: the score is negative or does not fit 256 bits.
+        OverflowError: a number is negative or does not fit 256 bits.
 
     Examples:
-        >>> commitment(salt=bytes(31) + b"\1", score=7) == commitment(salt=bytes(31) + b"\2", score=7)
+        >>> commitment(bytes(31) + b"\1", 7) == commitment(bytes(31) + b"\2", 7)
         False
     """
     _check(salt)
-    return keccak(salt + score.to_bytes(32, "big"))
+    return keccak(salt + b"".join(number.to_bytes(32, "big") for number in numbers))
 
 
 def sealed(domain: bytes, salt: bytes, content: bytes) -> bytes:

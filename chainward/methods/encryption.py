@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -65,6 +66,48 @@ def unseal(data: bytes, reader: str, publisher: bytes, own: KeyPair) -> bytes:
     wrapped = sealed["keys"][reader]
     key = AESGCM(_shared(_Pair.of(own, publisher))).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], None)
     return AESGCM(key).decrypt(sealed["nonce"], sealed["data"], None)
+
+
+def locked(data: bytes, key: bytes, rng: np.random.Generator) -> bytes:
+    """Encrypt `data` under a key of 32 bytes, to be read by whoever is given that.
+
+    Examples:
+        >>> unlocked(locked(b"weights", key=bytes(32), rng=np.random.default_rng(0)), key=bytes(32))
+        b'weights'
+    """
+    nonce = rng.bytes(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, data, None)
+
+
+def unlocked(data: bytes, key: bytes) -> bytes:
+    """Decrypt what `locked` made.
+
+    Raises:
+        ValueError: another key was used, or the content was tampered with.
+    """
+    try:
+        return AESGCM(key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None)
+    except (InvalidTag, ValueError):
+        raise ValueError("the key does not open it") from None
+
+
+def locked_between(data: bytes, own: KeyPair, public: bytes, rng: np.random.Generator) -> bytes:
+    """Encrypt `data` for one reader by its public key; `unlocked_between` reads it."""
+    return locked(data, _shared(_Pair.of(own, public)), rng)
+
+
+def unlocked_between(data: bytes, own: KeyPair, public: bytes) -> bytes:
+    """Decrypt what somebody with a public key encrypted by `locked_between`.
+
+    Raises:
+        ValueError: it is for somebody else, or the content was tampered with.
+
+    Examples:
+        >>> us, them = key_pair(bytes(31) + b"\1"), key_pair(bytes(31) + b"\2")
+        >>> unlocked_between(locked_between(b"key", us, them.public, np.random.default_rng(0)), them, us.public)
+        b'key'
+    """
+    return unlocked(data, _shared(_Pair.of(own, public)))
 
 
 @dataclass(frozen=True)

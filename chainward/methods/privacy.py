@@ -34,6 +34,17 @@ def laplace_scale(rows: int, regularisation: float, epsilon: float) -> float:
     return 2 / (rows * regularisation * epsilon)
 
 
+def laplace_noised(weights: npt.NDArray[np.float32], scale: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Return weights [P] with Lap(0, scale) added to each.
+
+    Examples:
+        >>> laplace_noised(np.float32([1, 2]), scale=0.0, rng=np.random.default_rng(0)).tolist()
+        [1.0, 2.0]
+    """
+    noised: npt.NDArray[np.float32] = (weights + rng.laplace(0, scale, weights.shape)).astype(np.float32)
+    return noised
+
+
 def clipped(vectors: npt.ArrayLike, bound: float) -> Floats:
     """Return g min(1, C / ||g||) for each of vectors [..., P], so that none is longer than the bound C.
 

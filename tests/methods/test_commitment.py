@@ -24,6 +24,12 @@ def test_is_the_hash_of_both_as_the_abi_writes_them(salt: bytes, score: int) -> 
     assert commitment(salt, score) == keccak(encode(["bytes32", "uint256"], [salt, score]))
 
 
+@given(SALTS, st.lists(SCORES, max_size=4))
+def test_is_the_hash_of_as_many_numbers_as_are_given(salt: bytes, scores: list[int]) -> None:
+    words = ["bytes32", *["uint256"] * len(scores)]
+    assert commitment(salt, *scores) == keccak(encode(words, [salt, *scores]))
+
+
 @given(SALTS, SALTS, SCORES)
 def test_another_salt_hides_the_same_score(salt: bytes, other: bytes, score: int) -> None:
     assert (commitment(salt, score) == commitment(other, score)) == (salt == other)

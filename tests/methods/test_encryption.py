@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainward import codec
-from chainward.methods.encryption import KeyPair, key_pair, seal_for, unseal
+from chainward.methods.encryption import (
+    KeyPair,
+    key_pair,
+    locked,
+    locked_between,
+    seal_for,
+    unlocked,
+    unlocked_between,
+    unseal,
+)
 from chainward.methods.randomness import stream
 
 KEYS = {name: key_pair(stream("test key", name).bytes(32)) for name in ("owner", "reader", "other", "stranger")}
@@ -111,3 +120,22 @@ def test_secrets_are_not_zero() -> None:
     for seed in (0, order - 2, order - 1, order, 2**256 - 1):
         pair: KeyPair = key_pair(seed.to_bytes(32, "big"))
         assert 1 <= pair.secret < order
+
+
+@given(st.binary(max_size=99), st.binary(min_size=32, max_size=32))
+def test_what_is_locked_is_opened_by_its_key_alone_and_not_once_it_was_changed(data: bytes, key: bytes) -> None:
+    closed = locked(data, key, stream("nonce"))
+    assert unlocked(closed, key) == data
+    for wrong in (closed[:-1] + bytes([closed[-1] ^ 1]), closed[:5], b""):
+        with pytest.raises(ValueError, match="does not open"):
+            unlocked(wrong, key)
+    with pytest.raises(ValueError, match="does not open"):
+        unlocked(closed, bytes([key[0] ^ 1]) + key[1:])
+
+
+def test_what_is_locked_between_two_is_opened_by_these_two() -> None:
+    us, them, others = (key_pair(bytes([n]) * 32) for n in (1, 2, 3))
+    closed = locked_between(b"key", us, them.public, stream("nonce"))
+    assert unlocked_between(closed, them, us.public) == unlocked_between(closed, us, them.public) == b"key"
+    with pytest.raises(ValueError, match="does not open"):
+        unlocked_between(closed, others, us.public)
