@@ -13,7 +13,7 @@ BOND = 1000
 @pytest.fixture
 def blockflow(BlockFlow: Any, hospitals: list[Any]) -> Any:
     """Return the contract, enrolling."""
-    return BlockFlow.deploy(3, BOND, 100, 100_000, 100, False, 0, hospitals, {"from": hospitals[0]})
+    return BlockFlow.deploy(3, BOND, 100, 100_000, 100, 100, False, 0, hospitals, {"from": hospitals[0]})
 
 
 def test_a_bond_enrols(blockflow: Any, hospitals: list[Any]) -> None:
@@ -35,3 +35,10 @@ def test_less_than_the_bond_is_refused(blockflow: Any, hospitals: list[Any]) -> 
     """And so is who was not admitted."""
     with brownie.reverts("not the bond"):
         blockflow.enrol({"from": hospitals[0], "value": BOND - 1})
+
+
+def test_the_published_transactions_enrol_too(BlockFlowPublished: Any, hospitals: list[Any]) -> None:
+    """For the same terms."""
+    contract = BlockFlowPublished.deploy(3, BOND, 100, 100_000, 100, 100, False, 0, hospitals, {"from": hospitals[0]})
+    tx = contract.enrol({"from": hospitals[1], "value": BOND})
+    assert tx.events["AgentEnrolled"]["agent"] == hospitals[1]

@@ -14,18 +14,19 @@ from blockflow_experiment import (
     FIXED,
     RESERVE,
     Experiment,
+    Published,
     Stage,
+    ranking,
     retrieving,
-    revealing,
     salt,
     scoring,
     training,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from papers import STRANGER
 
 from chainward.methods.aggregation import lower_median
-from chainward.methods.commitment import commitment
 from chainward.methods.contribution import ONE, fixed_contributions, refunds
 from chainward.world import Reverted
 
@@ -45,19 +46,17 @@ def test_hand_vector_to_the_wei() -> None:
 def test_medians_agreement_and_contribution_are_kept() -> None:
     experiment = training()
     experiment.play()
-    turns = [dict(zip(FIELDS, experiment.call("turnOf", 1, agent), strict=True)) for agent in "abc"]
-    assert [turn["median"] - 1 for turn in turns] == [838_860, 629_145, 419_430]
-    assert [turn["agreement"] - 1 for turn in turns] == [ONE, 699_049, 699_049]
-    assert [turn["contribution"] for turn in turns] == [ONE, 699_049, 524_288]
-    assert turns[1]["contentId"] == "model of b"
-    assert {(turn["reads"], turn["readers"], turn["duty"], turn["commitments"], turn["reveals"]) for turn in turns} == {
-        (3, 3, 3, 3, 3)
-    }
-    expected = commitment(salt("b", "c"), FIXED[1][2])
-    assert experiment.call("pairOf", 1, "b", "c") == (expected, True, FIXED[1][2] + 1)
-
-
-FIELDS = ("contentId", "reads", "readers", "duty", "commitments", "reveals", "median", "agreement", "contribution")
+    turns = [experiment.call("turnOf", 1, agent) for agent in "abc"]
+    assert [turn[:2] for turn in turns] == [
+        ("model of a", 838_860 + 1),
+        ("model of b", 629_145 + 1),
+        ("model of c", 419_430 + 1),
+    ]
+    assert [agreement - 1 for *_, agreement, _ in turns] == [ONE, 699_049, 699_049]
+    assert [contribution for *_, contribution in turns] == [ONE, 699_049, 524_288]
+    read, _, scores = experiment.call("auditOf", 1, "b")
+    own, after, before = FIXED[1][1], FIXED[1][2], FIXED[1][0]
+    assert (read, scores) == (0b111, (own + 1, after + 1, before + 1))  # its own model first, then those after it
 
 
 def test_last_round_pays_everything_out() -> None:
@@ -90,12 +89,13 @@ def test_what_flooring_leaves_goes_to_the_first_agent() -> None:
 @settings(max_examples=15, deadline=None)
 def test_equals_the_oracle_and_conserves_every_wei(data: st.DataObject) -> None:
     agents = "abcd"[: data.draw(st.integers(1, 4))]
-    score = st.one_of(st.integers(0, ONE), st.sampled_from([0, ONE // 2, ONE]))
-    four = st.tuples(*4 * [st.tuples(*4 * [score])])  # always as many, so that no example outgrows the others
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    levels = [[0, ONE // 2, ONE], range(ONE + 1)]
     terms = {"bond": data.draw(st.integers(1, 2 * ETHER)), "fraction": data.draw(st.integers(0, ONE))}
     experiment = training(agents=agents, reserve=data.draw(st.integers(0, terms["bond"])), **terms)
     for last in (False, True):
-        scores, pool = [row[: len(agents)] for row in data.draw(four)[: len(agents)]], experiment.call("pool")
+        scores = rng.choice(data.draw(st.sampled_from(levels)), (len(agents), len(agents))).tolist()
+        pool = experiment.call("pool")
         shares = fixed_contributions(scores).shares
         wanted = refunds(shares, pool, experiment.reserve, experiment.fraction, last)
         assert experiment.play(scores) == dict(zip(agents, zip(shares, wanted, strict=True), strict=True))
@@ -127,8 +127,8 @@ def test_the_contract_accepts_only_the_lower_median(column: tuple[int, ...]) -> 
     right = lower_median(column)
     for proposal in sorted({0, 2**200, *column, *(score + 1 for score in column)} - {right}):
         with pytest.raises(Reverted, match=r"median too (high|low)"):
-            experiment.send("a", "commitMedian", "a", proposal)
-    experiment.send("a", "commitMedian", "a", right)
+            experiment.send("a", "commitMedians", [proposal])
+    experiment.send("a", "commitMedians", [right])
 
 
 def test_an_agent_with_one_score_more_than_a_half_off_gets_nothing() -> None:
@@ -138,34 +138,30 @@ def test_an_agent_with_one_score_more_than_a_half_off_gets_nothing() -> None:
     assert paid["a"] == paid["b"] == (ONE, (3 * ETHER - 3 * RESERVE) // 4)
 
 
-def test_reading_is_weighed_before_scoring() -> None:
-    """Scores of a model that an auditor could not read are neither owed nor counted."""
-    experiment = retrieving().retrieve("ab").retrieve("c", "ac").late()
+def test_scores_of_what_one_could_not_read_are_neither_owed_nor_counted() -> None:
+    experiment = retrieving().retrieve("ab").retrieve("c", "ca").late()
     experiment.send("b", "advance")
-    experiment.send("a", "commitScores", *experiment.committed("a", [9, 5, 5], "abc"))
-    experiment.send("b", "commitScores", *experiment.committed("b", [9, 6, 5], "abc"))
-    experiment.send("c", "commitScores", *experiment.committed("c", [9, 5], "ac"))
-    assert experiment.stage == Stage.REVEALING
-    experiment.send("a", "revealScores", *experiment.opened("a", [9, 5, 5], "abc"))
-    experiment.send("b", "revealScores", *experiment.opened("b", [9, 6, 5], "abc"))
-    experiment.send("c", "revealScores", *experiment.opened("c", [9, 5], "ac"))
-    for model, median in zip("abc", (9, 5, 5), strict=True):
-        experiment.send("a", "commitMedian", model, median)
-    paid = experiment.datasets().close()
+    rows = {"a": {"a": 9, "b": 5, "c": 5}, "b": {"a": 9, "b": 6, "c": 5}, "c": {"a": 9, "c": 5}}
+    for agent, row in rows.items():
+        experiment.commit_one(agent, row)
+    for agent, row in rows.items():
+        experiment.reveal_one(agent, row)
+    assert experiment.revealed()["b"] == {"a": 5, "b": 6}
+    paid = experiment.medians().datasets().close()
+    assert [experiment.call("turnOf", 1, agent)[1] - 1 for agent in "abc"] == [9, 5, 5]
     assert paid["a"][0] == ONE
 
 
 @pytest.mark.parametrize(
-    ("agents", "majority", "needed"), [(3, False, 2), (3, True, 2), (4, False, 2), (4, True, 3), (5, False, 3)]
+    ("agents", "two_thirds", "needed"), [(3, True, 2), (3, False, 2), (4, True, 2), (4, False, 3), (5, True, 3)]
 )
-def test_the_cut_off(agents: int, majority: bool, needed: int) -> None:
+def test_the_cut_off(agents: int, two_thirds: bool, needed: int) -> None:
     names = "abcde"[:agents]
-    experiment = retrieving(agents=names, majority=majority)
+    experiment = retrieving(agents=names, two_thirds=two_thirds)
     assert experiment.call("cutoff") == needed
     for name in names:
         others = [other for other in names if other != name]
         experiment.retrieve(name, [name, *others[: needed - 1]] if name == "a" else names)
-    experiment.late()
     assert experiment.call("stragglers") == ()
 
 
@@ -177,8 +173,6 @@ def test_each_model_has_so_many_auditors_and_its_own_agent_is_one(auditors: int)
     assert all(len(set(models)) == auditors and agent in models for agent, models in audited.items())
     by = {model: {agent for agent, models in audited.items() if model in models} for model in audited}
     assert {len(agents) for agents in by.values()} == {auditors}
-    told = {(a, m) for a, m in itertools.product("abcdefg", repeat=2) if experiment.call("isAuditor", a, m)}
-    assert told == {(agent, model) for agent, models in audited.items() for model in models}
 
 
 def test_the_circle_is_drawn_when_all_models_are_named_and_anew_each_round() -> None:
@@ -191,10 +185,8 @@ def test_the_circle_is_drawn_when_all_models_are_named_and_anew_each_round() -> 
         drawn.append(experiment.call("circle")[0])
         assert drawn[-1] != before
         experiment.audit(lambda *_: 5)
-        for model in "abcdefg":
-            experiment.send("a", "commitMedian", model, 5)
-        experiment.datasets().close()
-    assert sorted(drawn[0]) == sorted(drawn[1]) == list("abcdefg")
+        experiment.medians().datasets().close()
+    assert sorted(drawn[0]) == sorted(drawn[1]) == list("abcdefg") != drawn[0] != drawn[1]
 
 
 def test_the_circle_hangs_on_the_chains_randomness_when_the_last_model_is_named() -> None:
@@ -214,9 +206,7 @@ def test_every_place_in_the_circle_is_as_likely() -> None:
         circle = experiment.submit().call("circle")[0]
         behind[(circle.index("b") - circle.index("a")) % 4] += 1
         experiment.audit(lambda *_: 5)
-        for model in "abcd":
-            experiment.send("a", "commitMedian", model, 5)
-        experiment.datasets().close()
+        experiment.medians().datasets().close()
     assert sorted(behind) == [1, 2, 3]
     assert min(behind.values()) > 5
 
@@ -229,13 +219,12 @@ def test_medians_and_agreement_are_over_the_auditors_alone() -> None:
     audited = experiment.audited()
     experiment.audit(lambda auditor, model: scores[auditor, model])
     medians = {m: lower_median([scores[a, m] for a in agents if m in audited[a]]) for m in agents}
-    for model, median in medians.items():
-        experiment.send("a", "commitMedian", model, median)
+    experiment.send("a", "commitMedians", [medians[model] for model in experiment.members])
     experiment.datasets()
     for auditor in agents:
         apart = max(abs(scores[auditor, model] - medians[model]) for model in audited[auditor])
         near = (ONE // 2 - apart) * ONE // (ONE // 2 + apart) if apart < ONE // 2 else 0
-        assert experiment.call("turnOf", 1, auditor)[7] == near + 1
+        assert experiment.call("turnOf", 1, auditor)[2] == near + 1
     assert experiment.close().keys() == set(agents)
 
 
@@ -243,7 +232,7 @@ def test_medians_and_agreement_are_over_the_auditors_alone() -> None:
 def test_as_many_auditors_as_agents_are_everybody(auditors: int) -> None:
     experiment, published = training(auditors=auditors), training()
     assert experiment.play() == published.play()
-    assert experiment.call("circle") == ((), 3)
+    assert (experiment.members, experiment.call("audits")) == (("a", "b", "c"), 3)
     for ours, theirs in zip(experiment.ledger.receipts[1:], published.ledger.receipts[1:], strict=True):
         assert (ours.function, ours.gas) == (theirs.function, pytest.approx(theirs.gas, abs=20))  # a comparison more
 
@@ -251,70 +240,77 @@ def test_as_many_auditors_as_agents_are_everybody(auditors: int) -> None:
 def test_the_cut_off_is_a_share_of_the_auditors() -> None:
     assert retrieving(agents="abcdefg", auditors=3).call("cutoff") == 2
     assert retrieving(agents="abcdefg", auditors=6).call("cutoff") == 4
-    assert retrieving(agents="abcdefg", auditors=6, majority=True).call("cutoff") == 4
-    assert retrieving(agents="abcdefg", auditors=5, majority=True).call("cutoff") == 3
+    assert retrieving(agents="abcdefg", auditors=5).call("cutoff") == 3
+    assert retrieving(agents="abcdefg", auditors=6, two_thirds=True).call("cutoff") == 4
+    assert retrieving(agents="abcdefg", auditors=5, two_thirds=True).call("cutoff") == 3
 
 
 def test_a_booted_auditor_is_not_counted_and_has_no_successor() -> None:
     experiment = retrieving(agents="abcde", auditors=3)
-    first, *others = experiment.call("circle")[0]  # the others' models are audited by two at least without it
+    _, *others = experiment.call("circle")[0]  # the others' models are audited by two at least without it
     audited = experiment.audited()
-    for agent in others:
-        experiment.send(agent, "markRetrieved", audited[agent])
-    experiment.late().send(others[0], "boot", first)
+    experiment.retrieve(others).late()
     experiment.send(others[0], "advance")
-    assert experiment.call("circle")[0] == (first, *others)
-    kept = {agent: [model for model in audited[agent] if model != first] for agent in others}
-    for agent in others:
-        experiment.send(agent, "commitScores", *experiment.committed(agent, [5] * len(kept[agent]), kept[agent]))
-    for agent in others:
-        experiment.send(agent, "revealScores", *experiment.opened(agent, [5] * len(kept[agent]), kept[agent]))
-    for model in others:
-        experiment.send(others[0], "commitMedian", model, 5)
-    assert set(experiment.datasets().close()) == set(others)
+    assert experiment.audited() == audited
+    assert experiment.members == tuple(others)
+    rows = {agent: dict.fromkeys(audited[agent], 5) for agent in others}
+    for agent, row in rows.items():
+        experiment.commit_one(agent, row)
+    for agent, row in rows.items():
+        experiment.reveal_one(agent, row)
+    assert set(experiment.medians().datasets().close()) == set(others)
 
 
 def test_members_as_few_as_auditors_all_audit_all_again() -> None:
     """A circle of an earlier round is no more once booting has left fewer."""
     experiment = training(agents="abcd", auditors=3)
-    experiment.submit().audit(lambda *_: 5)
-    for model in "abcd":
-        experiment.send("a", "commitMedian", model, 5)
-    experiment.datasets().close()
-    experiment.submit("abc").late().send("a", "boot", "d")
-    experiment.send("a", "advance")
-    assert experiment.call("circle") == ((), 3)
-    experiment.retrieve("a", "abc")
+    experiment.submit().audit(lambda *_: 5).medians().datasets().close()
+    experiment.submit("abc").late().send("a", "advance")
+    assert sorted(experiment.members) == ["a", "b", "c"]
+    assert experiment.call("audits") == 3
+    assert {agent: set(models) for agent, models in experiment.audited().items()} == {
+        agent: set("abc") for agent in "abc"
+    }
 
 
-@pytest.mark.parametrize(("majority", "late"), [(False, ()), (True, ("c",))])
-def test_who_reads_too_few_is_eliminated(majority: bool, late: tuple[str, ...]) -> None:
-    experiment = retrieving(agents="abcd", majority=majority).retrieve("abd").retrieve("c", "cd").late()
+@pytest.mark.parametrize(("two_thirds", "late"), [(True, ()), (False, ("c",))])
+def test_who_reads_too_few_is_eliminated(two_thirds: bool, late: tuple[str, ...]) -> None:
+    experiment = retrieving(agents="abcd", two_thirds=two_thirds).retrieve("abd").retrieve("c", "cd")
+    assert experiment.stage == Stage.RETRIEVING
     assert experiment.call("stragglers") == late
 
 
-@pytest.mark.parametrize(("readers", "late"), [("a", ("a",)), ("ab", ())])
+@pytest.mark.parametrize(("readers", "late"), [("a", ("a",)), ("ab", ()), ("", ("a", "b", "c", "d"))])
 def test_whose_model_is_read_by_too_few_is_eliminated(readers: str, late: tuple[str, ...]) -> None:
-    experiment = retrieving(agents="abcd").retrieve(readers)
-    experiment.retrieve([other for other in "abcd" if other not in readers], "bcd").late()
+    experiment = retrieving(agents="abcd", two_thirds=True)
+    for agent in readers:
+        experiment.retrieve(agent)
+    for agent in [other for other in "abcd" if other not in readers]:
+        experiment.retrieve(agent, "bcd" if readers else agent)
     assert experiment.call("stragglers") == late
 
 
 def test_who_could_not_read_its_own_model_is_eliminated() -> None:
-    experiment = retrieving().retrieve("ab").retrieve("c", "ab").late()
-    assert experiment.call("stragglers") == ("c",)
+    assert retrieving().retrieve("ab").retrieve("c", "ab").call("stragglers") == ("c",)
+
+
+def test_the_retrieval_ends_when_all_have_said_what_they_could_read() -> None:
+    """All that can be read is read, so nobody waits for the deadline; that of the stage is brought forward."""
+    experiment = retrieving().retrieve("ab").retrieve("c", "ca")
+    assert experiment.call("deadline") == experiment.ledger.block(experiment.now)
+    experiment.wait(1).send("a", "advance")
+    assert (experiment.stage, experiment.members) == (Stage.SCORING, ("a", "b", "c"))
 
 
 def test_a_straggler_is_booted_for_good_and_its_reserve_goes_to_the_booter() -> None:
     experiment = training().submit("ab").late()
     before = experiment.money()
-    experiment.send("b", "boot", "c")
+    receipt = experiment.send("b", "advance")
+    assert ("AgentBooted", {"round": 1, "agent": "c", "booter": "b"}) in receipt.events
     assert experiment.members == ("a", "b")
     assert experiment.call("collectable", "b") == RESERVE
     assert experiment.call("pool") == 3 * ETHER - RESERVE
-    experiment.send("a", "advance")
-    experiment.retrieve().commit([[5, 5], [5, 5]]).reveal([[5, 5], [5, 5]])
-    paid = experiment.medians([[5, 5], [5, 5]]).datasets().close()
+    paid = experiment.retrieve().commit(EQUAL).reveal(EQUAL).medians().datasets().close()
     spend = (3 * ETHER - RESERVE - 2 * RESERVE) // 2  # the rest of the bond is shared by those who stayed
     assert paid == {"a": (ONE, spend // 2), "b": (ONE, spend // 2)}
     with pytest.raises(Reverted, match="not a member"):
@@ -322,34 +318,35 @@ def test_a_straggler_is_booted_for_good_and_its_reserve_goes_to_the_booter() -> 
     assert experiment.money() == before
 
 
-def test_who_does_not_reveal_is_booted_and_its_score_does_not_count() -> None:
-    experiment = revealing().reveal(FIXED[:2], "ab").late()
-    experiment.send("a", "boot", "c")
-    experiment.send("a", "advance")
-    paid = experiment.medians([row[:2] for row in FIXED[:2]]).datasets().close()
+EQUAL = [[5, 5], [5, 5]]
+
+
+@pytest.mark.parametrize("at", [Stage.SCORING, Stage.REVEALING])
+def test_who_does_not_commit_or_reveal_is_booted_and_its_scores_do_not_count(at: Any) -> None:
+    experiment = scoring().commit(FIXED[:2], "ab")
+    if at == Stage.SCORING:
+        experiment.late().send("a", "advance")
+    else:
+        experiment.commit(FIXED[2:], "c")
+    for agent, row in zip("ab", FIXED, strict=False):  # of c's model, too: they had read it
+        experiment.reveal_one(agent, dict(zip("abc", row, strict=True)))
+    if at == Stage.REVEALING:
+        experiment.late().send("a", "advance")
+    assert experiment.members == ("a", "b")
+    paid = experiment.medians().datasets().close()
     shares = fixed_contributions([row[:2] for row in FIXED[:2]]).shares
     assert tuple(share for share, _ in paid.values()) == shares
 
 
-def test_pairs_with_a_booted_model_are_no_longer_owed() -> None:
-    experiment = scoring()
-    experiment.send("a", "commitScores", *experiment.committed("a", FIXED[0], "abc"))
-    experiment.send("b", "commitScores", *experiment.committed("b", FIXED[1][:2], "ab"))  # owes c a score
-    experiment.late()
-    assert experiment.call("stragglers") == ("b", "c")
-    experiment.send("a", "boot", "c")
-    assert experiment.call("stragglers") == ()
-    experiment.send("a", "advance")
-    experiment.send("a", "revealScores", *experiment.opened("a", FIXED[0][:2], "ab"))
-    experiment.send("b", "revealScores", *experiment.opened("b", FIXED[1][:2], "ab"))
-    assert experiment.stage == Stage.TALLYING
-
-
-def test_revealed_scores_of_a_booted_agent_are_forgotten() -> None:
-    experiment = revealing().reveal(FIXED[:2], "ab")
-    experiment.send("c", "revealScores", *experiment.opened("c", FIXED[2][:1], "a"))
-    experiment.late().send("a", "boot", "c")
-    assert [experiment.call("turnOf", 1, agent)[3:6] for agent in "ab"] == [(2, 2, 2), (2, 2, 2)]
+def test_stragglers_are_judged_together_before_any_is_removed() -> None:
+    """One call removes both who said nothing, and judges nobody by what is left after one of them."""
+    experiment = retrieving(agents="abcde").retrieve("ade").late()
+    late = experiment.call("stragglers")
+    assert late == ("b", "c")
+    booted = [event["agent"] for name, event in experiment.send("a", "advance").events if name == "AgentBooted"]
+    assert tuple(booted) == late
+    assert experiment.call("collectable", "a") == 2 * RESERVE
+    assert (experiment.members, experiment.stage) == (("a", "d", "e"), Stage.SCORING)
 
 
 FAILING: dict[str, Callable[[Experiment], Any]] = {
@@ -370,6 +367,8 @@ def test_a_stage_everybody_failed_ends_the_experiment_and_the_pool_is_shared_equ
     assert pool % 3 > 0
     events = experiment.late().send("b", "advance").events
     assert ("ExperimentWoundUp", {"round": 2, "share": pool // 3}) in events
+    assert experiment.call("contributions") == (ONE,) * 3
+    experiment.close("b")
     assert experiment.stage == Stage.OVER
     shares = [pool // 3 + pool % 3, pool // 3, pool // 3]  # what flooring leaves goes to the first
     assert [experiment.call("collectable", agent) for agent in "abc"] == [
@@ -384,9 +383,9 @@ def test_a_stage_everybody_failed_ends_the_experiment_and_the_pool_is_shared_equ
 
 def test_who_was_booted_before_has_no_part_in_the_pool_shared_equally() -> None:
     experiment = training().submit("ab").late()
-    experiment.send("b", "boot", "c")
     experiment.send("b", "advance")
     experiment.late().send("a", "advance")
+    experiment.close()
     assert [experiment.call("collectable", agent) for agent in "abc"] == [
         (3 * ETHER - RESERVE) // 2,
         (3 * ETHER - RESERVE) // 2 + RESERVE,
@@ -397,27 +396,17 @@ def test_who_was_booted_before_has_no_part_in_the_pool_shared_equally() -> None:
 def test_an_experiment_that_was_wound_up_is_over() -> None:
     experiment = training().late()
     experiment.send("a", "advance")
-    with pytest.raises(Reverted, match="deadline not passed"):
-        experiment.late().send("a", "advance")
+    experiment.close()
+    with pytest.raises(Reverted, match="before the deadline"):
+        experiment.wait(100).send("a", "advance")
     with pytest.raises(Reverted, match="not the stage"):
         experiment.send("a", "submitData", "again")
 
 
-@pytest.mark.parametrize(("unreadable", "late"), [(7, 7), (8, 20)])
-def test_two_thirds_bear_a_third_of_twenty_and_more_lock_nothing(unreadable: int, late: int) -> None:
-    names = [f"agent {number}" for number in range(20)]
-    experiment = retrieving(agents=names).retrieve(names[unreadable:], names[unreadable:])
-    for name in names[:unreadable]:
-        experiment.retrieve([name], names)
-    stragglers = experiment.late().call("stragglers")
-    assert len(stragglers) == late
-    for name in stragglers[: late % 20]:
-        experiment.send(names[-1], "boot", name)
-    experiment.send(names[-1], "advance")
-    assert experiment.stage == (Stage.OVER if late == 20 else Stage.SCORING)
-    if late == 20:
-        assert {experiment.call("collectable", name) for name in names} == {ETHER}
-    assert experiment.call("pool") + sum(experiment.call("collectable", name) for name in names) == 20 * ETHER
+def test_an_experiment_nobody_enrolled_in_is_ended_by_anybody() -> None:
+    experiment = Experiment().late(graces=2)
+    experiment.send(STRANGER, "advance")
+    assert experiment.stage == Stage.OVER
 
 
 def test_enrolment_ends_at_its_deadline_with_those_who_came() -> None:
@@ -426,51 +415,83 @@ def test_enrolment_ends_at_its_deadline_with_those_who_came() -> None:
     assert (experiment.stage, experiment.members) == (Stage.TRAINING, ("a", "b"))
 
 
-def test_an_own_commitment_is_refused_again_even_a_round_later() -> None:
-    experiment = training()
-    experiment.play()
-    experiment.submit().retrieve()
-    with pytest.raises(Reverted, match="commitment reused"):
-        experiment.send("a", "commitScores", ["a"], [commitment(salt("a", "a"), FIXED[0][0])])
+@pytest.mark.parametrize(
+    ("graces", "booter", "reason"),
+    [
+        (0, "a", ""),
+        (0, "b", "sender failed too"),
+        (0, STRANGER, "not a member"),
+        (1, "b", ""),
+        (1, STRANGER, "not a member"),
+        (2, STRANGER, ""),
+    ],
+)
+def test_who_boots_when_the_only_one_on_time_sleeps(graces: int, booter: str, reason: str) -> None:
+    """All enrol, a alone submits. Whoever may end the stage gets the reserves; a stays."""
+    experiment = training().submit("a").late(graces)
+    if reason:
+        with pytest.raises(Reverted, match=reason):
+            experiment.send(booter, "advance")
+        return
+    experiment.send(booter, "advance")
+    assert (experiment.members, experiment.stage) == (("a",), Stage.RETRIEVING)
+    assert experiment.call("collectable", booter) == 2 * RESERVE
+
+
+def test_one_who_sleeps_after_submitting_locks_no_bond() -> None:
+    """Outsiders bring it to its end and have everybody paid, the sleeper too."""
+    experiment = training().submit("a").late(graces=2)
+    experiment.send(STRANGER, "advance")
+    experiment.late(graces=2).send(STRANGER, "advance")
+    experiment.close(STRANGER)
+    for party in ("a", STRANGER):
+        experiment.send("b", "collectFor", party)
+    assert (experiment.stage, experiment.money()) == (Stage.OVER, 0)
+
+
+@pytest.mark.parametrize(("experiment", "page"), [(6, 1), (6, 4), (5, 2)])
+def test_ranking_tallying_and_refunding_may_take_many_calls(experiment: int, page: int) -> None:
+    agents = "abcdef"[:experiment]
+    rng = np.random.default_rng(experiment)
+    scores = rng.integers(0, ONE, (experiment, experiment)).tolist()
+    whole, paged = (training(agents=agents).submit().retrieve().commit(scores).reveal(scores) for _ in range(2))
+    paid, found = whole.medians().datasets().close(), {}
+    columns = list(zip(*scores, strict=True))
+    for first in range(0, len(agents), page):
+        paged.send(STRANGER, "commitMedians", [lower_median(column) for column in columns[first : first + page]])
+    for _ in range(0, len(agents), page):
+        paged.send(STRANGER, "tallyDatasets", page)
+    while paged.stage == Stage.REFUNDING:
+        events = paged.send(STRANGER, "closeRound", page).events
+        found.update({e["agent"]: (e["contribution"], e["refund"]) for name, e in events if name == "AgentRefunded"})
+    assert found == paid
+    assert (paged.stage, paged.call("round")) == (Stage.TRAINING, 2)
+    assert paged.money() == whole.money()
 
 
 @pytest.mark.parametrize("copier_first", [True, False])
 def test_a_copied_commitment_neither_hinders_its_author_nor_can_be_opened(copier_first: bool) -> None:
     experiment = scoring().commit(FIXED[1:2], "b")
-    senders = "ca" if copier_first else "ac"
-    for sender in senders:
-        experiment.send(sender, "commitScores", *experiment.committed("a", FIXED[0], "abc"))
+    row = dict(zip("abc", FIXED[0], strict=True))
+    hidden, vector = experiment.hidden("a", row), experiment.vector("a", row)
+    for sender in "ca" if copier_first else "ac":
+        experiment.send(sender, "commitScores", hidden)
     assert experiment.stage == Stage.REVEALING
-    if not copier_first:
-        experiment.reveal(FIXED[:1], "a")
-    with pytest.raises(Reverted, match="not the sender's salt"):
-        experiment.send("c", "revealScores", *experiment.opened("a", FIXED[0], "abc"))
-    experiment.reveal(FIXED[:2] if copier_first else FIXED[1:2], "ab" if copier_first else "b")
+    with pytest.raises(Reverted, match="commitment not opened"):
+        experiment.send("c", "revealScores", experiment.salt("a"), vector)
+    experiment.reveal(FIXED[:2], "ab")
     assert experiment.late().call("stragglers") == ("c",)
 
 
-def test_a_salt_begins_with_the_auditors_address() -> None:
-    experiment = Experiment()
-    assert "0x" + experiment.call("saltPrefix", "a").hex() == experiment.ledger.account("a").lower()
-
-
-def test_pairs_may_come_one_a_transaction() -> None:
-    one, whole = scoring(), scoring()
-    for agent, row in zip("abc", FIXED, strict=True):
-        for model, score in zip("abc", row, strict=True):
-            one.send(agent, "commitScores", *one.committed(agent, [score], model))
-    for agent, row in zip("abc", FIXED, strict=True):
-        for model, score in zip("abc", row, strict=True):
-            one.send(agent, "revealScores", *one.opened(agent, [score], model))
-    assert one.medians().datasets().close() == whole.commit().reveal().medians().datasets().close()
-
-
-def test_an_empty_batch_does_not_count_as_another_agent() -> None:
-    experiment = scoring()
-    experiment.send("a", "commitScores", *experiment.committed("a", FIXED[0], "abc"))
-    for _ in range(3):
-        experiment.send("a", "commitScores", [], [])
-    assert experiment.stage == Stage.SCORING
+def test_a_commitment_opens_in_its_own_round_alone() -> None:
+    experiment = training()
+    experiment.submit().retrieve()
+    hidden = experiment.hidden("a", dict(zip("abc", FIXED[0], strict=True)))
+    experiment.commit().reveal().medians().datasets().close()
+    experiment.submit().retrieve().send("a", "commitScores", hidden)
+    experiment.commit(FIXED[1:], "bc")
+    with pytest.raises(Reverted, match="commitment not opened"):
+        experiment.send("a", "revealScores", salt("a", 1), experiment.call("auditOf", 1, "a")[2])
 
 
 def test_the_deadlines_block_is_still_in_time() -> None:
@@ -480,3 +501,88 @@ def test_the_deadlines_block_is_still_in_time() -> None:
     )
     assert experiment.ledger.block(experiment.now) == experiment.call("deadline") - 1
     experiment.submit()
+
+
+@pytest.mark.parametrize(("agents", "auditors"), [(256, 0), (512, 128)])
+@pytest.mark.slow
+def test_whatever_is_judged_at_once_fits_a_block(agents: int, auditors: int) -> None:
+    """The most agents and pairs there may be; half of them are booted, half share the pool."""
+    names = [f"agent {number}" for number in range(agents)]
+    experiment = retrieving(agents=names, auditors=auditors)
+    for name in names[1:]:
+        experiment.send(name, "markRetrieved", 2 ** experiment.call("audits") - 1)
+    experiment.late().send(names[1], "advance")
+    for name in names[agents // 2 :]:
+        experiment.send(name, "commitScores", b"\1" * 32)
+    experiment.late().send(names[-1], "advance")
+    assert len(experiment.members) == agents // 2
+    experiment.late().send(names[-1], "advance")
+    while experiment.stage != Stage.OVER:
+        experiment.send(STRANGER, "closeRound", 200)
+    assert max(receipt.gas for receipt in experiment.ledger.receipts) < 30_000_000
+
+
+@pytest.mark.parametrize(("two_thirds", "expelled"), [(True, True), (False, False)])
+def test_what_eight_of_twenty_can_do_to_an_honest_agent(two_thirds: bool, expelled: bool) -> None:
+    """They say that they could not read its model: 12 readers are fewer than 13, and more than half of 20."""
+    names = [f"agent {number}" for number in range(20)]
+    experiment = retrieving(agents=names, two_thirds=two_thirds)
+    victim, honest, colluders = names[0], names[:12], names[12:]
+    experiment.retrieve(honest).retrieve(colluders, [name for name in names if name != victim]).late()
+    experiment.send(colluders[0], "advance")
+    assert (victim not in experiment.members) == expelled
+    assert len(experiment.members) == 20 - expelled
+
+
+@pytest.mark.parametrize(("two_thirds", "left"), [(True, 0), (False, 12)])
+def test_what_eight_of_twenty_can_do_to_the_experiment(two_thirds: bool, left: int) -> None:
+    """They read nothing: with a cut-off at two thirds all fail, it ends for twenty and the pool is shared equally."""
+    names = [f"agent {number}" for number in range(20)]
+    experiment = retrieving(agents=names, two_thirds=two_thirds).retrieve(names[:12]).late()
+    assert len(experiment.call("stragglers")) == (20 if not left else 8)
+    experiment.send(names[0], "advance")
+    if left:
+        assert (experiment.stage, len(experiment.members)) == (Stage.SCORING, left)
+        return
+    experiment.close()
+    assert {experiment.call("collectable", name) for name in names} == {ETHER}
+    assert (experiment.stage, experiment.call("pool")) == (Stage.OVER, 0)
+
+
+@pytest.mark.parametrize("auditors", [0, 3])
+def test_a_transaction_a_pair_comes_to_the_same(auditors: int) -> None:
+    """With boots and absences on the way, and to the wei."""
+    paid: list[Any] = []
+    for kind in (Experiment, Published):
+        experiment, rng = training(kind, agents="abcdef", auditors=auditors, rounds=3), np.random.default_rng(2)
+        scores = {pair: int(rng.integers(0, ONE)) for pair in itertools.product("abcdef", repeat=2)}
+        first = experiment.submit().audit(lambda *pair, known=scores: known[pair]).medians().datasets().close()
+        experiment.submit("abdef").late().send("f", "advance")
+        experiment.retrieve()
+        rows = {a: {m: scores[a, m] for m in own} for a, own in experiment.audited().items()}
+        for agent in "abde":
+            experiment.commit_one(agent, rows[agent])
+        experiment.late().send("a", "advance")
+        for agent in "abd":
+            experiment.reveal_one(agent, rows[agent])
+        experiment.late().send("b", "advance")
+        second = experiment.medians(STRANGER).datasets(STRANGER).close(STRANGER)
+        owed = {party: experiment.call("collectable", party) for party in "abcdef"}
+        paid.append((first, second, owed, experiment.call("pool"), experiment.members))
+        assert experiment.money() == 6 * ETHER
+    assert paid[0] == paid[1]
+
+
+def test_keys_are_asked_for_and_given_on_the_published_chain() -> None:
+    experiment = scoring(Published)
+    assert experiment.call("pairOf", 1, "a", "b")[1:4] == (b"key", True, True)
+    assert experiment.call("pairOf", 1, "a", "a")[1:4] == (b"", False, True)
+
+
+def test_counting_against_a_wrong_median_hinders_nobody() -> None:
+    experiment = ranking(Published)
+    for auditor in "abc":
+        experiment.send(STRANGER, "tallyModelScore", "a", FIXED[2][0], auditor)
+    with pytest.raises(Reverted, match="median too high"):
+        experiment.send(STRANGER, "commitModelMedianScore", "a", FIXED[2][0])
+    assert experiment.medians().stage == Stage.TALLYING

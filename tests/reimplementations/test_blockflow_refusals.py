@@ -1,126 +1,135 @@
-"""All that BlockFLow's contract refuses, and random callers."""
+"""All that BlockFLow's contracts refuse, and random callers who fall silent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import pytest
-from anybody import Anybody
 from blockflow_experiment import (
     ETHER,
     FIXED,
     RESERVE,
     Experiment,
+    Published,
     Stage,
     over,
+    ranking,
+    refunding,
     retrieving,
     revealing,
-    salt,
     scoring,
     tallying,
     training,
-    without_c,
 )
 from eth_utils.crypto import keccak
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, rule
 from papers import STRANGER, solidity
 from payee import join, payee, through
 
 from chainward.methods.commitment import commitment
 from chainward.methods.contribution import ONE
-from chainward.testing import ContractConformance, refused
+from chainward.testing import ContractConformance, OnChain, refused
 from chainward.testing.contracts import Act, Refusals
+from chainward.testing.liveness import Draw, Liveness
+
+Make = Callable[[], Experiment]
+ROW = dict(zip("abc", FIXED[0], strict=True))
 
 
 def deployed(**terms: Any) -> Act:
     return lambda: Experiment(**terms)
 
 
-def after(stage: Callable[[], Experiment], sender: str, function: str, *arguments: Any, value: int = 0) -> Act:
+def after(stage: Make, sender: str, function: str, *arguments: Any, value: int = 0) -> Act:
     return lambda: stage().send(sender, function, *arguments, value=value)
 
 
-def commits(models: str, commitments: Sequence[bytes], stage: Callable[[], Experiment] = scoring) -> Act:
-    return after(stage, "a", "commitScores", list(models), list(commitments))
+def published(stage: Callable[..., Experiment], **terms: Any) -> Make:
+    return lambda: stage(Published, **terms)
 
 
-def reveals(
-    models: str, salts: Sequence[bytes], scores: Sequence[int], stage: Callable[[], Experiment] = revealing
-) -> Act:
-    return after(stage, "a", "revealScores", list(models), list(salts), list(scores))
+def opens(salt: bytes | None = None, vector: list[int] | None = None, made: list[int] | None = None) -> Act:
+    """What a reveals after it committed to the vector that is `made`."""
 
-
-def secret(model: str) -> bytes:
-    return salt("a", model)
-
-
-def partly_committed() -> Experiment:
-    experiment = scoring()
-    experiment.send("a", "commitScores", *experiment.committed("a", FIXED[0][:1], "a"))
-    return experiment
-
-
-def partly_revealed() -> Experiment:
-    experiment = revealing()
-    experiment.send("a", "revealScores", *experiment.opened("a", FIXED[0][:1], "a"))
-    return experiment
-
-
-def with_commitment(score: int, under: bytes) -> Callable[[], Experiment]:
-    """Everybody committed, a to `score` of its own model under this salt."""
-
-    def stage() -> Experiment:
+    def act() -> None:
         experiment = scoring()
-        models, commitments = experiment.committed("a", FIXED[0], "abc")
-        hidden = keccak(under + score.to_bytes(32, "big"))
-        experiment.send("a", "commitScores", models, [hidden, *commitments[1:]])
-        return experiment.commit(FIXED[1:], "bc")
+        right = experiment.vector("a", ROW)
+        bound = int.from_bytes(experiment.call("bindingOf", "a"))
+        hidden = commitment(experiment.salt("a"), bound, *(right if made is None else made))
+        experiment.send("a", "commitScores", hidden)
+        experiment.commit(FIXED[1:], "bc")
+        experiment.send("a", "revealScores", salt or experiment.salt("a"), right if vector is None else vector)
 
-    return stage
-
-
-def unread() -> Experiment:
-    experiment = retrieving().retrieve("bc").retrieve("a", "ab").late()
-    experiment.send("b", "advance")
-    return experiment
+    return act
 
 
-def booted_while_scoring() -> Experiment:
-    experiment = scoring().commit(FIXED[:2], "ab").late()
-    experiment.send("a", "boot", "c")
-    experiment.send("a", "advance")
-    return experiment
+def opens_alone(salt: bytes | None = None, score: int = 5, made: int = 5, under: bytes | None = None) -> Act:
+    """What a reveals of b's model on the published chain after it committed to the score that is `made`."""
 
+    def act() -> None:
+        experiment = scoring(Published)
+        own = experiment.call("bindingOf", "a") + b"\1" * 12
+        experiment.send("a", "submitEncryptedScore", "b", keccak((under or own) + made.to_bytes(32, "big")))
+        for agent, row in experiment.rows(FIXED, None):
+            experiment.commit_one(agent, {k: s for k, s in row.items() if (agent, k) != ("a", "b")})
+        experiment.send("a", "submitDecryptedScore", "b", salt or own, score)
 
-def one_median() -> Experiment:
-    experiment = tallying()
-    experiment.send("a", "commitMedian", "a", FIXED[0][0])
-    return experiment
-
-
-def one_dataset() -> Experiment:
-    experiment = tallying().medians()
-    experiment.send("a", "tallyDataset", "a")
-    return experiment
-
-
-def nobody_submitted() -> Experiment:
-    return training().late()
+    return act
 
 
 def c_is_late() -> Experiment:
     return training().submit("ab").late()
 
 
-def unassigned(*places: int) -> None:
-    """Read models of five of which each agent audits its own and the next two: the one before it, or at `places`."""
-    experiment = retrieving(agents="abcde", auditors=3)
-    circle, _ = experiment.call("circle")
-    experiment.send(circle[0], "markRetrieved", [circle[place] for place in places or (-1,)])
+def short_of_c(stage: Callable[..., Experiment]) -> Make:
+    """c was booted at the end of training."""
+
+    def made() -> Experiment:
+        experiment = stage(Published).submit("ab").late()
+        experiment.send("a", "advance")
+        return experiment
+
+    return made
+
+
+def unassigned(kind: type[Experiment] = Experiment) -> None:
+    """Read the model before one's own in the circle of five, of which each agent audits its own and the next two."""
+    experiment = retrieving(kind, agents="abcde", auditors=3)
+    agents, *_ = experiment.call("circle")
+    if kind is Published:
+        experiment.send(agents[0], "markDataRetrieved", agents[-1])
+    experiment.send(agents[0], "markRetrieved", 1 << 3)
+
+
+def one_ranked() -> Experiment:
+    """On the published chain, with a's median."""
+    experiment = ranking(Published)
+    for auditor in "abc":
+        experiment.send("a", "tallyModelScore", "a", FIXED[0][0], auditor)
+    experiment.send("a", "commitModelMedianScore", "a", FIXED[0][0])
+    return experiment
+
+
+def counted(median: int, auditors: str = "abc") -> Make:
+    """On the published chain, scores of a's model against a median."""
+
+    def made() -> Experiment:
+        experiment = ranking(Published)
+        for auditor in auditors:
+            experiment.send("a", "tallyModelScore", "a", median, auditor)
+        return experiment
+
+    return made
+
+
+def unread() -> Experiment:
+    """On the published chain a could not read c's model."""
+    experiment = retrieving(Published).retrieve("bc").retrieve("a", "ab").late()
+    experiment.send("b", "advance")
+    return experiment
 
 
 def unpayable() -> tuple[Experiment, str]:
@@ -133,39 +142,72 @@ def unpayable() -> tuple[Experiment, str]:
     experiment.enrol("b")
     through(experiment, purse, "BlockFlow", "submitData", "cid")
     experiment.late()
-    through(experiment, purse, "BlockFlow", "boot", experiment.ledger.account("b"))
+    through(experiment, purse, "BlockFlow", "advance")
     return experiment, purse
 
 
-ACTS: dict[str, tuple[Callable[[], Experiment], tuple[Any, ...]]] = {
+def refusing() -> None:
+    experiment, purse = unpayable()
+    experiment.send("b", "collectFor", purse)
+
+
+def after_one(stage: Callable[..., Experiment], function: str, *arguments: Any) -> Make:
+    """On the published chain, a did this already."""
+
+    def made() -> Experiment:
+        experiment = stage(Published)
+        experiment.send("a", function, *arguments)
+        return experiment
+
+    return made
+
+
+def asked() -> Experiment:
+    return after_one(retrieving, "requestDecryptionKey", "b")()
+
+
+def given() -> Experiment:
+    experiment = asked()
+    experiment.send("b", "provideDecryptionKey", "a", b"key")
+    return experiment
+
+
+HIDDEN = b"\1" * 32
+ACTS: dict[str, tuple[Make, tuple[Any, ...]]] = {
     "enrol": (Experiment, ()),
     "submitData": (training, ("cid",)),
-    "markRetrieved": (retrieving, (["a"],)),
-    "commitScores": (scoring, (["a"], [b"\x01" * 32])),
-    "revealScores": (revealing, (["a"], [secret("a")], FIXED[0][:1])),
-    "commitMedian": (tallying, ("a", FIXED[0][0])),
-    "tallyDataset": (lambda: tallying().medians(), ("a",)),
-    "closeRound": (lambda: tallying().medians().datasets(), ()),
-    "advance": (lambda: Experiment().enrol("a").late(), ()),
-    "boot": (c_is_late, ("c",)),
-    "collect": (over, ()),
+    "markRetrieved": (retrieving, (1,)),
+    "commitScores": (scoring, (HIDDEN,)),
+    "revealScores": (revealing, (HIDDEN, [1, 1, 1])),
+    "commitMedians": (ranking, ([FIXED[0][0]],)),
+    "tallyDatasets": (tallying, (1,)),
+    "closeRound": (refunding, (1,)),
+    "BlockFlowPublished.requestDecryptionKey": (published(retrieving), ("b",)),
+    "BlockFlowPublished.provideDecryptionKey": (asked, ("a", b"key")),
+    "BlockFlowPublished.markDataRetrieved": (published(retrieving), ("b",)),
+    "BlockFlowPublished.submitEncryptedScore": (published(scoring), ("b", HIDDEN)),
+    "BlockFlowPublished.submitDecryptedScore": (published(revealing), ("b", HIDDEN, 5)),
+    "BlockFlowPublished.tallyModelScore": (published(ranking), ("a", 5, "a")),
+    "BlockFlowPublished.commitModelMedianScore": (counted(FIXED[0][0]), ("a", FIXED[0][0])),
+    "BlockFlowPublished.tallyDatasetScore": (published(tallying), ("a", "a")),
 }
-STAGED = [act for act in ACTS if act not in ("advance", "boot", "collect")]
-TIMED = [act for act in STAGED if act not in ("commitMedian", "tallyDataset", "closeRound")]
+UNTIMED = ("commitMedians", "tallyDatasets", "closeRound", "tallyModelScore", "MedianScore", "tallyDatasetScore")
+TIMED = [act for act in ACTS if not act.endswith(UNTIMED)]
 
 
-def acting(act: str, stage: Callable[[], Experiment], sender: str = "a") -> Act:
+def acting(act: str, stage: Make, sender: str = "a") -> Act:
     """What is accepted in its place, at another or from somebody else."""
-    return after(stage, sender, act, *ACTS[act][1], value=ETHER if act == "enrol" else 0)
+    return after(stage, sender, act.rpartition(".")[2], *ACTS[act][1], value=ETHER if act == "enrol" else 0)
 
 
 def guarded(act: str) -> list[tuple[str, Act]]:
     """What the modifiers of an act refuse: strangers, other stages, and what comes after the deadline."""
-    mine = ACTS[act][0]
-    stages = [stage for stage in (training, retrieving, over) if act in STAGED and stage is not mine]
+    mine, kind = ACTS[act][0], Published if "." in act else Experiment
+    elsewhere = retrieving if act in ("enrol", "submitData") else training
     return [
-        *[("not a member", acting(act, mine, STRANGER)) for _ in [act] if act not in ("enrol", "collect")],
-        *[("not the stage", acting(act, stage)) for stage in stages],
+        *[("not a member", acting(act, mine, STRANGER)) for _ in [act] if act in TIMED and act != "enrol"],
+        ("not the stage", acting(act, lambda: elsewhere(kind))),
+        ("not the stage", acting(act, lambda: over(kind))),
         *[("too late", acting(act, lambda: mine().late())) for _ in [act] if act in TIMED],
     ]
 
@@ -174,10 +216,13 @@ REFUSALS: Refusals = {
     "constructor": [
         ("no rounds", deployed(rounds=0)),
         ("reserve above bond", deployed(reserve=ETHER + 1)),
+        ("bond above all there is", deployed(bond=2**96)),
         ("fraction above one", deployed(fraction=ONE + 1)),
         ("admitted twice", deployed(agents="aba")),
         ("fewer than two others audit", deployed(auditors=1)),
         ("fewer than two others audit", deployed(auditors=2)),
+        ("too many to judge in a block", deployed(agents=[f"agent {number}" for number in range(257)])),
+        ("too many to judge in a block", deployed(agents=[f"agent {number}" for number in range(513)], auditors=3)),
     ],
     "enrol": [
         ("not admitted", after(Experiment, STRANGER, "enrol", value=ETHER)),
@@ -191,78 +236,118 @@ REFUSALS: Refusals = {
         ("already submitted", after(lambda: training().submit("a"), "a", "submitData", "another")),
     ],
     "markRetrieved": [
-        ("no such model", after(retrieving, "a", "markRetrieved", [STRANGER])),
+        ("nothing read", after(retrieving, "a", "markRetrieved", 0)),
         ("not its auditor", unassigned),
-        ("not its auditor", lambda: unassigned(0, 2, 3)),
-        ("already marked", after(lambda: retrieving().retrieve("a"), "a", "markRetrieved", ["b"])),
-        ("already marked", after(retrieving, "a", "markRetrieved", ["b", "b"])),
+        ("not its auditor", after(retrieving, "a", "markRetrieved", 1 << 255)),
+        ("already marked", after(lambda: retrieving().retrieve("a"), "a", "markRetrieved", 1)),
     ],
     "commitScores": [
-        ("lengths differ", commits("ab", [secret("a")])),
-        ("no such model", commits("c", [secret("c")], lambda: without_c(retrieving))),
-        ("model not read", commits("c", [secret("c")], unread)),
-        ("already committed", commits("a", [secret("b")], partly_committed)),
-        ("empty commitment", commits("a", [bytes(32)])),
-        ("commitment reused", commits("ab", [secret("a"), secret("a")])),
+        ("empty commitment", after(scoring, "a", "commitScores", bytes(32))),
+        ("already committed", after(lambda: scoring().commit(FIXED[:1], "a"), "a", "commitScores", HIDDEN)),
     ],
     "revealScores": [
-        ("lengths differ", reveals("ab", [secret("a")], FIXED[0][:2])),
-        ("lengths differ", reveals("ab", [secret("a"), secret("b")], FIXED[0][:1])),
-        ("no such model", reveals("c", [secret("c")], FIXED[0][2:], booted_while_scoring)),
-        ("already revealed", reveals("a", [secret("a")], FIXED[0][:1], partly_revealed)),
-        ("not the sender's salt", reveals("a", [bytes(32)], [5], with_commitment(5, bytes(32)))),
-        ("not the sender's salt", reveals("a", [salt("b", "a")], [5], with_commitment(5, salt("b", "a")))),
-        ("score above one", reveals("a", [secret("a")], [ONE + 1], with_commitment(ONE + 1, secret("a")))),
-        ("commitment not opened", reveals("a", [secret("b")], FIXED[0][:1])),
-        ("commitment not opened", reveals("a", [secret("a")], [FIXED[0][0] + 1])),
-        ("commitment not opened", reveals("b", [secret("a")], FIXED[0][:1])),
+        ("already revealed", after(lambda: revealing().reveal(FIXED[:1], "a"), "a", "revealScores", HIDDEN, [1] * 3)),
+        ("not a score a model", opens(vector=[1, 1])),
+        ("not a score a model", opens(vector=[1] * 4)),
+        ("commitment not opened", opens(salt=HIDDEN)),
+        ("commitment not opened", opens(vector=[1] * 3)),
+        ("score above one", opens(vector=[ONE + 2, 1, 1], made=[ONE + 2, 1, 1])),
+        ("not of what it read", opens(vector=[1, 0, 1], made=[1, 0, 1])),
     ],
-    "commitMedian": [
-        ("no such model", after(tallying, "a", "commitMedian", STRANGER, 0)),
-        ("median already known", after(one_median, "b", "commitMedian", "a", FIXED[0][0])),
-        ("median too high", after(tallying, "a", "commitMedian", "a", FIXED[2][0])),
-        ("median too low", after(tallying, "a", "commitMedian", "a", FIXED[0][0] - 1)),
-    ],
-    "tallyDataset": [
-        ("medians missing", after(one_median, "a", "tallyDataset", "a")),
-        ("no such auditor", after(lambda: tallying().medians(), "a", "tallyDataset", STRANGER)),
-        ("already tallied", after(one_dataset, "b", "tallyDataset", "a")),
-    ],
-    "closeRound": [
-        ("datasets missing", after(one_dataset, "a", "closeRound")),
+    "commitMedians": [
+        ("median too high", after(ranking, "a", "commitMedians", [FIXED[2][0]])),
+        ("median too low", after(ranking, "a", "commitMedians", [FIXED[0][0] - 1])),
+        ("more than members", after(ranking, "a", "commitMedians", [FIXED[0][0], FIXED[0][1], FIXED[0][2], 5])),
     ],
     "contributions": [
-        ("datasets missing", lambda: one_dataset().call("contributions")),
+        ("not tallied", lambda: tallying().call("contributions")),
     ],
     "advance": [
-        ("deadline not passed", after(lambda: training().submit("ab"), "a", "advance")),
-        ("deadline not passed", after(lambda: tallying().late(), "a", "advance")),
-        ("boot the stragglers first", after(c_is_late, "a", "advance")),
-    ],
-    "boot": [
-        ("deadline not passed", after(lambda: training().submit("ab"), "a", "boot", "c")),
-        ("no such agent", after(c_is_late, "a", "boot", STRANGER)),
-        ("agent is on time", after(c_is_late, "a", "boot", "b")),
-        ("booter failed too", after(nobody_submitted, "a", "boot", "b")),
+        ("before the deadline", after(lambda: training().submit("ab"), "a", "advance")),
+        ("before the deadline", after(lambda: ranking().wait(1_000), "a", "advance")),
+        ("not a member", after(c_is_late, STRANGER, "advance")),
+        ("sender failed too", after(c_is_late, "c", "advance")),
     ],
     "collect": [
         ("nothing to collect", after(training, "a", "collect")),
         ("nothing to collect", after(over, STRANGER, "collect")),
         ("payment refused", lambda: through(*unpayable(), "BlockFlow", "collect")),
     ],
+    "collectFor": [
+        ("nothing to collect", after(over, STRANGER, "collectFor", STRANGER)),
+        ("payment refused", refusing),
+    ],
+    "BlockFlowPublished.requestDecryptionKey": [
+        ("no such model", after(short_of_c(training), "a", "requestDecryptionKey", "c")),
+        ("already requested", after(asked, "a", "requestDecryptionKey", "b")),
+    ],
+    "BlockFlowPublished.provideDecryptionKey": [
+        ("not requested", after(asked, "c", "provideDecryptionKey", "a", b"key")),
+        ("already provided", after(given, "b", "provideDecryptionKey", "a", b"key")),
+        ("no key", after(asked, "b", "provideDecryptionKey", "a", b"")),
+    ],
+    "BlockFlowPublished.markDataRetrieved": [
+        ("not its auditor", lambda: unassigned(Published)),
+        ("no such model", after(short_of_c(training), "a", "markDataRetrieved", "c")),
+        ("already marked", after(lambda: retrieving(Published).retrieve("a"), "a", "markDataRetrieved", "b")),
+    ],
+    "BlockFlowPublished.submitEncryptedScore": [
+        ("model not read", after(unread, "a", "submitEncryptedScore", "c", HIDDEN)),
+        (
+            "already committed",
+            after(lambda: scoring(Published).commit_one("a", {"b": 5}), "a", "submitEncryptedScore", "b", HIDDEN),
+        ),
+        ("empty commitment", after(published(scoring), "a", "submitEncryptedScore", "b", bytes(32))),
+        (
+            "commitment reused",
+            after(after_one(scoring, "submitEncryptedScore", "b", HIDDEN), "a", "submitEncryptedScore", "a", HIDDEN),
+        ),
+    ],
+    "BlockFlowPublished.submitDecryptedScore": [
+        (
+            "already revealed",
+            after(
+                lambda: revealing(Published).reveal_one("a", {"b": FIXED[0][1]}),
+                "a",
+                "submitDecryptedScore",
+                "b",
+                HIDDEN,
+                5,
+            ),
+        ),
+        ("not the sender's salt", opens_alone(salt=HIDDEN, under=HIDDEN)),
+        ("score above one", opens_alone(score=ONE + 1, made=ONE + 1)),
+        ("commitment not opened", opens_alone(score=6)),
+    ],
+    "BlockFlowPublished.tallyModelScore": [
+        ("model not read", after(published(ranking), "a", "tallyModelScore", STRANGER, 5, "a")),
+        ("already counted", after(counted(5), "b", "tallyModelScore", "a", 5, "c")),
+    ],
+    "BlockFlowPublished.commitModelMedianScore": [
+        ("no such model", after(published(ranking), "a", "commitModelMedianScore", STRANGER, 5)),
+        ("median already known", after(one_ranked, "b", "commitModelMedianScore", "a", FIXED[0][0])),
+        ("scores missing", after(counted(FIXED[0][0], "ab"), "b", "commitModelMedianScore", "a", FIXED[0][0])),
+        ("median too high", after(counted(FIXED[2][0]), "b", "commitModelMedianScore", "a", FIXED[2][0])),
+        ("median too low", after(counted(5), "b", "commitModelMedianScore", "a", 5)),
+    ],
+    "BlockFlowPublished.tallyDatasetScore": [
+        ("no such auditor", after(published(tallying), "a", "tallyDatasetScore", STRANGER, "a")),
+        ("model not read", after(published(tallying), "a", "tallyDatasetScore", "a", STRANGER)),
+        (
+            "already tallied",
+            after(after_one(tallying, "tallyDatasetScore", "a", "a"), "b", "tallyDatasetScore", "a", "a"),
+        ),
+    ],
 }
 
 
 class TestRefusals(ContractConformance):
     source = solidity("BlockFlow")
-    refusals: ClassVar = {act: [*rows, *(guarded(act) if act in ACTS else ())] for act, rows in REFUSALS.items()}
-    unreachable = frozenset((act, "too late") for act in STAGED if act not in TIMED)  # tallying has no deadline
-
-
-@pytest.mark.parametrize("act", ACTS)
-def test_every_act_is_accepted_in_its_place(act: str) -> None:
-    stage, arguments = ACTS[act]
-    stage().send("a", act, *arguments, value=ETHER if act == "enrol" else 0)
+    refusals: ClassVar = {act: [*rows, *(guarded(act) if act in ACTS else ())] for act, rows in REFUSALS.items()} | {
+        act: guarded(act) for act in ACTS if act not in REFUSALS
+    }
+    # From ranking on there is no deadline.
+    unreachable = frozenset((act.rpartition(".")[2], "too late") for act in ACTS if act not in TIMED)
 
 
 def test_who_refuses_payment_keeps_the_claim() -> None:
@@ -272,140 +357,108 @@ def test_who_refuses_payment_keeps_the_claim() -> None:
     assert experiment.call("collectable", purse) == RESERVE
 
 
-class Dealing(Anybody):
-    """Anybody calls anything at any time: not a wei is made, lost or locked for good."""
+def bring_on(it: Any, sender: str, _: Draw) -> None:
+    """What anybody may do: propose the right medians, tally, refund."""
+    acts = {Stage.RANKING: it.medians, Stage.TALLYING: it.datasets}
+    acts.get(it.stage, it.close)(sender)
 
-    examples = 40
-    agents = "abc"
 
-    @initialize(
-        who=st.sampled_from(["abc", "abc", "ab", "a"]),
-        bond=st.integers(0, 10**6),
-        kept=st.integers(0, 100),
-        fraction=st.integers(0, ONE),
-        majority=st.booleans(),
-    )
-    def begin(self, who: str, bond: int, kept: int, fraction: int, majority: bool) -> None:
-        reserve = bond * kept // 100
-        self.it = Experiment(self.agents, bond=bond, reserve=reserve, fraction=fraction, majority=majority)
-        self.it.enrol(who)
-        self.within = len(who) * bond
-        self.scores: dict[tuple[int, str, str], int] = {}
-        self.booted: dict[str, int] = {}
+def some(it: Any, sender: str, draw: Draw) -> list[str]:
+    """Models that a party says it can read, mostly all."""
+    models = it.audits_of(sender)
+    return draw(st.just(list(models)) | st.lists(st.sampled_from(models), unique=True, min_size=1))
 
-    def try_to(self, sender: str, function: str, *arguments: Any, value: int = 0) -> bool:
-        accepted = super().try_to(sender, function, *arguments, value=value)
-        self.within += value * accepted
-        return accepted
 
-    def owed(self, name: str) -> int:
-        return int(self.it.call("collectable", name))
+def read(it: Any, sender: str) -> dict[str, int]:
+    """A party's scores of what it read, which hang on nothing else, so that what it reveals is what it committed to."""
+    number, seed = it.call("round"), keccak(text=sender)
+    marked = [m for j, m in enumerate(it.audits_of(sender)) if it.has_read(number, sender, m, j)]
+    return {model: seed[j] * ONE // 255 for j, model in enumerate(marked or [sender])}
 
-    anybody = st.sampled_from([*agents, STRANGER])
-    score = st.integers(0, ONE) | st.sampled_from([0, ONE // 2, ONE, ONE + 1])
 
-    @rule(who=st.sampled_from(["abc", "abc", "ab", "bc", "c"]), stages=st.integers(1, 6), score=score)
-    def go_on(self, who: str, stages: int, score: int) -> None:
-        """What these do next if honest; a model is worth `score` to the first of them, and less to others."""
-        for _ in range(stages):
-            stage = self.it.stage
-            for place, agent in enumerate(who):
-                self.act(agent, stage, score >> place)
+class Compact(Experiment):
+    def has_read(self, number: int, auditor: str, _: str, j: int) -> bool:
+        return bool(self.call("auditOf", number, auditor)[0] >> j & 1)
 
-    def act(self, agent: str, stage: Any, score: int) -> None:
-        if stage == Stage.ENROLLING:
-            self.try_to(agent, "enrol", value=self.it.bond)
-        elif stage == Stage.TRAINING:
-            self.try_to(agent, "submitData", "cid")
-        elif stage == Stage.RETRIEVING:
-            self.try_to(agent, "markRetrieved", self.it.members)
-        elif stage == Stage.TALLYING:
-            self.tally(agent)
-        for model in self.it.members if stage in (Stage.SCORING, Stage.REVEALING) else ():
-            (self.commit if stage == Stage.SCORING else self.reveal)(agent, model, score)
 
-    @rule(who=anybody, other=anybody, score=score, act=st.sampled_from(["enrol", "read", "commit", "reveal", "tally"]))
-    def meddle(self, who: str, other: str, score: int, act: str) -> None:
-        """Something out of place, or half of what is due."""
-        if act == "enrol":
-            self.try_to(who, "enrol", value=score)
-        elif act == "read":
-            self.try_to(who, "markRetrieved", [other])
-        elif act == "commit":
-            self.commit(who, other, score)
-        elif act == "reveal":
-            self.reveal(who, other, score + 1)
+class Pairwise(Published):
+    def has_read(self, number: int, auditor: str, model: str, _: int) -> bool:
+        return bool(self.call("pairOf", number, auditor, model)[3])
+
+
+class Sleeping(Liveness):
+    """Anybody does anything at any time, and any of them fall silent: the others, or outsiders, end it and all is paid.
+
+    No one is needed in any stage: after the deadline and twice the grace anybody boots who is late, from ranking on
+    anybody brings the round on.
+    """
+
+    parties = ("a", "b", "c", "founder")
+    forward = ("round", "stage")
+    owes, keeps = "collectable", ("pool",)
+    repeatable = frozenset({"bring on", "collect", "collect for"})
+    acts: ClassVar = {
+        "enrol": lambda it, sender, _: it.send(sender, "enrol", value=it.bond),
+        "submit": lambda it, sender, _: it.send(sender, "submitData", "cid"),
+        "retrieve": lambda it, sender, draw: it.retrieve([sender], some(it, sender, draw)),
+        "commit": lambda it, sender, _: it.commit_one(sender, read(it, sender)),
+        "reveal": lambda it, sender, _: it.reveal_one(sender, read(it, sender)),
+        "bring on": bring_on,
+        "collect": lambda it, sender, _: it.send(sender, "collect"),
+        "collect for": lambda it, sender, draw: it.send(sender, "collectFor", draw(st.sampled_from("abc"))),
+    }
+    kind: ClassVar[type[Experiment]] = Compact
+
+    def make(self, draw: Draw) -> OnChain:
+        bond = draw(st.integers(1, 10**6))
+        reserve = bond * draw(st.integers(0, 100)) // 100
+        it = self.kind(
+            "abc", bond=bond, reserve=reserve, fraction=draw(st.integers(0, ONE)), two_thirds=draw(st.booleans())
+        )
+        return it.enrol(draw(st.sampled_from(["abc", "abc", "ab", "a"])))
+
+    def resting(self) -> bool:
+        return self.it.call("stage") == Stage.OVER
+
+    def pass_deadline(self) -> None:
+        if self.it.call("stage") < Stage.RANKING:
+            self.it.late(graces=2)
+
+    def end_phase(self, sender: str) -> bool:
+        if Stage.RANKING <= self.it.call("stage") < Stage.OVER:
+            return self._does(sender, "bring on", None)
+        return super().end_phase(sender)
+
+    ends = ("advance",)
+
+
+class SleepingPublished(Sleeping):
+    kind = Pairwise
+    steps = 12
+
+
+TestSleeping = Sleeping.TestCase
+TestSleepingPublished = SleepingPublished.TestCase
+
+
+@pytest.mark.parametrize("kind", [Experiment, Published])
+@pytest.mark.parametrize("stage", [training, retrieving, scoring, revealing, ranking, tallying, refunding])
+@pytest.mark.parametrize("awake", ["", "a", "b", "ab", "bc", "abc"])
+def test_whoever_sleeps_from_a_stage_on_it_ends_and_all_is_paid(kind: Any, stage: Any, awake: str) -> None:
+    """Those awake act no more than to end stages; where they may not, an outsider comes after twice the grace."""
+    experiment = stage(kind)
+    for _ in range(20):
+        if experiment.stage == Stage.OVER:
+            break
+        keeper = awake[0] if awake else STRANGER
+        if experiment.stage >= Stage.RANKING:
+            bring_on(experiment, keeper, lambda _: None)
         else:
-            self.try_to(who, "closeRound")
-            self.tally(who)
-
-    def commit(self, agent: str, model: str, score: int) -> None:
-        number = self.it.call("round")
-        if self.try_to(agent, "commitScores", [model], [commitment(salt(agent, model, number), score)]):
-            self.scores[number, agent, model] = score
-
-    def reveal(self, agent: str, model: str, otherwise: int) -> None:
-        number = self.it.call("round")
-        score = self.scores.get((number, agent, model), otherwise)
-        self.try_to(agent, "revealScores", [model], [salt(agent, model, number)], [score])
-
-    def tally(self, sender: str) -> None:
-        """Propose every score as a median: each model takes one of them."""
-        number, members = self.it.call("round"), self.it.members
-        for model in members:
-            for score in sorted({self.scores.get((number, auditor, model), 0) for auditor in members}):
-                self.try_to(sender, "commitMedian", model, score)
-        for auditor in members:
-            self.try_to(sender, "tallyDataset", auditor)
-        self.try_to(sender, "closeRound")
-
-    @rule(sender=anybody, agent=anybody)
-    def boot(self, sender: str, agent: str) -> None:
-        """Its reserve goes from the pool to the booter, and nothing to itself any more."""
-        pool, owed, its = self.it.call("pool"), self.owed(sender), self.owed(agent)
-        if self.try_to(sender, "boot", agent):
-            assert self.owed(sender) - owed == pool - self.it.call("pool") == self.it.reserve
-            self.booted[agent] = its
-
-    @rule(sender=anybody)
-    def collect(self, sender: str) -> None:
-        owed, before = self.owed(sender), self.it.ledger.balance(sender)
-        assert self.try_to(sender, "collect") == (owed > 0)
-        assert self.it.ledger.balance(sender) == before + owed
-        self.within -= owed
-        if sender in self.booted:
-            self.booted[sender] = 0
-
-    @rule(who=st.sampled_from(["a", "ab", "bc", "ac", ""]), without=st.booleans())
-    def wait(self, who: str, without: bool) -> None:
-        """Let these act and the deadline pass. Without the stragglers, or if all failed, nobody can hold it up."""
-        self.go_on(who, 1, ONE // 3)
-        late = self.it.late().call("stragglers")
-        prompt = [agent for agent in self.it.members if agent not in late] or self.it.members
-        for agent in late if without else ():
-            self.boot(prompt[0], agent)
-        assert self.try_to(prompt[0], "advance") or not without or self.it.stage >= Stage.TALLYING
-
-    @invariant()
-    def conserved(self) -> None:
-        assert self.it.money() == self.within
-        assert self.owed(STRANGER) == 0
-        assert all(self.owed(agent) == wei for agent, wei in self.booted.items())
-
-    def finish(self) -> None:
-        """Go on, stage by stage, without the stragglers."""
-        while self.it.stage != Stage.OVER:
-            if self.it.stage == Stage.TALLYING:
-                self.tally(self.it.members[0])
-                continue
-            self.wait("", without=True)
-
-    def end(self) -> None:
-        """What is left can bring it to its end, and every wei can be taken home."""
-        self.finish()
-        for name in self.agents:
-            self.try_to(name, "collect")
-        assert self.it.money() == 0
-
-
-TestDealing = Dealing.TestCase
+            experiment.late(graces=1 if awake else 2).send(
+                keeper if keeper in experiment.members else STRANGER, "advance"
+            )
+    assert experiment.stage == Stage.OVER
+    for party in ("a", "b", "c", STRANGER):
+        if experiment.call("collectable", party):
+            experiment.send(STRANGER, "collectFor", party)
+    assert experiment.money() == 0

@@ -63,10 +63,11 @@ def test_gas_of_a_federation_larger_than_any_probe(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_law_in_hospitals_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everybody audits everybody: the gas of a round is quadratic; with three auditors each it is linear."""
+    """Everybody audits everybody, a transaction a pair: gas is quadratic; with three auditors each it is linear."""
     monkeypatch.setattr(estimating, "MOST", 32)
-    all_, few = (estimate(setting("blockflow", 32, params={"auditors": auditors})).growth for auditors in (0, 3))
-    assert all_["gas"] == pytest.approx(1.8, abs=0.15)
+    audits = ({"auditors": 0, "pairwise": True}, {"auditors": 3})
+    all_, few = (estimate(setting("blockflow", 32, params=params)).growth for params in audits)
+    assert all_["gas"] == pytest.approx(2.0, abs=0.15)
     assert few["gas"] == pytest.approx(1.0, abs=0.1)
 
 
