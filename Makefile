@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-test flower-test schema gas-snapshot clean
+.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-test flower-test schema threats gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -85,6 +85,9 @@ flower-test: .venv/.flower ## Test the engines that run on Flower, and sweeps on
 
 schema: .venv/.dev ## Write the JSON Schema of records to docs/record.schema.json
 	$(BIN)/python -m chainward.results.schema docs/record.schema.json
+
+threats: .venv/.dev ## Write what was tried against each paper into docs/threat-model.md
+	$(BIN)/python -m chainward.strategy.threats docs/threat-model.md
 
 gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/gas.snapshot
 	$(BIN)/python contracts/gas_snapshot.py

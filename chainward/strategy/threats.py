@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from chainward.errors import ChainwardError
 from chainward.strategy import paper
 
 Outcome = Literal["held", "succeeds"]
+
+MARK = "<!-- threats -->"
+"""Before and after the table in a Markdown page."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,16 @@ def table(papers: Iterable[tuple[str, Iterable[Threat]]]) -> str:
         for threat in threats
     ]
     return "\n".join([*head, *rows])
+
+
+def main(page: Path) -> None:
+    """Write the table of all papers' threats between the two marks of a Markdown page."""
+    from chainward.strategy.discovery import keys, load, threats  # which reads threats itself
+
+    before, _, after = page.read_text(encoding="utf-8").split(MARK)
+    found = ((key, threats(load(key))) for key in keys())
+    page.write_text(f"{before}{MARK}\n\n{table(found)}\n\n{MARK}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
