@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+
 /// @title Committee consensus (BFLC) after Li et al., IEEE Network 35(1), 2021, arXiv 2004.00773
 /// @notice In each epoch hospitals propose trained models, a committee of hospitals scores all of them, the models with
 /// the best median scores are merged and their trainers are the next committee. Models stay off chain under content ids.
@@ -17,7 +19,7 @@ contract BFLC {
     event Scored(uint256 indexed epoch, address indexed member);
     /// @notice The so many best models of the epoch make the next global model.
     event Merged(uint256 indexed epoch, uint256 models);
-    /// @notice Too few members scored in time: the global model stays as it is.
+    /// @notice Nobody proposed, or too few members scored, in time: the global model stays as it is.
     event Abandoned(uint256 indexed epoch);
     /// @notice More than half of the committee computed this global model from the epoch's best.
     event Confirmed(uint256 indexed epoch, bytes32 model);
@@ -27,7 +29,7 @@ contract BFLC {
     //////////////////////////////////////////////////////////////*/
 
     /// @notice What the contract waits for.
-    enum Phase { Registering, Collecting, Scoring }
+    enum Phase { Registering, Collecting, Scoring, Drawing }
 
     /// @notice Where an account stands in the consortium.
     enum Standing { Outsider, Listed, Registered }
@@ -60,7 +62,7 @@ contract BFLC {
     /// @notice Models merged when all that were wanted came; of fewer, the same share rounded up.
     uint256 public immutable updatesMerged;
     /// @notice Blocks after which anybody may close a phase.
-    uint256 public immutable patience;
+    uint256 public immutable phaseBlocks;
     /// @notice Whether the median of an even number of scores is the lower of the two middle ones, not their mean.
     bool public immutable lowerMedian;
 
@@ -69,9 +71,9 @@ contract BFLC {
     /// @notice The present epoch, from 1; 0 while the first hospitals register.
     uint256 public epoch;
     /// @notice The last block in which the present phase cannot be closed.
-    uint256 public deadline;
-    /// @notice Hospitals registered so far.
-    uint256 public registered;
+    Deadline public deadline;
+    /// @dev Hospitals that registered, in order.
+    address[] private roster;
     /// @notice Where an account stands in the consortium.
     mapping(address => Standing) public standing;
     /// @dev All epochs by number: nothing is cleared, so every decision can be checked later.
@@ -86,14 +88,14 @@ contract BFLC {
     /// @param updatesWanted_ models an epoch takes; at least a committee's worth, at most one from each trainer
     /// @param updatesMerged_ how many of them are merged
     /// @param lowerMedian_ lower median instead of the paper's mean of the two middle scores
-    /// @param patience_ blocks after which anybody may close a phase
+    /// @param phaseBlocks_ blocks after which anybody may close a phase
     constructor(
         address[] memory consortium,
         uint256 committeeSize_,
         uint256 updatesWanted_,
         uint256 updatesMerged_,
         bool lowerMedian_,
-        uint256 patience_
+        uint256 phaseBlocks_
     ) {
         hospitals = consortium.length;
         require(committeeSize_ > 0 && committeeSize_ < consortium.length, "no committee or no trainers");
@@ -108,8 +110,8 @@ contract BFLC {
         updatesWanted = updatesWanted_;
         updatesMerged = updatesMerged_;
         lowerMedian = lowerMedian_;
-        patience = patience_;
-        deadline = block.number + patience_;
+        phaseBlocks = phaseBlocks_;
+        deadline = Deadlines.within(phaseBlocks_);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -122,10 +124,10 @@ contract BFLC {
         require(standing[msg.sender] != Standing.Outsider, "not in the consortium");
         require(standing[msg.sender] == Standing.Listed, "already registered");
         standing[msg.sender] = Standing.Registered;
-        if (registered < committeeSize) _seat(1, msg.sender);
-        ++registered;
+        if (roster.length < committeeSize) _seat(1, msg.sender);
+        roster.push(msg.sender);
         emit Registered(msg.sender);
-        if (phase == Phase.Registering && registered == hospitals) _begin(1);
+        if (phase == Phase.Registering && roster.length == hospitals) _begin(1);
     }
 
     /// @notice Step 2: a trainer proposes the model it trained. The first `updatesWanted` are taken, one a trainer and
@@ -163,21 +165,27 @@ contract BFLC {
     }
 
     /// @notice After the deadline anybody ends the phase: with the hospitals or the models that came, or the scores of
-    /// a majority. Without a majority of scores the epoch is abandoned, and those who proposed first take the seats.
+    /// a majority. Without a majority of scores, or without any model, the epoch is abandoned and a later call, once
+    /// the next block is made, draws who takes the seats that are then free.
+    /// @dev Abandoning first and drawing later leaves nothing to choose: whoever stays silent does so before the block
+    /// exists whose hash decides, and whoever calls cannot have another one. Hashes are kept for 256 blocks; a draw that
+    /// nobody asked for by then waits for another block. What remains: who makes that block may bend its hash.
     function close() external {
-        require(block.number > deadline, "before the deadline");
+        deadline.requirePassed();
         Epoch storage current = epochs[epoch];
         if (phase == Phase.Registering) {
-            require(registered > committeeSize, "no trainer registered");
+            require(roster.length > 1, "no trainer registered");
+            if (roster.length <= committeeSize) _unseat(roster[roster.length - 1]);
             _begin(1);
-        } else if (phase == Phase.Collecting) {
-            require(current.trainers.length > 0, "nothing to score");
+        } else if (phase == Phase.Collecting && current.trainers.length > 0) {
             _enter(Phase.Scoring);
-        } else if (2 * current.scores.length > current.committee.length) {
+        } else if (phase == Phase.Scoring && 2 * current.scores.length > current.committee.length) {
             _decide(current);
+        } else if (phase == Phase.Drawing && _drawn() != 0) {
+            _redraw(current);
         } else {
-            emit Abandoned(epoch);
-            _elect(current.trainers);
+            if (phase != Phase.Drawing) emit Abandoned(epoch);
+            (phase, deadline) = (Phase.Drawing, Deadlines.within(0));
         }
     }
 
@@ -200,6 +208,11 @@ contract BFLC {
     /*//////////////////////////////////////////////////////////////
                                  VIEWS
     //////////////////////////////////////////////////////////////*/
+
+    /// @notice Hospitals registered so far.
+    function registered() external view returns (uint256) {
+        return roster.length;
+    }
 
     /// @notice The members of an epoch's committee, in order of election.
     function committee(uint256 number) external view returns (address[] memory) {
@@ -243,6 +256,27 @@ contract BFLC {
         _elect(_ranked(current));
     }
 
+    /// @dev The hash of the block in which the epoch was abandoned; 0 once it is no longer kept.
+    function _drawn() private view returns (bytes32) {
+        return blockhash(Deadline.unwrap(deadline));
+    }
+
+    /// @dev Members who scored keep their seats, so that silence gains none. The free seats are drawn one by one from
+    /// those who proposed, or from all hospitals if nobody did, and at least one hospital is left to train.
+    function _redraw(Epoch storage current) private {
+        for (uint256 i; i < current.committee.length; ++i) {
+            if (current.duty[current.committee[i]] == Duty.Scored) _seat(epoch + 1, current.committee[i]);
+        }
+        uint256 seats = roster.length > committeeSize ? committeeSize : roster.length - 1;
+        address[] memory pool = current.trainers.length > 0 ? current.trainers : roster;
+        for (uint256 left = pool.length; left > 0 && epochs[epoch + 1].committee.length < seats; --left) {
+            uint256 place = uint256(keccak256(abi.encode(_drawn(), address(this), epoch, left))) % left;
+            _seat(epoch + 1, pool[place]);
+            pool[place] = pool[left - 1];
+        }
+        _begin(epoch + 1);
+    }
+
     /// @dev The first of `order` are the next committee, fewer than its seats if fewer proposed; all others train.
     function _elect(address[] memory order) private {
         uint256 seats = order.length < committeeSize ? order.length : committeeSize;
@@ -255,6 +289,12 @@ contract BFLC {
         epochs[number].duty[member] = Duty.Seated;
     }
 
+    /// @dev The last hospital to register trains after all, there being no more than seats.
+    function _unseat(address last) private {
+        epochs[1].committee.pop();
+        epochs[1].duty[last] = Duty.None;
+    }
+
     function _begin(uint256 number) private {
         epoch = number;
         _enter(Phase.Collecting);
@@ -262,7 +302,7 @@ contract BFLC {
 
     function _enter(Phase next) private {
         phase = next;
-        deadline = block.number + patience;
+        deadline = Deadlines.within(phaseBlocks);
     }
 
     /// @dev Trainers by falling median score; of equals the lower address comes first. Each key holds the score above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from chainward.testing import ContractConformance, OnChain
 from chainward.testing.contracts import Refusals
 from chainward.world import Reverted
 
-PATIENCE, SCALE = 10, 1_000_000
+PHASE, SCALE = 10, 1_000_000
+SCORING, DRAWING = 2, 3
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Federation(OnChain):
     listed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        arguments = [self.listed or self.names, self.committee, self.wanted, self.merged, self.lower, PATIENCE]
+        arguments = [self.listed or self.names, self.committee, self.wanted, self.merged, self.lower, PHASE]
         self.deploy("BFLC", arguments, "h1")
 
     @property
@@ -47,7 +49,7 @@ class Federation(OnChain):
 
     def late(self) -> Federation:
         """Let the phase's deadline pass."""
-        return self.wait(PATIENCE)
+        return self.wait(PHASE)
 
     def register(self, names: Iterable[str] | None = None) -> Federation:
         for name in names or self.names:
@@ -67,6 +69,10 @@ class Federation(OnChain):
     def close(self) -> Federation:
         self.send("anybody", "close")
         return self
+
+    def redraw(self) -> Federation:
+        """Have an abandoned epoch's seats drawn, once the next block is made."""
+        return self.wait(1).close()
 
     def number(self, name: str) -> int:
         """A hospital's address as a number: of equals the lower comes first."""
@@ -192,10 +198,60 @@ def test_a_majority_of_scores_is_enough_after_the_deadline() -> None:
 
 @pytest.mark.parametrize("scored", [0, 1])
 def test_half_of_the_scores_is_no_majority(scored: int) -> None:
-    federation = scoring().score([("h1", (0.1, 0.2, 0.3))][:scored]).late().close()
+    federation = scoring().score([("h1", (0.1, 0.2, 0.3))][:scored]).late().close().redraw()
     assert federation.call("best", 1) == ((), ())
-    assert federation.call("committee", 2) == ("h3", "h4")  # the first to propose
+    seated = federation.call("committee", 2)
+    assert seated[:scored] == ("h1", "h2")[:scored]  # who scored keeps its seat
+    assert {*seated[scored:]} < {"h3", "h4", "h5"}  # the others are drawn from who proposed
+    assert len({*seated}) == 2
     assert federation.call("epoch") == 2
+
+
+def test_free_seats_are_drawn_evenly_and_not_given_to_the_first_to_propose() -> None:
+    seated = Counter[str]()
+    for blocks in range(60):
+        seated.update(scoring(committee=1).wait(blocks).late().close().redraw().call("committee", 2))
+    assert {*seated} == {"h2", "h3", "h4"}
+    assert min(seated.values()) >= 10
+
+
+def test_the_draw_is_of_the_block_that_abandoned_the_epoch_whoever_asks_when() -> None:
+    late = [scoring(hospitals=12, committee=4, wanted=8).late().close().wait(blocks) for blocks in (1, 1, 100, 255)]
+    drawn = [one.send(name, "close") and one.call("committee", 2) for one, name in zip(late, "abcd", strict=True)]
+    assert len({*drawn}) == 1
+
+
+def test_a_draw_that_nobody_asks_for_in_256_blocks_waits_for_another_block() -> None:
+    federation = scoring().late().close().wait(256).close()
+    assert (federation.call("epoch"), federation.call("phase")) == (1, DRAWING)
+    assert federation.redraw().call("epoch") == 2
+
+
+def test_an_epoch_without_a_model_frees_the_seats_for_all() -> None:
+    """Else a committee could wait for ever for trainers that are gone."""
+    seated = Counter[str]()
+    for blocks in range(40):
+        federation = collecting(committee=1).wait(blocks).late().close().redraw()
+        seated.update(federation.call("committee", 2))
+        federation.propose([name for name in federation.names if name not in federation.call("committee", 2)][:3])
+    assert {*seated} == {f"h{number}" for number in range(1, 7)}
+
+
+@pytest.mark.parametrize("came", [2, 3, 4])
+def test_somebody_always_trains(came: int) -> None:
+    federation = Federation(hospitals=8, committee=4, wanted=4).register(["h1", "h2", "h3", "h4"][:came]).late().close()
+    members = federation.call("committee", 1)
+    assert members == ("h1", "h2", "h3")[: came - 1]
+    federation.propose([f"h{came}"]).late().close().late().close().redraw()
+    assert federation.call("committee", 2) == (f"h{came}",)
+    federation.propose(["h1"]).late().close().score([(f"h{came}", [0.5])])
+    assert federation.call("epoch") == 3
+
+
+def test_nobody_trains_whom_the_draw_seated() -> None:
+    federation = Federation(hospitals=8, committee=4, wanted=4).register(["h1", "h2", "h3"]).late().close()
+    federation.late().close().redraw()
+    assert len(federation.call("committee", 2)) == 2
 
 
 def test_fewer_trainers_than_seats_make_a_smaller_committee_for_one_epoch() -> None:
@@ -282,11 +338,11 @@ REFUSALS: Refusals = {
         ("score out of range", lambda: scoring().score([("h1", (0, 0, 1.000001))])),
     ],
     "close": [
-        ("before the deadline", lambda: Federation().wait(PATIENCE - 1).close()),
-        ("before the deadline", lambda: collecting().propose(["h3"]).wait(PATIENCE - 1).close()),
-        ("before the deadline", lambda: scoring().wait(PATIENCE - 1).close()),
-        ("no trainer registered", lambda: Federation().register(["h1", "h2"]).late().close()),
-        ("nothing to score", lambda: collecting().late().close()),
+        ("before the deadline", lambda: Federation().wait(PHASE - 1).close()),
+        ("before the deadline", lambda: collecting().propose(["h3"]).wait(PHASE - 1).close()),
+        ("before the deadline", lambda: scoring().wait(PHASE - 1).close()),
+        ("before the deadline", lambda: scoring().late().close().close()),
+        ("no trainer registered", lambda: Federation().register(["h1"]).late().close()),
     ],
     "confirm": [
         ("nothing merged", lambda: scoring().score([("h1", (0, 0, 0))]).send("h1", "confirm", 1, bytes(32))),
