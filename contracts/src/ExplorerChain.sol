@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+
 /// @title ExplorerChain: proof of information decides which site learns next
 /// @notice Kuo et al. 2020 (10.1093/jamia/ocaa023). Sites post how much a model errs on their own patients; the model
 /// starts where the error is lowest, then goes to whoever errs most, until nobody errs more than its holder.
 /// Errors are 1 - AUC in millionths. Models lie in a content-addressed store; their SHA-256 digests stand here.
-/// @dev A phase that somebody is missing from can be closed once its blocks have passed, `training` where sites learn
-/// and `waiting` where they evaluate; posts count until then.
+/// @dev A phase that somebody is missing from can be ended once its blocks have passed, `phaseBlocks` where sites learn
+/// and `waitingBlocks` where they evaluate; posts count until then. Who posts signs the transaction, and so its error,
+/// iteration and model: the messages are attestations of their senders. That they are true nobody can tell.
 contract ExplorerChain {
     /*//////////////////////////////////////////////////////////////
                                  EVENTS
@@ -26,6 +29,10 @@ contract ExplorerChain {
     event Posted(
         Flag indexed flag, address indexed from, address indexed to, uint32 iteration, uint32 errorE6, bytes32 model
     );
+    /// @notice A member could not read the newest model.
+    event Unreadable(address indexed from, address indexed holder, uint32 iteration, bytes32 model);
+    /// @notice A member finds the consensus worthless, through an update of `maker`.
+    event Rejected(address indexed from, address indexed maker, bytes32 model);
 
     /*//////////////////////////////////////////////////////////////
                                 STORAGE
@@ -34,8 +41,9 @@ contract ExplorerChain {
     /// @notice What a site has posted.
     struct Report {
         bool registered; // belongs to the consortium
-        bool cleared; // was there at the start
         bool member; // takes part: has initialised, or rejoined
+        uint32 cleared; // one more than the turn before which it was there; 0 never
+        uint32 unread; // the turn in which it could not read the model
         uint32 turn; // the turn its error belongs to
         uint32 errorE6; // its error in that turn
         bytes32 model; // the model it initialised with
@@ -45,10 +53,10 @@ contract ExplorerChain {
     uint32 public immutable maxIterations;
 
     /// @notice Blocks that Clear, Initialize and Update wait for those who are missing: sites train meanwhile.
-    uint32 public immutable training;
+    uint32 public immutable phaseBlocks;
 
     /// @notice Blocks that Evaluate waits for those who are missing: the paper's waiting period.
-    uint32 public immutable waiting;
+    uint32 public immutable waitingBlocks;
 
     /// @notice The consortium; the first named wins ties.
     address[] public sites;
@@ -68,14 +76,24 @@ contract ExplorerChain {
     /// @notice Counts the collections of errors, so that no error of an earlier one is taken for new.
     uint32 public turn;
 
+    /// @notice The turn whose errors decide who is next, and the one that did before it.
+    uint32 public decisive;
+    uint32 private decisiveBefore;
+
     /// @notice How many have posted in this phase.
     uint32 public posted;
+
+    /// @notice How many of them could not read the model.
+    uint32 public unread;
 
     /// @notice How many posts the phase waits for.
     uint32 public expected;
 
     /// @notice How many sites take part.
     uint32 public memberCount;
+
+    /// @notice How many sites belong to the consortium.
+    uint32 public siteCount;
 
     /// @notice Error of the newest model on the patients of the site that made it.
     uint32 public errorE6;
@@ -84,10 +102,17 @@ contract ExplorerChain {
     address public holder;
 
     /// @notice The last block in which the phase waits for those who are missing.
-    uint64 public deadline;
+    Deadline public deadline;
 
     /// @notice SHA-256 of the newest model.
     bytes32 public model;
+
+    /// @dev The model before the newest, and its error, in case the newest turns out to be unreadable.
+    bytes32 private modelBefore;
+    uint32 private errorBeforeE6;
+
+    /// @dev By turn and site, how many members hold it guilty of a worthless consensus.
+    mapping(uint32 turn => mapping(address maker => uint32 votes)) private rejections;
 
     /*//////////////////////////////////////////////////////////////
                                  ACCESS
@@ -103,6 +128,20 @@ contract ExplorerChain {
         _;
     }
 
+    modifier evaluating(uint32 iteration_) {
+        require(phase == Flag.Evaluate, "wrong phase");
+        require(reports[msg.sender].member, "not a member");
+        require(msg.sender != holder, "the holder made the model");
+        require(iteration_ == iteration, "wrong iteration");
+        _;
+    }
+
+    modifier agreed() {
+        require(phase == Flag.Consensus, "wrong phase");
+        require(maxIterations > 0, "sites keep their own models");
+        _;
+    }
+
     modifier possible(uint32 errorE6_) {
         require(errorE6_ <= 1e6, "error above one");
         _;
@@ -114,16 +153,17 @@ contract ExplorerChain {
 
     /// @param sites_ The consortium, in the order that decides ties.
     /// @param maxIterations_ Omega.
-    /// @param training_ Blocks that Clear, Initialize and Update wait for those who are missing.
-    /// @param waiting_ Blocks that Evaluate waits for them.
-    constructor(address[] memory sites_, uint32 maxIterations_, uint32 training_, uint32 waiting_) {
+    /// @param phaseBlocks_ Blocks that Clear, Initialize and Update wait for those who are missing.
+    /// @param waitingBlocks_ Blocks that Evaluate waits for them.
+    constructor(address[] memory sites_, uint32 maxIterations_, uint32 phaseBlocks_, uint32 waitingBlocks_) {
         require(sites_.length > 0, "no sites");
         for (uint256 i; i < sites_.length; ++i) {
             require(!reports[sites_[i]].registered, "site named twice");
             reports[sites_[i]].registered = true;
         }
-        (sites, maxIterations, training, waiting) = (sites_, maxIterations_, training_, waiting_);
-        _begin(Flag.Clear, uint32(sites_.length));
+        (sites, maxIterations, siteCount) = (sites_, maxIterations_, uint32(sites_.length));
+        (phaseBlocks, waitingBlocks) = (phaseBlocks_, waitingBlocks_);
+        _begin(Flag.Clear, siteCount);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -132,15 +172,15 @@ contract ExplorerChain {
 
     /// @notice Step 1: a site is there, with nothing left from before.
     function clear() external onlySites during(Flag.Clear) {
-        require(!reports[msg.sender].cleared, "already posted");
-        reports[msg.sender].cleared = true;
+        require(reports[msg.sender].cleared != turn + 1, "already posted");
+        reports[msg.sender].cleared = turn + 1;
         ++posted;
         emit Posted(Flag.Clear, msg.sender, address(0), 0, 0, 0);
     }
 
     /// @notice Step 2: a site has trained on its own patients from the prior.
     function initialize(uint32 errorE6_, bytes32 model_) external during(Flag.Initialize) {
-        require(reports[msg.sender].cleared, "not cleared");
+        require(reports[msg.sender].cleared == turn, "not cleared");
         _report(errorE6_);
         _join();
         reports[msg.sender].model = model_;
@@ -156,27 +196,46 @@ contract ExplorerChain {
         require(msg.sender == holder, "not the holder");
         require(iteration_ == iteration, "wrong iteration");
         require(!ready || (errorE6_ == errorE6 && model_ == model), "own model stays as it is");
-        (errorE6, model) = (errorE6_, model_);
+        (errorBeforeE6, modelBefore, errorE6, model) = (errorE6, model, errorE6_, model_);
         _updated();
     }
 
     /// @notice Step 5: a site other than the holder tells how much the model errs on its own patients.
-    function evaluate(uint32 iteration_, uint32 errorE6_) external during(Flag.Evaluate) {
-        require(reports[msg.sender].member, "not a member");
-        require(msg.sender != holder, "the holder made the model");
-        require(iteration_ == iteration, "wrong iteration");
+    function evaluate(uint32 iteration_, uint32 errorE6_) external evaluating(iteration_) {
         _report(errorE6_);
         emit Posted(Flag.Evaluate, msg.sender, holder, iteration_, errorE6_, model);
     }
 
+    /// @notice Step 5 where there is nothing to evaluate: no such content, or no model of this many coefficients. If more
+    /// than half of those who were asked say so, the holder counts as missing.
+    function unreadable(uint32 iteration_) external evaluating(iteration_) {
+        _once();
+        reports[msg.sender].unread = turn;
+        ++unread;
+        emit Unreadable(msg.sender, holder, iteration_, model);
+    }
+
     /// @notice A site that was missing, or has new patients, takes the consensus up again if it errs as much or more.
-    function rejoin(uint32 errorE6_) external onlySites during(Flag.Consensus) possible(errorE6_) {
-        require(maxIterations > 0, "sites keep their own models");
+    function rejoin(uint32 errorE6_) external onlySites agreed possible(errorE6_) {
         require(errorE6_ >= errorE6, "the consensus is good enough");
         if (!reports[msg.sender].member) _join();
         ready = false;
-        ++turn;
+        decisive = ++turn;
         _transfer(msg.sender, 1);
+    }
+
+    /// @notice A member finds the consensus worthless on its own patients, and names whose update made it so. When more
+    /// than half of the members name the same site, it leaves the consortium and the others begin anew.
+    function reject(address maker) external agreed {
+        require(reports[msg.sender].member, "not a member");
+        require(reports[maker].registered, "not a site");
+        _once();
+        reports[msg.sender].turn = turn;
+        emit Rejected(msg.sender, maker, model);
+        if (2 * ++rejections[turn][maker] <= memberCount) return;
+        reports[maker].registered = false;
+        --siteCount;
+        _restart();
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -186,15 +245,16 @@ contract ExplorerChain {
     /// @notice Steps 3, 6 and 7: end the phase, once everybody has posted or the wait is over, and do what follows.
     function advance() external onlySites {
         require(phase != Flag.Consensus, "consensus stands");
-        require(posted == expected || block.number > deadline, "still waiting");
-        require(posted > 0 || phase > Flag.Initialize, "nobody posted");
+        require(posted == expected || deadline.passed(), "still waiting");
+        require(posted > 0 || phase != Flag.Clear, "nobody posted");
         if (phase == Flag.Clear) {
-            turn = 1;
+            decisive = ++turn;
             _begin(Flag.Initialize, posted);
         } else if (phase == Flag.Initialize) {
             _start();
         } else if (phase == Flag.Evaluate) {
-            _pass(iteration + 1);
+            if (2 * unread > expected) _withdraw();
+            else _pass(iteration + 1);
         } else if (ready) {
             _updated(); // the missing holder's model and error are known already
         } else {
@@ -203,14 +263,14 @@ contract ExplorerChain {
         }
     }
 
-    /// @notice Who comes next by the errors of this turn: at first the lowest, then the largest of those strictly above
+    /// @notice Who comes next by the errors of the decisive turn: at first the lowest, then the largest of those strictly above
     /// the holder's. The first named site wins ties; the zero address is nobody.
     function next() public view returns (address site) {
         bool lowest = phase == Flag.Initialize;
         uint256 best = lowest ? type(uint256).max : errorE6;
         for (uint256 i; i < sites.length; ++i) {
             Report storage report = reports[sites[i]];
-            if (report.turn == turn && (lowest ? report.errorE6 < best : report.errorE6 > best)) {
+            if (report.turn == decisive && (lowest ? report.errorE6 < best : report.errorE6 > best)) {
                 (site, best) = (sites[i], report.errorE6);
             }
         }
@@ -232,14 +292,19 @@ contract ExplorerChain {
     /// @dev Wait for `expected_` posts.
     function _begin(Flag phase_, uint32 expected_) private {
         (phase, posted, expected) = (phase_, 0, expected_);
-        deadline = uint64(block.number + (phase_ == Flag.Evaluate ? waiting : training));
+        deadline = Deadlines.within(phase_ < Flag.Evaluate ? phaseBlocks : waitingBlocks);
     }
 
     /// @dev Keep the sender's error of this turn.
     function _report(uint32 errorE6_) private possible(errorE6_) {
+        _once();
+        (reports[msg.sender].turn, reports[msg.sender].errorE6) = (turn, errorE6_);
+    }
+
+    /// @dev Count what the sender posts, once a turn.
+    function _once() private {
         Report storage report = reports[msg.sender];
-        require(report.turn != turn, "already posted");
-        (report.turn, report.errorE6) = (turn, errorE6_);
+        require(report.turn != turn && report.unread != turn, "already posted");
         ++posted;
     }
 
@@ -249,10 +314,19 @@ contract ExplorerChain {
         ++memberCount;
     }
 
+    /// @dev All sites of the consortium clear again, be they members or not.
+    function _restart() private {
+        for (uint256 i; i < sites.length; ++i) reports[sites[i]].member = false;
+        memberCount = 0;
+        ++turn;
+        _begin(Flag.Clear, siteCount);
+    }
+
     /// @dev Step 3: the model of the lowest error starts, as iteration 1, where it was made.
     function _start() private {
-        if (maxIterations == 0) return _agree();
         address first = next();
+        if (first == address(0)) return _restart(); // of those who cleared nobody initialized
+        if (maxIterations == 0) return _agree();
         (ready, errorE6, model) = (true, reports[first].errorE6, reports[first].model);
         _transfer(first, 1);
     }
@@ -265,6 +339,20 @@ contract ExplorerChain {
         _transfer(to, iteration_);
     }
 
+    /// @dev Take back an update that nobody can read, and go on as if its holder had been missing.
+    function _withdraw() private {
+        ++turn;
+        decisive = decisiveBefore;
+        reports[holder].turn = 0;
+        if (ready) {
+            phase = Flag.Initialize;
+            _start();
+        } else {
+            (errorE6, model) = (errorBeforeE6, modelBefore);
+            _pass(iteration);
+        }
+    }
+
     function _transfer(address to, uint32 iteration_) private {
         (holder, iteration) = (to, iteration_);
         _begin(Flag.Update, 1);
@@ -274,12 +362,13 @@ contract ExplorerChain {
     /// @dev Step 7: the update of iteration Omega is the consensus; every other one is evaluated.
     function _updated() private {
         if (iteration == maxIterations) return _agree();
-        ++turn;
+        (decisiveBefore, decisive, unread) = (decisive, ++turn, 0);
         _begin(Flag.Evaluate, memberCount - 1);
         emit Posted(Flag.Update, holder, address(0), iteration, errorE6, model);
     }
 
     function _agree() private {
+        ++turn;
         _begin(Flag.Consensus, 0);
         emit Posted(Flag.Consensus, msg.sender, address(0), iteration, errorE6, model);
     }

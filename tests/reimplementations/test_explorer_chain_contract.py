@@ -16,9 +16,9 @@ M, N = b"m" * 32, b"n" * 32
 class Board(OnChain):
     """The contract of A, B and C, Omega = 3, six blocks to train and two to evaluate; a step: (sender, what, *with)."""
 
-    def __init__(self, sites=(A, B, C), omega=3, training=6, waiting=2):
+    def __init__(self, sites=(A, B, C), omega=3, phase=6, waiting=2):
         super().__init__()
-        self.deploy("ExplorerChain", (sites, omega, training, waiting), A)
+        self.deploy("ExplorerChain", (sites, omega, phase, waiting), A)
 
     def do(self, *steps):
         for sender, function, *arguments in steps:
@@ -53,10 +53,13 @@ def refused_after(steps, refused):
     return act
 
 
-def without_iterations():
-    board = accepted(lambda: Board(omega=0).do(*STARTED))
-    assert board.call("phase") == CONSENSUS
-    board.do((A, "rejoin", 200))
+def without_iterations(refused):
+    def act():
+        board = accepted(lambda: Board(omega=0).do(*STARTED))
+        assert board.call("phase") == CONSENSUS
+        board.do(refused)
+
+    return act
 
 
 REFUSALS = {
@@ -88,6 +91,7 @@ REFUSALS = {
         ("wrong phase", refused_after(STARTED, (A, "evaluate", 1, 1))),
         ("error above one", refused_after(UPDATED, (A, "evaluate", 1, 1_000_001))),
         ("already posted", refused_after([*UPDATED, (A, "evaluate", 1, 1)], (A, "evaluate", 1, 2))),
+        ("already posted", refused_after([*UPDATED, (A, "unreadable", 1)], (A, "evaluate", 1, 2))),
         ("not a member", refused_after(UPDATED, (D, "evaluate", 1, 1))),
         ("not a member", refused_after(WITHOUT_C, (C, "evaluate", 1, 1))),
         ("the holder made the model", refused_after(UPDATED, (B, "evaluate", 1, 1))),
@@ -98,7 +102,21 @@ REFUSALS = {
         ("wrong phase", refused_after(UPDATED, (A, "rejoin", 200))),
         ("error above one", refused_after(AGREED, (A, "rejoin", 1_000_001))),
         ("the consensus is good enough", refused_after(AGREED, (C, "rejoin", 99))),
-        ("sites keep their own models", without_iterations),
+        ("sites keep their own models", without_iterations((A, "rejoin", 200))),
+    ],
+    "unreadable": [
+        ("wrong phase", refused_after(STARTED, (A, "unreadable", 1))),
+        ("not a member", refused_after(WITHOUT_C, (C, "unreadable", 1))),
+        ("the holder made the model", refused_after(UPDATED, (B, "unreadable", 1))),
+        ("wrong iteration", refused_after(UPDATED, (A, "unreadable", 2))),
+        ("already posted", refused_after([*UPDATED, (A, "evaluate", 1, 1)], (A, "unreadable", 1))),
+    ],
+    "reject": [
+        ("wrong phase", refused_after(UPDATED, (A, "reject", B))),
+        ("sites keep their own models", without_iterations((A, "reject", B))),
+        ("not a member", refused_after(AGREED, (D, "reject", B))),
+        ("not a site", refused_after(AGREED, (A, "reject", D))),
+        ("already posted", refused_after([*AGREED, (A, "reject", B)], (A, "reject", C))),
     ],
     "advance": [
         ("not a site", refused_after([], (D, "advance"))),
@@ -114,7 +132,6 @@ REFUSALS = {
         ("still waiting", refused_after([*STARTED, (A, "wait", 5)], NEXT)),
         ("still waiting", refused_after([*PASSED, (A, "wait", 5)], NEXT)),
         ("nobody posted", refused_after([(A, "wait", 6)], NEXT)),
-        ("nobody posted", refused_after([*CLEARED, (A, "wait", 6)], NEXT)),
     ],
 }
 
@@ -183,6 +200,68 @@ def test_a_missing_maker_s_first_model_goes_on_and_a_missing_holder_is_passed_ov
     assert (board.call("holder"), board.call("iteration")) == (A, 2)
     board.do((A, "wait", 6), (B, "advance"))
     assert (board.call("phase"), board.call("model")) == (CONSENSUS, N)
+
+
+def test_sites_that_clear_and_vanish_leave_the_beginning_to_the_others():
+    board = Board().do(*clear(A, B), (A, "wait", 6), NEXT, (A, "wait", 6), NEXT)
+    assert board.call("phase") == CLEAR
+    board.do(*clear(C, A), (A, "wait", 6), NEXT, FIRST[2], (A, "wait", 6), NEXT)
+    assert (board.call("holder"), board.call("members")) == (C, (C,))
+
+
+def test_an_update_that_a_majority_cannot_read_is_that_of_a_missing_holder():
+    board = Board().do(*PASSED, (C, "update", 2, 1, b"?" * 32), (A, "unreadable", 2), (B, "unreadable", 2), NEXT)
+    missing = Board().do(*PASSED, (A, "wait", 6), NEXT)
+    state = ("phase", "holder", "iteration", "model", "errorE6")
+    assert [board.call(name) for name in state] == [missing.call(name) for name in state] == [UPDATE, A, 2, N, 100]
+    board.do((A, "update", 2, 50, M), (B, "evaluate", 2, 60), (C, "evaluate", 2, 40), NEXT)
+    assert (board.call("holder"), board.call("iteration")) == (B, 3)
+
+
+def test_half_that_cannot_read_are_no_majority():
+    board = Board().do(*PASSED, (C, "update", 2, 90, M), (A, "unreadable", 2), (B, "evaluate", 2, 95), NEXT)
+    assert (board.call("holder"), board.call("iteration")) == (B, 3)
+
+
+def test_of_first_models_that_nobody_can_read_the_next_lowest_starts():
+    unread = ((A, "unreadable", 1), (C, "unreadable", 1), NEXT)
+    board = Board().do(*UPDATED, *unread)
+    assert (board.call("holder"), board.call("iteration"), board.call("model"), board.call("errorE6")) == (A, 1, M, 200)
+    assert board.call("ready") is True
+    board.do((A, "update", 1, 200, M), (B, "unreadable", 1), (C, "unreadable", 1), NEXT)
+    assert board.call("holder") == C
+    board.do((C, "update", 1, 300, M), (A, "unreadable", 1), (B, "unreadable", 1), NEXT)
+    assert board.call("phase") == CLEAR  # nobody's is left
+    board.do(*CLEARED, FIRST[1], (A, "wait", 6), NEXT)
+    assert board.call("holder") == B
+
+
+def test_two_unreadable_updates_in_a_row_leave_the_model_before_them():
+    unread = lambda t, *sites: [(site, "unreadable", t) for site in sites]  # noqa: E731
+    board = Board().do(*PASSED, (C, "update", 2, 1, M), *unread(2, A, B), NEXT, (A, "update", 2, 1, M))
+    board.do(*unread(2, B, C), NEXT)
+    assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, N, 100)
+
+
+def test_a_majority_that_rejects_the_consensus_begins_anew_without_its_maker():
+    board = Board().do(*PASSED, (C, "update", 2, 1_000_000, M), (A, "evaluate", 2, 9), (B, "evaluate", 2, 9), NEXT)
+    assert board.call("phase") == CONSENSUS
+    board.do((A, "reject", C))
+    assert board.call("phase") == CONSENSUS
+    board.do((B, "reject", C))
+    assert (board.call("phase"), board.call("members"), board.call("expected")) == (CLEAR, (), 2)
+    with pytest.raises(Reverted, match="not a site"):
+        board.do((C, "clear"))
+    board.do(*clear(A, B), NEXT, *FIRST[:2], NEXT, (B, "update", 1, 100, N), (A, "evaluate", 1, 90), NEXT)
+    assert (board.call("phase"), board.call("model"), board.call("members")) == (CONSENSUS, N, (A, B))
+
+
+def test_votes_against_different_makers_or_of_an_earlier_consensus_do_not_add_up():
+    board = Board().do(*AGREED, (A, "reject", B), (C, "reject", A), (B, "reject", C))
+    assert board.call("phase") == CONSENSUS
+    board.do((C, "rejoin", 100), (C, "update", 1, 50, M), (A, "evaluate", 1, 1), (B, "evaluate", 1, 1), NEXT)
+    board.do((C, "reject", B))
+    assert board.call("phase") == CONSENSUS
 
 
 def test_who_errs_as_much_on_the_consensus_rejoins_and_learns():
