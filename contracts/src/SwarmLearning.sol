@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Deadline, Deadlines} from "./lib/Deadlines.sol";
+
 /// @title The swarm's register: who is a member, whose turn it is to merge, which model is the latest
 /// @notice Nodes enrol, train, check in, and one of them, drawn by the chain, merges (Warnat-Herresthal et al. 2021).
-/// Parameters stay with the nodes; only their hashes are here. A round has three phases: nodes check in until all are in
-/// or the time for it is over; in a later block one of them has the leader drawn; then the leader alone may `deliver`.
-/// A leader that lets its deadline pass can be replaced.
-/// @dev Nobody can choose the leader: who is ready stands before the draw, whose randomness is that of a later block,
-/// and who asks for the draw cannot take it back on seeing it, being no contract. Remaining trust: whoever makes blocks
-/// can delay the request or bend their randomness, and one ready node must ask at once, else others can wait for a
-/// block that suits them where a chain tells its randomness a block ahead.
+/// Parameters stay with the nodes; only their hashes are here. A round has three phases: nodes check in until as many are
+/// in as are awaited or the time for it is over; in a later block the leader is drawn; then the leader alone may
+/// `deliver`. A leader that lets its deadline pass can be replaced. Below `minPeers` a round waits for ever, as published.
+/// @dev The leader is drawn by the hash of the block that closed the check-in: who is ready stands before that block is
+/// made, and whoever asks for the draw, when and how often changes nothing. Hashes are kept for 256 blocks; a draw that
+/// nobody asked for by then waits for another block. Remaining trust: who makes that block may bend its hash.
 contract SwarmLearning {
     // ------------------------------------------------------------------ events
 
@@ -53,17 +54,18 @@ contract SwarmLearning {
 
     /// @notice Fewest nodes that may merge.
     uint32 public immutable minPeers;
-    /// @notice How many hold a certificate: when all are in, nobody is left to wait for.
-    uint32 public immutable certifiedCount;
+    /// @notice How many nodes a round awaits, until the time for the check-in is over.
+    uint32 public immutable awaited;
     /// @notice Blocks that a check-in waits for those who are not in.
-    uint64 public immutable checkInBlocks;
+    uint64 public immutable phaseBlocks;
     /// @notice Blocks a leader has to deliver.
-    uint64 public immutable patience;
+    uint64 public immutable leaderBlocks;
 
     /// @notice The current round, from 1.
     uint64 public round = 1;
-    /// @notice The last block in which the phase cannot be ended: by `close`, `elect` or `replaceLeader`.
-    uint64 public deadline;
+    /// @notice The last block in which the phase cannot be ended: by `close`, `elect` or `replaceLeader`. In the phase
+    /// Draw that is the block which closed the check-in.
+    Deadline public deadline;
     /// @notice What the round waits for now.
     Phase public phase;
     /// @notice How many nodes are ready in the current round.
@@ -82,21 +84,29 @@ contract SwarmLearning {
     /// @notice The first node (Sentinel) sets the swarm up.
     /// @param certified the accounts that hold a certificate and so may enrol
     /// @param minPeers_ fewest nodes that may merge
-    /// @param checkInBlocks_ blocks that a check-in waits for those who are not in
-    /// @param patience_ blocks a leader has to deliver
-    constructor(address[] memory certified, uint32 minPeers_, uint64 checkInBlocks_, uint64 patience_) {
-        require(minPeers_ > 0 && minPeers_ <= certified.length, "minimum of peers out of range");
-        require(checkInBlocks_ > 0, "training needs time");
-        require(patience_ > 0, "a leader needs time");
+    /// @param awaited_ nodes that a round awaits: all of them, or as few as may merge
+    /// @param phaseBlocks_ blocks that a check-in waits for those who are not in
+    /// @param leaderBlocks_ blocks a leader has to deliver
+    constructor(
+        address[] memory certified,
+        uint32 minPeers_,
+        uint32 awaited_,
+        uint64 phaseBlocks_,
+        uint64 leaderBlocks_
+    ) {
+        require(minPeers_ > 0 && minPeers_ <= awaited_, "minimum of peers out of range");
+        require(awaited_ <= certified.length, "more awaited than certified");
+        require(phaseBlocks_ > 0, "training needs time");
+        require(leaderBlocks_ > 0, "a leader needs time");
         for (uint256 i = 0; i < certified.length; i++) {
             require(!nodes[certified[i]].certified, "certified twice");
             nodes[certified[i]].certified = true;
         }
         minPeers = minPeers_;
-        certifiedCount = uint32(certified.length);
-        checkInBlocks = checkInBlocks_;
-        patience = patience_;
-        _enter(Phase.CheckIn, checkInBlocks_);
+        awaited = awaited_;
+        phaseBlocks = phaseBlocks_;
+        leaderBlocks = leaderBlocks_;
+        _enter(Phase.CheckIn, phaseBlocks_);
     }
 
     // ------------------------------------------------------------------- logic
@@ -125,7 +135,7 @@ contract SwarmLearning {
         node.digest = digest;
         ready[readyCount++] = msg.sender;
         emit CheckedIn(round, msg.sender, digest);
-        if (readyCount == certifiedCount) _close();
+        if (readyCount == awaited) _close();
     }
 
     /// @notice After its deadline, close the check-in without those who are not in; anyone may call. With too few in the
@@ -133,35 +143,33 @@ contract SwarmLearning {
     function close() external {
         require(phase == Phase.CheckIn, "check-in is closed");
         require(readyCount >= minPeers, "too few peers");
-        require(block.number > deadline, "check-in open");
+        deadline.requirePassed();
         _close();
     }
 
-    /// @notice Have the leader drawn, in a later block than the one that closed the check-in; any ready node may call.
-    /// @dev The seat is a hash of the round and of the block's randomness. A contract could look at it and revert until
-    /// it likes what it sees, so none may call: neither from elsewhere nor as the code of the sender's own account.
+    /// @notice Have the leader drawn, in a later block than the one that closed the check-in; anyone may call.
+    /// @dev A digest goes in so that two swarms on equal blocks, as of simulated chains, do not draw alike.
     function elect() external {
-        require(msg.sender == tx.origin && msg.sender.code.length == 0, "no contract may draw");
-        require(nodes[msg.sender].readyIn == round, "not checked in");
-        require(phase != Phase.CheckIn, "check-in open");
-        require(phase == Phase.Draw, "leader already elected");
-        require(block.number > deadline, "drawn in a later block");
-        leaderSeat = uint32(uint256(keccak256(abi.encode(block.prevrandao, round))) % readyCount);
-        _enter(Phase.Merge, patience);
-        emit LeaderElected(round, ready[leaderSeat], deadline);
+        require(phase == Phase.Draw, "nothing to draw");
+        deadline.requirePassed();
+        bytes32 chance = blockhash(Deadline.unwrap(deadline));
+        if (chance == 0) return _enter(Phase.Draw, 0);
+        leaderSeat = uint32(uint256(keccak256(abi.encode(chance, nodes[ready[0]].digest, round))) % readyCount);
+        _enter(Phase.Merge, leaderBlocks);
+        emit LeaderElected(round, ready[leaderSeat], Deadline.unwrap(deadline));
     }
 
     /// @notice Drop a leader that let its deadline pass; anyone may call. Another can be drawn if enough peers remain,
     /// else the check-in opens again.
     function replaceLeader() external {
         require(phase == Phase.Merge, "no leader to replace");
-        require(block.number > deadline, "the leader still has time");
+        deadline.requirePassed();
         address dropped = ready[leaderSeat];
         nodes[dropped].readyIn = 0;
         ready[leaderSeat] = ready[--readyCount];
         emit LeaderDropped(round, dropped);
         if (readyCount >= minPeers) _close();
-        else _enter(Phase.CheckIn, checkInBlocks);
+        else _enter(Phase.CheckIn, phaseBlocks);
     }
 
     /// @notice Announce the merged model and end the round; for the leader alone.
@@ -176,7 +184,7 @@ contract SwarmLearning {
         emit Merged(round, msg.sender, digest, uri);
         round++;
         readyCount = 0;
-        _enter(Phase.CheckIn, checkInBlocks);
+        _enter(Phase.CheckIn, phaseBlocks);
     }
 
     /// @notice The leader of the current round; the zero address before the draw.
@@ -208,6 +216,6 @@ contract SwarmLearning {
 
     function _enter(Phase phase_, uint64 blocks) private {
         phase = phase_;
-        deadline = uint64(block.number) + blocks;
+        deadline = Deadlines.within(blocks);
     }
 }

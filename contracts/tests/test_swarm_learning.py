@@ -13,7 +13,7 @@ DIGEST = b"\7" * 32
 @pytest.fixture
 def swarm(SwarmLearning: Any, hospitals: list[Any]) -> Any:
     """Return the contract with everyone enrolled; two make a round."""
-    contract = SwarmLearning.deploy(hospitals, 2, 10, 10, {"from": hospitals[0]})
+    contract = SwarmLearning.deploy(hospitals, 2, 4, 10, 10, {"from": hospitals[0]})
     for hospital in hospitals:
         contract.enrol(50, {"from": hospital})
     return contract
@@ -35,5 +35,5 @@ def test_the_leader_delivers(swarm: Any, hospitals: list[Any]) -> None:
 def test_nobody_leads_while_others_are_awaited(swarm: Any, hospitals: list[Any]) -> None:
     """One node is no swarm."""
     swarm.checkIn(swarm.round(), DIGEST, {"from": hospitals[0]})
-    with brownie.reverts("check-in open"):
+    with brownie.reverts("nothing to draw"):
         swarm.elect({"from": hospitals[0]})

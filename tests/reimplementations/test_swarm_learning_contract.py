@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from papers import accepted, solidity
-from payee import join, payee, through
 
 from chainward.testing import ContractConformance, OnChain, refused
 from chainward.world import Reverted
 
 DIGEST = bytes(31) + b"\x01"
 CHECK_IN, DRAW, MERGE = range(3)
-WINDOW, PATIENCE = 20, 4
+PHASE, LEADER = 20, 4
 
 
 class Swarm(OnChain):
     """The contract with nodes a, b, c, at least two peers; each transaction has a block of its own."""
 
-    def __init__(self, peers=2, patience=PATIENCE, window=WINDOW, nodes=("a", "b", "c"), folders=()):
-        super().__init__(folders=folders)
-        self.deploy("SwarmLearning", [list(nodes), peers, window, patience], "a")
+    def __init__(self, peers=2, awaited=3, phase=PHASE, leader=LEADER, nodes=("a", "b", "c")):
+        super().__init__()
+        self.deploy("SwarmLearning", [list(nodes), peers, awaited, phase, leader], "a")
 
     def transact(self, sender, function, *arguments):
         """Send in a block of its own."""
@@ -80,28 +76,14 @@ def drawn_at_once(steps):
     swarm.send(someone, "elect")
 
 
-def swarm_with_a_contract():
-    """A swarm of which all are ready, one of them a contract that does at the swarm's what it is told to."""
-    with TemporaryDirectory() as folder:
-        forwarder = payee(Path(folder))
-        swarm = Swarm(nodes=("a", "b", forwarder), folders=(Path(folder),))
-        join(swarm, forwarder)
-    swarm.play(("enrol", 1, "a"), ("enrol", 1, "b"), *ready_in(1, "a", "b"))
-    for call in (("enrol", 1), ("checkIn", 1, DIGEST)):
-        through(swarm.wait(1), forwarder, "SwarmLearning", *call)
-    return swarm, forwarder
-
-
-def drawn_by_a_contract(swarm, forwarder):
-    through(swarm.wait(1), forwarder, "SwarmLearning", "elect")
-
-
 REFUSALS = {
     "constructor": [
         ("minimum of peers out of range", lambda: Swarm(peers=0)),
         ("minimum of peers out of range", lambda: Swarm(peers=4)),
-        ("a leader needs time", lambda: Swarm(patience=0)),
-        ("training needs time", lambda: Swarm(window=0)),
+        ("minimum of peers out of range", lambda: Swarm(peers=3, awaited=2)),
+        ("more awaited than certified", lambda: Swarm(awaited=4)),
+        ("a leader needs time", lambda: Swarm(leader=0)),
+        ("training needs time", lambda: Swarm(phase=0)),
         ("certified twice", lambda: Swarm(nodes=("a", "b", "a"))),
     ],
     "enrol": [
@@ -114,31 +96,28 @@ REFUSALS = {
         ("not enrolled", playing(("checkIn", 1, DIGEST, "a"))),
         ("not the current round", playing(*ENROLLED, ("checkIn", 2, DIGEST, "a"))),
         ("not the current round", playing(*MERGED, ("checkIn", 1, DIGEST, "a"))),
-        ("check-in is closed", playing(*TWO_READY, WINDOW, ("close", "a"), *ready_in(1, "c"))),
-        ("check-in is closed", playing(*TWO_READY, WINDOW, ("close", "a"), ("elect", "a"), *ready_in(1, "c"))),
+        ("check-in is closed", playing(*TWO_READY, PHASE, ("close", "a"), *ready_in(1, "c"))),
+        ("check-in is closed", playing(*TWO_READY, PHASE, ("close", "a"), ("elect", "a"), *ready_in(1, "c"))),
         ("already checked in", playing(*ENROLLED, *ready_in(1, "a", "a"))),
     ],
     "close": [
         ("check-in is closed", playing(*READY, ("close", "a"))),
         ("check-in is closed", playing(*MERGING, ("close", "a"))),
-        ("too few peers", playing(*ENROLLED, *ready_in(1, "a"), WINDOW, ("close", "a"))),
-        ("check-in open", playing(*TWO_READY, WINDOW - 12, ("close", "a"))),
+        ("too few peers", playing(*ENROLLED, *ready_in(1, "a"), PHASE, ("close", "a"))),
+        ("before the deadline", playing(*TWO_READY, PHASE - 12, ("close", "a"))),
     ],
     "elect": [
-        ("check-in open", playing(*TWO_READY, ("elect", "a"))),
-        ("check-in open", playing(*TWO_READY, WINDOW, ("elect", "a"))),
-        ("not checked in", playing(*TWO_READY, WINDOW, ("close", "a"), ("elect", "c"))),
-        ("not checked in", playing(*READY, ("elect", "stranger"))),
-        ("not checked in", playing(*MERGED, ("elect", "a"))),
-        ("leader already elected", playing(*MERGING, ("elect", "b"))),
-        ("drawn in a later block", lambda: drawn_at_once(READY[:-1])),
-        ("drawn in a later block", lambda: drawn_at_once((*MERGING, PATIENCE))),
-        ("no contract may draw", lambda: drawn_by_a_contract(*swarm_with_a_contract())),
+        ("nothing to draw", playing(*TWO_READY, ("elect", "a"))),
+        ("nothing to draw", playing(*TWO_READY, PHASE, ("elect", "a"))),
+        ("nothing to draw", playing(*MERGED, ("elect", "a"))),
+        ("nothing to draw", playing(*MERGING, ("elect", "b"))),
+        ("before the deadline", lambda: drawn_at_once(READY[:-1])),
+        ("before the deadline", lambda: drawn_at_once((*MERGING, LEADER))),
     ],
     "replaceLeader": [
         ("no leader to replace", playing(*READY, ("replaceLeader", "a"))),
-        ("no leader to replace", playing(*MERGED, PATIENCE, ("replaceLeader", "a"))),
-        ("the leader still has time", playing(*MERGING, PATIENCE - 2, ("replaceLeader", "a"))),
+        ("no leader to replace", playing(*MERGED, LEADER, ("replaceLeader", "a"))),
+        ("before the deadline", playing(*MERGING, LEADER - 2, ("replaceLeader", "a"))),
     ],
     "deliver": [
         ("not the leader", playing(*MERGING, ("deliver", 1, DIGEST, "cid", "follower"))),
@@ -154,22 +133,34 @@ class TestRefusals(ContractConformance):
     refusals = REFUSALS
 
 
-@pytest.mark.parametrize("steps", [READY[:-1], (*MERGING, PATIENCE)], ids=["check-in", "replacement"])
+@pytest.mark.parametrize("steps", [READY[:-1], (*MERGING, LEADER)], ids=["check-in", "replacement"])
 def test_the_leader_is_drawn_in_a_later_block_than_the_ready_are_settled(steps):
     """Else who settles them, being the last to check in or the one to replace, would know the draw beforehand."""
     swarm, someone = settled(steps)
-    with refused("drawn in a later block"):
+    with refused("before the deadline"):
         swarm.send(someone, "elect")
     assert swarm.play(("elect", someone)).call("leader") in "abc"
 
 
-def test_a_contract_cannot_try_draws_until_it_likes_one():
-    """It could elect, look who leads and revert, block after block. It may be a node in all else."""
-    swarm, forwarder = swarm_with_a_contract()
-    assert swarm.call("readyCount") == 3
-    with refused("no contract may draw"):
-        drawn_by_a_contract(swarm, forwarder)
-    assert swarm.play(("elect", "b")).call("leader") in ("a", "b", forwarder)
+def test_who_asks_for_the_draw_and_when_changes_nothing():
+    """Who could ask in another block, or look at the draw and take it back, would lead when it liked."""
+    found = [Swarm().play(*READY, blocks, ("elect", who)) for blocks, who in ((0, "a"), (9, "b"), (254, "stranger"))]
+    assert len({swarm.call("leader") for swarm in found}) == 1
+
+
+def test_a_draw_that_nobody_asks_for_in_256_blocks_waits_for_another_block():
+    swarm = Swarm().play(*READY, 256, ("elect", "a"))
+    assert swarm.call("phase") == DRAW
+    assert swarm.play(("elect", "a")).call("phase") == MERGE
+
+
+def test_a_round_may_start_with_as_few_as_may_merge():
+    swarm = Swarm(awaited=2).play(*TWO_READY)
+    assert swarm.call("phase") == DRAW
+    with refused("check-in is closed"):
+        swarm.play(*ready_in(1, "c"))
+    swarm.play(("elect", "c"), ("deliver", 1, DIGEST, "cid", "leader"), *ready_in(2, "c", "b"))
+    assert swarm.call("participants")[0] == ("c", "b")
 
 
 def test_the_last_certified_node_closes_the_check_in():
@@ -182,19 +173,19 @@ def test_the_last_certified_node_closes_the_check_in():
 def test_a_node_that_has_not_enrolled_is_not_shut_out_either():
     """Else the first to enrol could begin the first round before the others have come."""
     swarm = Swarm().play(("enrol", 1, "a"), ("enrol", 1, "b"), *ready_in(1, "a", "b"))
-    with pytest.raises(Reverted, match="check-in open"):
+    with pytest.raises(Reverted, match="before the deadline"):
         swarm.play(("close", "a"))
     swarm.play(("enrol", 1, "c"), *ready_in(1, "c"), ("elect", "a"))
     assert swarm.call("participants")[0] == ("a", "b", "c")
 
 
 def test_anyone_may_close_the_check_in_when_its_time_is_over():
-    swarm = Swarm().play(*TWO_READY, WINDOW - 11, ("close", "stranger"), ("elect", "b"))
+    swarm = Swarm().play(*TWO_READY, PHASE - 11, ("close", "stranger"), ("elect", "b"))
     assert swarm.call("leader") in ("a", "b")
 
 
 def test_who_is_late_may_still_check_in_until_it_is_closed():
-    assert Swarm().play(*TWO_READY, 10 * WINDOW, *ready_in(1, "c")).call("readyCount") == 3
+    assert Swarm().play(*TWO_READY, 10 * PHASE, *ready_in(1, "c")).call("readyCount") == 3
 
 
 def test_a_round_on_chain():
@@ -204,9 +195,9 @@ def test_a_round_on_chain():
     swarm.play(("deliver", 1, DIGEST, "cid", "leader"))
     assert swarm.call("latest") == (leader, DIGEST, "cid")
     assert (swarm.call("round"), swarm.call("readyCount"), swarm.call("phase")) == (2, 0, CHECK_IN)
-    assert swarm.call("deadline") == swarm.ledger.receipts[-1].block + WINDOW
+    assert swarm.call("deadline") == swarm.ledger.receipts[-1].block + PHASE
     assert swarm.call("participants") == ((), (), ())
-    swarm.play(*ready_in(2, "c", "a"), WINDOW, ("close", "c"), ("elect", "c"))
+    swarm.play(*ready_in(2, "c", "a"), PHASE, ("close", "c"), ("elect", "c"))
     assert swarm.call("leader") in ("a", "c")
     assert swarm.call("participants")[0] == ("c", "a")
 
@@ -214,7 +205,7 @@ def test_a_round_on_chain():
 def test_anyone_may_have_a_silent_leader_replaced():
     swarm = Swarm().play(*MERGING)
     silent = swarm.call("leader")
-    swarm.play(PATIENCE - 1, ("replaceLeader", "stranger"))
+    swarm.play(LEADER - 1, ("replaceLeader", "stranger"))
     assert sorted([silent, *swarm.call("participants")[0]]) == ["a", "b", "c"]
     swarm.play(("elect", "follower"))
     assert swarm.call("leader") in swarm.call("participants")[0]
@@ -225,16 +216,16 @@ def test_anyone_may_have_a_silent_leader_replaced():
 
 
 def test_a_late_leader_may_still_deliver_until_it_is_replaced():
-    assert Swarm().play(*MERGING, 10 * PATIENCE, ("deliver", 1, DIGEST, "cid", "leader")).call("round") == 2
+    assert Swarm().play(*MERGING, 10 * LEADER, ("deliver", 1, DIGEST, "cid", "leader")).call("round") == 2
 
 
 def test_too_few_after_a_silent_leader_open_the_check_in_again():
     swarm = Swarm(peers=3).play(*MERGING)
     silent = swarm.call("leader")
-    swarm.play(PATIENCE, ("replaceLeader", "d"))
+    swarm.play(LEADER, ("replaceLeader", "d"))
     assert (swarm.call("readyCount"), swarm.call("phase")) == (2, CHECK_IN)
     present = swarm.call("participants")[0]
-    with pytest.raises(Reverted, match="check-in open"):
+    with pytest.raises(Reverted, match="nothing to draw"):
         swarm.transact(present[0], "elect")
     swarm.play(*ready_in(1, silent), ("elect", silent))
     assert swarm.call("participants")[0] == (*present, silent)
