@@ -5,51 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
+from annotated_types import Interval, Len, Predicate
 
 from chainward.methods.aggregation import weighted_mean
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, PUBLISH, Contract, Kind, Memory, Query, Reverted, Site, Update, World
+from chainward.world import FIT, PUBLISH, Contract, Digest, Kind, Memory, Query, Site, Update, World
 
 SCALE = 1_000_000  # the contract's score of a model that is right about every patient
-
-
-def merged(updates: Iterable[Update]) -> Vector:
-    """Return the global model [P] of the selected updates, weighted by patients.
-
-    The paper sends delta_k = (W - W_k) / lr and merges W - lr * sum n_k delta_k / sum n_k. The learning rate and W
-    cancel, which leaves sum n_k W_k / sum n_k.
-    """
-    weights, samples, _ = zip(*updates, strict=True)
-    return weighted_mean(weights, samples)
-
-
-def _join(_: Site, memory: Memory, __: None) -> tuple[bool, Memory]:
-    """A hospital that answers takes part."""
-    return True, memory
-
-
-def _score(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[tuple[int, ...], Memory]:
-    """Accuracy of each published model on the member's own patients; one that is not finite scores 0."""
-    models = np.stack([Update(*site.fetch(cid)).weights for cid in cids])
-    right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
-    accuracy = np.where(np.isfinite(models).all(axis=1), right.mean(axis=1), 0.0)
-    return tuple(int(value) for value in np.rint(SCALE * accuracy)), memory
-
-
-def _merge(site: Site, memory: Memory, cids: tuple[str, ...]) -> tuple[bytes, Memory]:
-    """SHA-256 of the global model, merged by the member itself."""
-    site.work(2.0 * site.network.parameters * len(cids))
-    model = merged(Update(*site.fetch(cid)) for cid in cids)
-    return hashlib.sha256(model.tobytes()).digest(), memory
-
-
-JOIN = Query("join", Kind.CONTROL, _join)
-TRAIN = FIT.then(PUBLISH)
-SCORE = Query("score", Kind.SCORES, _score)
-MERGE = Query("merge", Kind.CONTROL, _merge)
+DRAWING = 3  # the contract's phase in which an epoch is abandoned and free seats are to be drawn
+Trained = Annotated[Update, Predicate(lambda update: update.samples > 0)]
+Score = Annotated[int, Interval(ge=0, le=SCALE)]
 
 
 class Counts(NamedTuple):
@@ -96,66 +64,54 @@ class BFLC(Strategy[State]):
     def open(self, world: World) -> State:
         """Step 1: the hospitals register, in an order that is drawn; the first to do so are the first committee."""
         counts = self._counts(len(world.hospitals))
-        present = world.ask(_shuffled(world), JOIN)
-        if len(present) <= counts.committee:
-            world.need(present)
-        first = next(iter(present))
-        contract = world.deploy("BFLC", world.hospitals, *counts, self.lower_median, self.phase_blocks, sender=first)
-        world.chain.settle()
-        chain = world.at(contract)
-        for hospital in present:
-            chain.send("register", sender=hospital)
-        if present.missing:
-            _close(world, chain, first)
-        return State(world.initial_weights(), chain.call("committee", 1), tuple(present), contract)
+        first, *_ = present = world.present(world.shuffled(), min(counts.committee + 1, len(world.hospitals)))
+        chain = world.found("BFLC", world.hospitals, *counts, self.lower_median, self.phase_blocks, sender=first)
+        chain.send_each("register", present)
+        if len(present) < len(world.hospitals):
+            chain.end_late(sender=first)
+        return State(world.initial_weights(), chain.call("committee", 1), present, chain.address)
 
     def round(self, state: State, world: World) -> State:
         """Steps 2 to 6; a round without a majority of scores changes the committee only."""
         chain = world.at(state.contract)
         epoch = chain.call("epoch")
-        state = self._collect(state, world, chain)
-        members = self._score(state, world, chain, epoch)
-        state = replace(state, committee=chain.call("committee", epoch + 1))  # step 6: the best trainers
-        _, cids = chain.call("best", epoch)  # steps 4 and 5: the contract ranks the medians and selects
-        if not cids:
-            return state
-        for member, digest in world.ask(members, MERGE, cids).open().items():
-            chain.send("confirm", epoch, digest, sender=member)
-        return replace(state, weights=merged(Update(*world.fetch(cid)) for cid in cids))
-
-    def _collect(self, state: State, world: World, chain: Contract) -> State:
-        """Step 2: those who are not on the committee train, publish and propose; the first `wanted` are taken.
-
-        Who was away when the others registered does so now.
-        """
-        trainers = [hospital for hospital in _shuffled(world) if hospital not in state.committee]
-        wanted = self._counts(len(world.hospitals)).wanted
-        updates = world.ask(trainers, TRAIN, state.weights, first=wanted)
+        state, keeper = self._collect(state, world, chain)
+        # Step 3: the members read every update and score it on their own patients.
+        published = dict(zip(*chain.call("updates", epoch), strict=True))
+        asked = state.committee if published else ()
+        scores = world.ask(asked, scoring(len(published)), published, within=chain.left()).open()
+        chain.send_each("score", {member: (own,) for member, own in scores.items()})
+        if len(scores) < len(asked):
+            chain.end_late(sender=keeper)
+        if chain.call("phase") == DRAWING:  # who scored stays; the other seats are drawn in a later block
+            chain.end_late(sender=keeper)
+        # Steps 4 to 6: the contract ranks the medians, selects the best and seats their trainers.
+        state = replace(state, committee=chain.call("committee", epoch + 1))
+        best = dict(zip(*chain.call("best", epoch), strict=True))
+        updates = world.read(best, Trained)
         if not updates:
-            world.need(updates)
-        newcomers = tuple(trainer for trainer in updates if trainer not in state.registered)
-        for trainer in newcomers:
-            chain.send("register", sender=trainer)
-        if sum(_proposed(chain, trainer, cid) for trainer, cid in updates.open().items()) < wanted:
-            _close(world, chain, next(iter(updates)))
-        return replace(state, registered=state.registered + newcomers)
+            return state
+        confirmed = world.ask(scores, MERGE, best, within=chain.left() / 2).open()  # the other half is left to train
+        chain.send_each("confirm", {member: (epoch, digest) for member, digest in confirmed.items()})
+        return replace(state, weights=merged(updates.values()))
 
-    def _score(self, state: State, world: World, chain: Contract, epoch: int) -> tuple[str, ...]:
-        """Step 3: the members read every update and score it; returns those who did."""
-        trainers, cids = chain.call("updates", epoch)
-        scores = world.ask(state.committee, SCORE, cids)
-        for member, values in scores.open().items():
-            chain.send("score", values, sender=member)
-        if len(scores) < len(state.committee):
-            _close(world, chain, trainers[0])
-        return tuple(scores)
+    def _collect(self, state: State, world: World, chain: Contract) -> tuple[State, str]:
+        """Step 2: who is not on the committee trains, publishes, proposes; also return who can close a phase."""
+        trainers = [hospital for hospital in world.shuffled() if hospital not in state.committee]
+        wanted = self._counts(len(world.hospitals)).wanted
+        updates = world.ask(trainers, TRAIN, state.weights, first=wanted, within=chain.left()).open()
+        # The first `wanted` are taken. Who was away when the others registered does so now.
+        newcomers = tuple(trainer for trainer in updates if trainer not in state.registered)
+        chain.send_each("register", newcomers)
+        keeper = next(iter(updates or world.present(state.committee)))
+        if len(chain.send_each("propose", updates, unless="already proposed content")) < wanted:
+            chain.end_late(sender=keeper)
+        return replace(state, registered=state.registered + newcomers), keeper
 
     def model(self, state: State) -> Vector:
-        """The global model."""
         return state.weights
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        """Seats, models wanted and models merged an epoch."""
         return self._counts(hospitals)._asdict()
 
     def _counts(self, hospitals: int) -> Counts:
@@ -165,23 +121,32 @@ class BFLC(Strategy[State]):
         return Counts(committee, wanted, self.updates_merged or -(-6 * wanted // 10))
 
 
-def _shuffled(world: World) -> tuple[str, ...]:
-    """The hospitals in an order drawn for this round, so that none comes first because of its number."""
-    return tuple(world.hospitals[place] for place in world.rng.permutation(len(world.hospitals)))
+def merged(updates: Iterable[Update]) -> Vector:
+    """W - lr sum n_k delta_k / sum n_k with delta_k = (W - W_k) / lr, which is sum n_k W_k / sum n_k: [P]."""
+    weights, samples, _ = zip(*updates, strict=True)
+    return weighted_mean(weights, samples)
 
 
-def _proposed(chain: Contract, trainer: str, cid: str) -> bool:
-    """Propose a model; return whether it was taken, which one that somebody proposed before is not."""
-    try:
-        chain.send("propose", cid, sender=trainer)
-    except Reverted as refusal:
-        if refusal.reason != "already proposed content":
-            raise
-        return False
-    return True
+def _score(site: Site, memory: Memory, published: Mapping[str, str]) -> tuple[tuple[int, ...], Memory]:
+    """Accuracy of each model on the member's own patients; what cannot be read scores 0."""
+    scores, updates = dict.fromkeys(published, 0), site.read(published, Trained)
+    if updates:
+        models = np.stack([update.weights for update in updates.values()])
+        right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
+        scores |= zip(updates, np.rint(SCALE * right.mean(axis=1)).astype(int).tolist(), strict=True)
+    return tuple(site.scores(scores, 0, SCALE).values()), memory
 
 
-def _close(world: World, chain: Contract, sender: str) -> None:
-    """Let the deadline pass, then close the phase that somebody left open."""
-    world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
-    chain.send("close", sender=sender)
+def _merge(site: Site, memory: Memory, best: Mapping[str, str]) -> tuple[bytes, Memory]:
+    """SHA-256 of the global model, merged by the member itself."""
+    site.work(2.0 * site.network.parameters * len(best))
+    return hashlib.sha256(merged(site.read(best, Trained).values()).tobytes()).digest(), memory
+
+
+TRAIN = FIT.then(PUBLISH)
+MERGE = Query("merge", Kind.CONTROL, _merge, reply=Digest)
+
+
+def scoring(updates: int) -> Query:
+    """Score so many updates."""
+    return Query("score", Kind.SCORES, _score, reply=Annotated[tuple[Score, ...], Len(updates, updates)])

@@ -148,13 +148,12 @@ contract SwarmLearning {
     }
 
     /// @notice Have the leader drawn, in a later block than the one that closed the check-in; anyone may call.
-    /// @dev A digest goes in so that two swarms on equal blocks, as of simulated chains, do not draw alike.
     function elect() external {
         require(phase == Phase.Draw, "nothing to draw");
         deadline.requirePassed();
         bytes32 chance = blockhash(Deadline.unwrap(deadline));
         if (chance == 0) return _enter(Phase.Draw, 0);
-        leaderSeat = uint32(uint256(keccak256(abi.encode(chance, nodes[ready[0]].digest, round))) % readyCount);
+        leaderSeat = uint32(uint256(keccak256(abi.encode(chance, address(this), round))) % readyCount);
         _enter(Phase.Merge, leaderBlocks);
         emit LeaderElected(round, ready[leaderSeat], Deadline.unwrap(deadline));
     }

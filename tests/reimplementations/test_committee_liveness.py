@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from test_bflc_contract import Federation
 from test_explorer_chain_contract import CLEAR, CONSENSUS, Board
 from test_swarm_learning_contract import CHECK_IN, Swarm
 
-from chainward.testing.liveness import Draw, Liveness
+from chainward.testing.liveness import Act, Draw, Liveness
 from chainward.world import Receipt
 
 
@@ -36,7 +37,7 @@ class Scoring(Liveness):
         count = len(it.call("updates", it.call("epoch"))[0])
         return it.send(sender, "score", draw(st.lists(st.integers(0, 1_000_000), min_size=count, max_size=count)))
 
-    acts = {"register": register, "propose": propose, "score": score}
+    acts: ClassVar[Mapping[str, Act]] = {"register": register, "propose": propose, "score": score}
 
     def make(self, draw: Draw) -> Federation:
         committee = draw(st.integers(1, 3))
@@ -83,7 +84,7 @@ class Travelling(Liveness):
     def reject(it: Any, sender: str, draw: Draw) -> Receipt:
         return it.send(sender, "reject", draw(st.sampled_from(Travelling.parties)))
 
-    acts = {
+    acts: ClassVar[Mapping[str, Act]] = {
         "clear": clear,
         "initialize": initialize,
         "update": update,
@@ -126,7 +127,7 @@ class Merging(Liveness):
     def deliver(it: Any, sender: str, draw: Draw) -> Receipt:
         return it.send(sender, "deliver", it.call("round"), sender[0].encode() * 32, contents(draw))
 
-    acts = {"enrol": enrol, "check in": check_in, "deliver": deliver}
+    acts: ClassVar[Mapping[str, Act]] = {"enrol": enrol, "check in": check_in, "deliver": deliver}
 
     def make(self, draw: Draw) -> Swarm:
         peers = draw(st.integers(1, 3))
