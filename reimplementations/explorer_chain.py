@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar
+from functools import cache
+from statistics import mode
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval
+from pydantic import PlainValidator
 
 from chainward.methods import expectation_propagation as explorer
 from chainward.methods.content import content_id, digest
 from chainward.methods.expectation_propagation import Gaussian
 from chainward.strategy import Audience, Card, Strategy
-from chainward.world import Contract, HospitalAbsent, Kind, Memory, Network, Query, Site, World
+from chainward.world import PRESENT, ContentId, Contract, HospitalAbsent, Kind, Memory, Network, Query, Site, World
 
-Posterior = Mapping[str, npt.NDArray[np.float64]]  # mean [D] and covariance [D, D], the bias first
-
-
-class Flag(IntEnum):
-    """What is to be posted next, as in the contract."""
-
-    CLEAR, INITIALIZE, TRANSFER, UPDATE, EVALUATE, CONSENSUS = range(6)
-
-
-def _clear(site: Site, _: Memory, __: Any) -> tuple[bool, Memory]:
-    return len(np.unique(site.train.labels)) == 2, {}
-
-
-CLEAR = Query("clear", Kind.STATISTICS, _clear)
-"""Be there, with nothing left from before; reply whether both outcomes are, without which there is no AUC."""
+ONE = 1_000_000  # errors are 1 - AUC in millionths
+Error = Annotated[int, Interval(ge=0, le=ONE)]
+Flag = IntEnum("Flag", "CLEAR INITIALIZE TRANSFER UPDATE EVALUATE CONSENSUS", start=0)  # what the contract waits for
 
 
 @dataclass(frozen=True)
 class State:
-    """The contract, the newest model (with Omega = 0 one a hospital), and whether it is the consensus."""
+    """The contract, the newest model (with Omega = 0 one a hospital), and whether it is the consensus.
+
+    A model is its mean [D] and covariance [D, D], the bias first.
+    """
 
     contract: str
     model: Mapping[str, Any]
@@ -47,15 +43,16 @@ class ExplorerChain(Strategy[State]):
     """EXPLORER, a logistic regression by expectation propagation, in the order of proof of information.
 
     A round is one iteration t: the holder learns, the others tell their errors, the contract decides who is next.
-    `exponent` is that of the prediction; `decimals` are those a model is published with. Who is missing is waited for
-    `waiting_blocks` where sites evaluate, the paper's 5 s, and `training_blocks` (600 s) where they train.
+    `exponent` is that of the prediction: 0.5 in the authors' code, -0.5 in textbooks. `decimals` are those a model is
+    published with. Who is missing is waited for `waiting_blocks` where sites evaluate, the paper's 5 s, and
+    `phase_blocks` (600 s) where they train.
     """
 
     prior_variance: float = 5.0
     tolerance: float = 1e-8
     max_passes: int = 200
     max_iterations: int = 10
-    training_blocks: int = 120
+    phase_blocks: int = 120
     waiting_blocks: int = 1
     exponent: float = 0.5
     decimals: int = 6
@@ -72,116 +69,145 @@ class ExplorerChain(Strategy[State]):
 
     def open(self, world: World) -> State:
         replies = world.ask(world.hospitals, CLEAR)
-        sites = tuple(site for site, measurable in replies.open().items() if measurable)
+        sites = {site: size for site, size in replies.open().items() if size}
         if not sites:
             raise HospitalAbsent("nobody with patients of both outcomes is there to train a first model")
-        settings = (world.hospitals, self.max_iterations, self.training_blocks, self.waiting_blocks)
-        contract = world.deploy("ExplorerChain", *settings, sender=next(iter(replies)))
-        world.chain.settle()
-        chain = world.at(contract)
-        for site in sites:  # step 1: CLEAR
-            chain.send("clear", sender=site)
-        self._advance(world, chain, sites, late=len(sites) < len(world.hospitals))
-        trained = world.ask(sites, Query("initialize", Kind.SCORES, self._initialize))
-        if not trained:
-            world.need(trained)
-        first = trained.open()
-        for site, (error, model) in first.items():  # step 2: INITIALIZE
-            chain.send("initialize", error, digest(model), sender=site)
-        self._advance(world, chain, first, late=len(first) < len(sites))  # step 3: TRANSFER to the lowest error
+        terms = (world.hospitals, self.max_iterations, self.phase_blocks, self.waiting_blocks)
+        chain = world.found("ExplorerChain", *terms, sender=next(iter(replies)))
+        first = self._begin(world, chain, tuple(sites))
+        nothing = self._prior(mode(sites.values()) - 1)
         if self.max_iterations:
-            return self._state(world, contract)
-        own = {site: world.fetch(model) for site, (_, model) in first.items()}  # Omega = 0: everybody for himself
-        nothing = explorer.prior(len(own[next(iter(own))]["mean"]) - 1, self.prior_variance)._asdict()
-        return State(contract, dict.fromkeys(world.hospitals, nothing) | own, agreed=True)
+            return _state(world, chain, nothing._asdict())
+        own = world.read(first, form(len(nothing.mean)))  # Omega = 0: everybody for himself
+        return State(chain.address, {site: own.get(site, nothing)._asdict() for site in world.hospitals}, agreed=True)
 
     def round(self, state: State, world: World) -> State:
+        """Steps 4 to 7 of one iteration. Who is missing or unreadable is passed over."""
         chain = world.at(state.contract)
         holder, iteration = chain.call("holder"), chain.call("iteration")
         others = tuple(site for site in chain.call("members") if site != holder)
-        arriving = (content_id(chain.call("model")), chain.call("ready"))
-        updated = world.ask(holder, Query("update", Kind.SCORES, self._update), arriving).open()
-        for site, (error, model) in updated.items():  # step 4: UPDATE; step 7: the last one is the consensus
-            chain.send("update", iteration, error, digest(model), sender=site)
-        if not updated:
-            self._advance(world, chain, world.ask(others, CLEAR), late=True)
+        there: tuple[str, ...] = ()
+        if chain.call("phase") == Flag.UPDATE:
+            learned = _ask(world, chain, holder, self._query("update"), {} if chain.call("ready") else _newest(chain))
+            there = chain.send_each("update", _posts(learned, iteration), unless="own model stays as it is")  # step 4
+            if not there:
+                _advance(chain, world.ask(others, PRESENT, first=1))
         if chain.call("phase") == Flag.EVALUATE:
-            errors = self._errors(world, chain, others)
-            for site, error in errors.items():  # step 5: EVALUATE
-                chain.send("evaluate", iteration, error, sender=site)
-            there = (*updated, *errors)  # step 6: TRANSFER to the largest error above the holder's, else CONSENSUS
-            self._advance(world, chain, there, late=len(errors) < len(others))
-        if chain.call("phase") == Flag.CONSENSUS:
-            self._welcome(world, chain)
-        return self._state(world, state.contract)
+            errors = _ask(world, chain, others, self._query("evaluate"), _newest(chain))
+            read = {site: (iteration, error) for site, error in errors.items() if error is not None}
+            chain.send_each("evaluate", read)  # step 5
+            chain.send_each("unreadable", {site: iteration for site in errors if site not in read})
+            _advance(chain, (*there, *errors))  # step 6: TRANSFER to the largest error; step 7: CONSENSUS
+        if chain.call("phase") == Flag.CLEAR:  # that consensus would be worthless: anew, without its maker
+            self._begin(world, chain, [site for site, size in world.ask(world.hospitals, CLEAR).open().items() if size])
+        if chain.call("phase") == Flag.CONSENSUS:  # who was missing and errs at least as much takes it up again
+            errors = _ask(world, chain, chain.call("outsiders"), self._query("evaluate"), _newest(chain))
+            takers = [site for site, error in errors.items() if error is not None and error >= chain.call("errorE6")]
+            chain.send_each("rejoin", {site: errors[site] for site in takers[:1]})
+        return _state(world, chain, state.model)
 
     def model(self, state: State) -> Mapping[str, Any]:
         return state.model
 
-    def predict(self, model: Posterior, features: npt.NDArray[Any], network: Network) -> npt.NDArray[np.float64]:
+    def predict(self, model: Mapping[str, Any], features: Any, network: Network) -> npt.NDArray[np.float64]:
         return explorer.predict(Gaussian(**model), features, self.exponent)
 
     def finished(self, state: State) -> bool:
         return state.agreed
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        return {
-            "sites": hospitals,
-            "max_iterations": self.max_iterations,
-            "training_blocks": self.training_blocks,
-            "waiting_blocks": self.waiting_blocks,
-        }
+        numbers = {"sites": hospitals, "max_iterations": self.max_iterations}
+        return {**numbers, "phase_blocks": self.phase_blocks, "waiting_blocks": self.waiting_blocks}
 
-    def _initialize(self, site: Site, memory: Memory, _: Any) -> tuple[tuple[int | None, str], Memory]:
-        """Learn from the prior; publish the model and reply its error here and its content id."""
-        return self._learn(site, explorer.prior(site.train.features.shape[1], self.prior_variance)), memory
+    def _begin(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, str]:
+        """Steps 1 to 3: CLEAR, INITIALIZE, TRANSFER to the lowest error; return the content ids of first models."""
+        cleared = chain.send_each("clear", sites, unless="not a site")
+        _advance(chain, cleared)
+        first = world.need_some(world.ask(cleared, self._query("initialize"), within=chain.left())).open()
+        chain.send_each("initialize", _posts(first))
+        _advance(chain, first)
+        return {site: model for site, (_, model) in first.items()}
 
-    def _update(self, site: Site, memory: Memory, arriving: tuple[str, bool]) -> tuple[tuple[int | None, str], Memory]:
-        """Learn with the arriving model as the prior, unless these patients already made it."""
-        cid, ready = arriving
-        model = site.fetch(cid)
-        return ((self._error(site, model), cid) if ready else self._learn(site, Gaussian(**model))), memory
+    def _query(self, name: str) -> Query:
+        reply = Error | None if name == "evaluate" else tuple[Error, ContentId]
+        return Query(name, Kind.SCORES, getattr(self, f"_{name}"), reply=reply)
 
-    def _evaluate(self, site: Site, memory: Memory, cid: str) -> tuple[int | None, Memory]:
-        return self._error(site, site.fetch(cid)), memory
+    def _prior(self, features: int) -> Gaussian:
+        return explorer.prior(features, self.prior_variance)
 
-    def _learn(self, site: Site, before: Gaussian) -> tuple[int | None, str]:
-        features, labels = site.train.features, site.train.labels
-        (mean, covariance), passes = explorer.fit(features, labels, before, self.tolerance, self.max_passes)
-        site.work(explorer.flops(features, passes))
-        model = {"mean": mean.round(self.decimals), "covariance": covariance.round(self.decimals)}
-        return self._error(site, model), site.publish(model, Kind.UPDATE)
+    def _initialize(self, site: Site, _: Memory, __: Any) -> tuple[tuple[int, str], Memory]:
+        """Learn from the prior. Who wants to start says that it errs least."""
+        error, model = self._learn(site, self._prior(site.train.features.shape[1]))
+        own = (site.scores({site.name: error}, ONE, 0)[site.name], model)
+        return own, {"own": own}
 
-    def _error(self, site: Site, model: Posterior) -> int | None:
-        """1 - AUC on the site's training patients in millionths, None without both outcomes; 2 D^2 FLOPs a patient."""
-        site.work(2.0 * len(site.train) * len(model["mean"]) ** 2)
-        probability = explorer.predict(Gaussian(**model), site.train.features, self.exponent)
-        auc = explorer.auc(site.train.labels, probability)
-        return None if np.isnan(auc) else round(1e6 * (1 - auc))
+    def _update(self, site: Site, memory: Memory, arriving: Mapping[str, str]) -> tuple[tuple[int, str], Memory]:
+        """Learn from what arrives; if nothing does, these patients already made the newest model."""
+        if not arriving:
+            return memory["own"], memory
+        error, model = self._learn(site, _read(site, arriving) or self._prior(site.train.features.shape[1]))
+        return (site.scores({site.name: error}, 0, ONE)[site.name], model), memory
 
-    def _errors(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, int]:
-        """Errors of the newest model at `sites`, without those who are missing or cannot measure it."""
-        replies = world.ask(sites, Query("evaluate", Kind.SCORES, self._evaluate), content_id(chain.call("model")))
-        return {site: error for site, error in replies.open().items() if error is not None}
+    def _evaluate(self, site: Site, memory: Memory, newest: Mapping[str, str]) -> tuple[int | None, Memory]:
+        """Reply the error here, None if there is none. Who wants the model says that it errs most."""
+        model = _read(site, newest)
+        error = self._error(site, model) if model else None
+        return None if error is None else site.scores({site.name: error}, 0, ONE)[site.name], memory
 
-    def _advance(self, world: World, chain: Contract, there: Iterable[str], late: bool) -> None:
-        """Have the first who is there end the phase, after its deadline if somebody is missing from it."""
-        sender = next(iter(there), None)
-        if sender is None:
-            return
-        world.chain.settle()  # what was posted is there to be read
-        if late:
-            world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
+    def _learn(self, site: Site, before: Gaussian) -> tuple[int, str]:
+        """Take the patients here in; publish the model and return its error here and its content id."""
+        learned, passes = explorer.fit(site.train.features, site.train.labels, before, self.tolerance, self.max_passes)
+        site.work(explorer.flops(site.train.features, passes))
+        model = learned.rounded(self.decimals)
+        return self._error(site, model) or 0, site.publish(model._asdict(), Kind.UPDATE)
+
+    def _error(self, site: Site, model: Gaussian) -> int | None:
+        site.work(2.0 * len(site.train) * len(model.mean) ** 2)
+        return explorer.error(model, site.train.features, site.train.labels, self.exponent)
+
+
+@cache
+def form(coefficients: int) -> Any:
+    """The form of a published model."""
+    return Annotated[Gaussian, PlainValidator(lambda value: explorer.checked(value, coefficients))]
+
+
+def _clear(site: Site, _: Memory, __: Any) -> tuple[int, Memory]:
+    """Forget all from before; reply how many coefficients D a model has, 0 without both outcomes: there is no AUC."""
+    return (site.train.features.shape[1] + 1) * (len(np.unique(site.train.labels)) == 2), {}
+
+
+def _read(site: Site, published: Mapping[str, str]) -> Gaussian | None:
+    return next(iter(site.read(published, form(site.train.features.shape[1] + 1)).values()), None)
+
+
+def _newest(chain: Contract) -> dict[str, str]:
+    """The content id of the newest model, by its maker."""
+    return {chain.call("maker"): content_id(chain.call("model"))}
+
+
+def _posts(learned: Mapping[str, tuple[int, str]], *iteration: int) -> dict[str, tuple[Any, ...]]:
+    return {site: (*iteration, error, digest(model)) for site, (error, model) in learned.items()}
+
+
+def _ask(world: World, chain: Contract, who: Any, query: Query, payload: Any) -> dict[str, Any]:
+    """Ask for what is left of the phase; one that is overdue stays open until somebody ends it."""
+    return world.ask(who, query, payload, within=chain.left() or math.inf).open()
+
+
+def _advance(chain: Contract, there: Iterable[str]) -> None:
+    """Have the first who is there end the phase, after its deadline if somebody is missing from it."""
+    for sender in tuple(there)[:1]:
+        if chain.call("posted") < chain.call("expected"):
+            chain.pass_deadline()
         chain.send("advance", sender=sender)
 
-    def _welcome(self, world: World, chain: Contract) -> None:
-        """Let a site from outside that errs on the consensus at least as much as its maker take it up again."""
-        members, stored = chain.call("members"), chain.call("errorE6")
-        errors = self._errors(world, chain, tuple(site for site in world.hospitals if site not in members))
-        taker = next((site for site, error in errors.items() if error >= stored), None)
-        if taker is not None:
-            chain.send("rejoin", errors[taker], sender=taker)
 
-    def _state(self, world: World, contract: str) -> State:
-        chain = world.at(contract)
-        return State(contract, world.fetch(content_id(chain.call("model"))), chain.call("phase") == Flag.CONSENSUS)
+def _state(world: World, chain: Contract, before: Mapping[str, Any]) -> State:
+    """The newest model, or the one `before` if it cannot be read."""
+    found = world.read(_newest(chain), form(len(before["mean"])))
+    model = next((model._asdict() for model in found.values()), before)
+    return State(chain.address, model, chain.call("phase") == Flag.CONSENSUS)
+
+
+CLEAR = Query("clear", Kind.STATISTICS, _clear, reply=Annotated[int, Interval(ge=0)])

@@ -7,6 +7,7 @@ one patient after another and meets every patient again in the next pass.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,35 @@ class Gaussian(NamedTuple):
 
     mean: Floats
     covariance: Floats
+
+    def rounded(self, decimals: int) -> Gaussian:
+        """Return the belief as it is published."""
+        return Gaussian(self.mean.round(decimals), self.covariance.round(decimals))
+
+
+def checked(published: Any, coefficients: int) -> Gaussian:
+    """Return the belief about so many coefficients that somebody published as "mean" and "covariance".
+
+    A covariance that was rounded may lack a little to be positive.
+
+    Raises:
+        ValueError: it is none: other names, shapes or types; numbers beyond 1e9; a negative variance.
+    """
+    if not isinstance(published, Mapping) or set(published) != set(Gaussian._fields):
+        raise ValueError("no mean and covariance")
+    model = Gaussian(**published)
+    for value, shape in zip(model, ((coefficients,), (coefficients, coefficients)), strict=True):
+        if not isinstance(value, np.ndarray) or (value.dtype, value.shape) != (np.float64, shape):
+            raise ValueError(f"no float64 of shape {shape}")
+        if not np.all(np.abs(value) <= 1e9):
+            raise ValueError("a number beyond 1e9, or none")
+    if not np.allclose(model.covariance, model.covariance.T, rtol=0, atol=1e-5):
+        raise ValueError("a covariance that is not symmetric")
+    try:
+        np.linalg.cholesky(model.covariance + 1e-5 * coefficients * np.eye(coefficients))
+    except np.linalg.LinAlgError:
+        raise ValueError("a negative variance") from None
+    return model
 
 
 class Fit(NamedTuple):
@@ -92,6 +122,17 @@ def predict(model: Gaussian, features: npt.NDArray[Any], exponent: float = 0.5) 
     variance = np.einsum("ni,ij,nj->n", rows, model.covariance, rows)
     probability: Floats = expit((1 + K * variance) ** exponent * (rows @ model.mean))
     return probability
+
+
+def error(model: Gaussian, features: npt.NDArray[Any], labels: npt.NDArray[Any], exponent: float = 0.5) -> int | None:
+    """Return 1 - AUC of a belief on patients, in millionths; None unless both outcomes are there.
+
+    Examples:
+        >>> error(Gaussian(np.array([0.0, 1.0]), np.eye(2)), np.array([[-1.0], [1.0]]), np.array([1, 0]))
+        1000000
+    """
+    found = auc(labels, predict(model, features, exponent))
+    return None if math.isnan(found) else round(1_000_000 * (1 - found))
 
 
 def auc(labels: npt.NDArray[Any], scores: npt.ArrayLike) -> float:

@@ -31,8 +31,8 @@ contract ExplorerChain {
     );
     /// @notice A member could not read the newest model.
     event Unreadable(address indexed from, address indexed holder, uint32 iteration, bytes32 model);
-    /// @notice A member finds the consensus worthless, through an update of `maker`.
-    event Rejected(address indexed from, address indexed maker, bytes32 model);
+    /// @notice What would be the consensus is worthless since an update of `site`, which leaves the consortium.
+    event Expelled(address indexed site, bytes32 model);
 
     /*//////////////////////////////////////////////////////////////
                                 STORAGE
@@ -46,8 +46,12 @@ contract ExplorerChain {
         uint32 unread; // the turn in which it could not read the model
         uint32 turn; // the turn its error belongs to
         uint32 errorE6; // its error in that turn
+        uint32 firstE6; // the error of the model it initialised with
         bytes32 model; // the model it initialised with
     }
+
+    /// @dev The error of a model that tells nothing.
+    uint32 private constant COIN = 500_000;
 
     /// @notice Omega: the update of this iteration is the consensus; 0 leaves every site with its own model.
     uint32 public immutable maxIterations;
@@ -86,6 +90,9 @@ contract ExplorerChain {
     /// @notice How many of them could not read the model.
     uint32 public unread;
 
+    /// @notice How many find it worthless: no better than a coin, although their own first models are.
+    uint32 public worthless;
+
     /// @notice How many posts the phase waits for.
     uint32 public expected;
 
@@ -101,18 +108,22 @@ contract ExplorerChain {
     /// @notice The site that has the model.
     address public holder;
 
+    /// @notice The site that made the newest model.
+    address public maker;
+
+    /// @notice The site since whose update more than half find each model worthless; the zero address is nobody.
+    address public suspect;
+
     /// @notice The last block in which the phase waits for those who are missing.
     Deadline public deadline;
 
     /// @notice SHA-256 of the newest model.
     bytes32 public model;
 
-    /// @dev The model before the newest, and its error, in case the newest turns out to be unreadable.
+    /// @dev The model before the newest, its maker and its error, in case the newest turns out to be unreadable.
     bytes32 private modelBefore;
+    address private makerBefore;
     uint32 private errorBeforeE6;
-
-    /// @dev By turn and site, how many members hold it guilty of a worthless consensus.
-    mapping(uint32 turn => mapping(address maker => uint32 votes)) private rejections;
 
     /*//////////////////////////////////////////////////////////////
                                  ACCESS
@@ -133,12 +144,6 @@ contract ExplorerChain {
         require(reports[msg.sender].member, "not a member");
         require(msg.sender != holder, "the holder made the model");
         require(iteration_ == iteration, "wrong iteration");
-        _;
-    }
-
-    modifier agreed() {
-        require(phase == Flag.Consensus, "wrong phase");
-        require(maxIterations > 0, "sites keep their own models");
         _;
     }
 
@@ -183,7 +188,7 @@ contract ExplorerChain {
         require(reports[msg.sender].cleared == turn, "not cleared");
         _report(errorE6_);
         _join();
-        reports[msg.sender].model = model_;
+        (reports[msg.sender].firstE6, reports[msg.sender].model) = (errorE6_, model_);
         emit Posted(Flag.Initialize, msg.sender, address(0), 0, errorE6_, model_);
     }
 
@@ -196,13 +201,15 @@ contract ExplorerChain {
         require(msg.sender == holder, "not the holder");
         require(iteration_ == iteration, "wrong iteration");
         require(!ready || (errorE6_ == errorE6 && model_ == model), "own model stays as it is");
-        (errorBeforeE6, modelBefore, errorE6, model) = (errorE6, model, errorE6_, model_);
+        (errorBeforeE6, makerBefore, modelBefore) = (errorE6, maker, model);
+        (errorE6, maker, model) = (errorE6_, holder, model_);
         _updated();
     }
 
     /// @notice Step 5: a site other than the holder tells how much the model errs on its own patients.
     function evaluate(uint32 iteration_, uint32 errorE6_) external evaluating(iteration_) {
         _report(errorE6_);
+        if (errorE6_ >= COIN && reports[msg.sender].firstE6 < COIN) ++worthless;
         emit Posted(Flag.Evaluate, msg.sender, holder, iteration_, errorE6_, model);
     }
 
@@ -216,26 +223,13 @@ contract ExplorerChain {
     }
 
     /// @notice A site that was missing, or has new patients, takes the consensus up again if it errs as much or more.
-    function rejoin(uint32 errorE6_) external onlySites agreed possible(errorE6_) {
+    function rejoin(uint32 errorE6_) external onlySites during(Flag.Consensus) possible(errorE6_) {
+        require(maxIterations > 0, "sites keep their own models");
         require(errorE6_ >= errorE6, "the consensus is good enough");
         if (!reports[msg.sender].member) _join();
         ready = false;
         decisive = ++turn;
         _transfer(msg.sender, 1);
-    }
-
-    /// @notice A member finds the consensus worthless on its own patients, and names whose update made it so. When more
-    /// than half of the members name the same site, it leaves the consortium and the others begin anew.
-    function reject(address maker) external agreed {
-        require(reports[msg.sender].member, "not a member");
-        require(reports[maker].registered, "not a site");
-        _once();
-        reports[msg.sender].turn = turn;
-        emit Rejected(msg.sender, maker, model);
-        if (2 * ++rejections[turn][maker] <= memberCount) return;
-        reports[maker].registered = false;
-        --siteCount;
-        _restart();
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -254,8 +248,10 @@ contract ExplorerChain {
         } else if (phase == Flag.Initialize) {
             _start();
         } else if (phase == Flag.Evaluate) {
-            if (2 * unread > expected) _withdraw();
-            else _pass(iteration + 1);
+            if (2 * unread > expected) return _withdraw();
+            if (2 * worthless <= expected) suspect = address(0);
+            else if (suspect == address(0)) suspect = maker;
+            _pass(iteration + 1);
         } else if (ready) {
             _updated(); // the missing holder's model and error are known already
         } else {
@@ -279,11 +275,12 @@ contract ExplorerChain {
 
     /// @notice The sites that take part, in the consortium's order.
     function members() external view returns (address[] memory found) {
-        found = new address[](memberCount);
-        uint256 count;
-        for (uint256 i; i < sites.length; ++i) {
-            if (reports[sites[i]].member) found[count++] = sites[i];
-        }
+        return _sites(true, memberCount);
+    }
+
+    /// @notice The sites of the consortium that do not take part, in its order.
+    function outsiders() external view returns (address[] memory found) {
+        return _sites(false, siteCount - memberCount);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -294,6 +291,15 @@ contract ExplorerChain {
     function _begin(Flag phase_, uint32 expected_) private {
         (phase, posted, expected) = (phase_, 0, expected_);
         deadline = Deadlines.within(phase_ < Flag.Evaluate ? phaseBlocks : waitingBlocks);
+    }
+
+    function _sites(bool member, uint256 howMany) private view returns (address[] memory found) {
+        found = new address[](howMany);
+        uint256 count;
+        for (uint256 i; i < sites.length; ++i) {
+            Report storage report = reports[sites[i]];
+            if (report.registered && report.member == member) found[count++] = sites[i];
+        }
     }
 
     /// @dev Keep the sender's error of this turn.
@@ -328,14 +334,14 @@ contract ExplorerChain {
         address first = next();
         if (first == address(0)) return _restart(); // of those who cleared nobody initialized
         if (maxIterations == 0) return _agree();
-        (ready, errorE6, model) = (true, reports[first].errorE6, reports[first].model);
+        (ready, errorE6, maker, model) = (true, reports[first].errorE6, first, reports[first].model);
         _transfer(first, 1);
     }
 
-    /// @dev Step 6: transfer to whom the errors name, or agree when they name nobody.
+    /// @dev Step 6: transfer to whom the errors name, or agree when they name nobody. Step 7: or after iteration Omega.
     function _pass(uint32 iteration_) private {
         address to = next();
-        if (to == address(0)) return _agree();
+        if (to == address(0) || iteration_ > maxIterations) return _agree();
         ready = false;
         _transfer(to, iteration_);
     }
@@ -349,7 +355,7 @@ contract ExplorerChain {
             phase = Flag.Initialize;
             _start();
         } else {
-            (errorE6, model) = (errorBeforeE6, modelBefore);
+            (errorE6, maker, model) = (errorBeforeE6, makerBefore, modelBefore);
             _pass(iteration);
         }
     }
@@ -360,16 +366,22 @@ contract ExplorerChain {
         emit Posted(Flag.Transfer, msg.sender, to, iteration_, errorE6, model);
     }
 
-    /// @dev Step 7: the update of iteration Omega is the consensus; every other one is evaluated.
+    /// @dev Every update is evaluated, that of iteration Omega too, for nobody should agree on what nobody has looked at.
     function _updated() private {
-        if (iteration == maxIterations) return _agree();
-        (decisiveBefore, decisive, unread) = (decisive, ++turn, 0);
+        (decisiveBefore, decisive, unread, worthless) = (decisive, ++turn, 0, 0);
         _begin(Flag.Evaluate, memberCount - 1);
         emit Posted(Flag.Update, holder, address(0), iteration, errorE6, model);
     }
 
+    /// @dev A worthless model is no consensus: all begin anew, without the site that made it so.
     function _agree() private {
-        ++turn;
+        if (suspect != address(0)) {
+            emit Expelled(suspect, model);
+            reports[suspect].registered = false;
+            --siteCount;
+            suspect = address(0);
+            return _restart();
+        }
         _begin(Flag.Consensus, 0);
         emit Posted(Flag.Consensus, msg.sender, address(0), iteration, errorE6, model);
     }

@@ -14,6 +14,9 @@ from chainward.testing.liveness import Act, Draw, Liveness
 from chainward.world import Receipt
 
 
+ERRORS = st.sampled_from([1, 2, 3, 4, 600_000, 700_000])
+
+
 def contents(draw: Draw) -> str:
     return f"model {draw(st.integers(0, 9))}"
 
@@ -66,11 +69,11 @@ class Travelling(Liveness):
     def update(it: Any, sender: str, draw: Draw) -> Receipt:
         if it.call("ready"):
             return it.send(sender, "update", it.call("iteration"), it.call("errorE6"), it.call("model"))
-        return it.send(sender, "update", it.call("iteration"), draw(st.integers(0, 9)), sender[-1].encode() * 32)
+        return it.send(sender, "update", it.call("iteration"), draw(ERRORS), sender[-1].encode() * 32)
 
     @staticmethod
     def evaluate(it: Any, sender: str, draw: Draw) -> Receipt:
-        return it.send(sender, "evaluate", it.call("iteration"), draw(st.integers(0, 9)))
+        return it.send(sender, "evaluate", it.call("iteration"), draw(ERRORS))
 
     @staticmethod
     def unreadable(it: Any, sender: str, _: Draw) -> Receipt:
@@ -80,10 +83,6 @@ class Travelling(Liveness):
     def rejoin(it: Any, sender: str, draw: Draw) -> Receipt:
         return it.send(sender, "rejoin", draw(st.integers(0, 9)))
 
-    @staticmethod
-    def reject(it: Any, sender: str, draw: Draw) -> Receipt:
-        return it.send(sender, "reject", draw(st.sampled_from(Travelling.parties)))
-
     acts: ClassVar[Mapping[str, Act]] = {
         "clear": clear,
         "initialize": initialize,
@@ -91,7 +90,6 @@ class Travelling(Liveness):
         "evaluate": evaluate,
         "unreadable": unreadable,
         "rejoin": rejoin,
-        "reject": reject,
     }
 
     def make(self, draw: Draw) -> Board:

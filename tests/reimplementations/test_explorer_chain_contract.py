@@ -111,13 +111,6 @@ REFUSALS = {
         ("wrong iteration", refused_after(UPDATED, (A, "unreadable", 2))),
         ("already posted", refused_after([*UPDATED, (A, "evaluate", 1, 1)], (A, "unreadable", 1))),
     ],
-    "reject": [
-        ("wrong phase", refused_after(UPDATED, (A, "reject", B))),
-        ("sites keep their own models", without_iterations((A, "reject", B))),
-        ("not a member", refused_after(AGREED, (D, "reject", B))),
-        ("not a site", refused_after(AGREED, (A, "reject", D))),
-        ("already posted", refused_after([*AGREED, (A, "reject", B)], (A, "reject", C))),
-    ],
     "advance": [
         ("consensus stands", refused_after(AGREED, NEXT)),
         ("still waiting", refused_after([], NEXT)),
@@ -173,8 +166,8 @@ def test_the_holder_s_own_error_does_not_count_against_it():
     assert board.call("phase") == CONSENSUS
 
 
-def test_the_update_of_iteration_omega_is_the_consensus():
-    board = Board(omega=2).do(*PASSED, (C, "update", 2, 300, M))
+def test_the_update_of_iteration_omega_is_the_consensus_whoever_errs_more():
+    board = Board(omega=2).do(*PASSED, (C, "update", 2, 300, M), *evaluated(2, a=400, b=1), NEXT)
     assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, M, 300)
 
 
@@ -242,12 +235,16 @@ def test_two_unreadable_updates_in_a_row_leave_the_model_before_them():
     assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, N, 100)
 
 
-def test_a_majority_that_rejects_the_consensus_begins_anew_without_its_maker():
-    board = Board().do(*PASSED, (C, "update", 2, 1_000_000, M), (A, "evaluate", 2, 9), (B, "evaluate", 2, 9), NEXT)
-    assert board.call("phase") == CONSENSUS
-    board.do((A, "reject", C))
-    assert board.call("phase") == CONSENSUS
-    board.do((B, "reject", C))
+WORTHLESS = 500_000
+
+
+def evaluated(iteration, **errors):
+    return [({"a": A, "b": B, "c": C}[site], "evaluate", iteration, error) for site, error in errors.items()]
+
+
+def test_a_consensus_that_a_majority_finds_worthless_begins_anew_without_its_maker():
+    poisoned = [*PASSED, (C, "update", 2, 1_000_000, M)]  # nobody can err more than its maker says it does
+    board = Board().do(*poisoned, *evaluated(2, a=WORTHLESS, b=WORTHLESS), NEXT)
     assert (board.call("phase"), board.call("members"), board.call("expected")) == (CLEAR, (), 2)
     with pytest.raises(Reverted, match="not a site"):
         board.do((C, "clear"))
@@ -255,12 +252,32 @@ def test_a_majority_that_rejects_the_consensus_begins_anew_without_its_maker():
     assert (board.call("phase"), board.call("model"), board.call("members")) == (CONSENSUS, N, (A, B))
 
 
-def test_votes_against_different_makers_or_of_an_earlier_consensus_do_not_add_up():
-    board = Board().do(*AGREED, (A, "reject", B), (C, "reject", A), (B, "reject", C))
+@pytest.mark.parametrize("errors", [{"a": WORTHLESS - 1, "b": WORTHLESS}, {"a": WORTHLESS - 1, "b": WORTHLESS - 1}])
+def test_half_is_no_majority_and_better_than_a_coin_is_not_worthless(errors):
+    board = Board().do(*PASSED, (C, "update", 2, 1_000_000, M), *evaluated(2, **errors), NEXT)
+    assert (board.call("phase"), board.call("model")) == (CONSENSUS, M)
+
+
+def test_whose_own_first_model_is_worthless_says_nothing_against_another():
+    first = [(site, "initialize", WORTHLESS, M) for site in (A, B, C)]
+    board = Board().do(*CLEARED, *first, NEXT, (A, "update", 1, WORTHLESS, M))
+    board.do(*evaluated(1, b=WORTHLESS, c=WORTHLESS), NEXT)
     assert board.call("phase") == CONSENSUS
-    board.do((C, "rejoin", 100), (C, "update", 1, 50, M), (A, "evaluate", 1, 1), (B, "evaluate", 1, 1), NEXT)
-    board.do((C, "reject", B))
-    assert board.call("phase") == CONSENSUS
+
+
+def test_who_learns_from_a_worthless_model_is_not_to_blame_for_it():
+    poisoned = [*PASSED, (C, "update", 2, 0, M), *evaluated(2, a=900_000, b=WORTHLESS), NEXT]
+    board = Board().do(*poisoned, (A, "update", 3, 900_000, N), *evaluated(3, b=WORTHLESS, c=900_000), NEXT)
+    assert board.call("phase") == CLEAR
+    with pytest.raises(Reverted, match="not a site"):
+        board.do((C, "clear"))
+    board.do(*clear(A, B))
+
+
+def test_who_mends_a_worthless_model_clears_its_maker():
+    poisoned = [*PASSED, (C, "update", 2, 0, M), *evaluated(2, a=900_000, b=WORTHLESS), NEXT]
+    board = Board().do(*poisoned, (A, "update", 3, 100, N), *evaluated(3, b=90, c=90), NEXT)
+    assert (board.call("phase"), board.call("model")) == (CONSENSUS, N)
 
 
 def test_who_errs_as_much_on_the_consensus_rejoins_and_learns():
@@ -280,7 +297,8 @@ def test_a_member_with_new_patients_rejoins_and_is_counted_once():
 
 
 def test_who_rejoins_and_vanishes_leaves_the_consensus_as_it_was():
-    board = Board(omega=2).do(*PASSED, (C, "update", 2, 90, M), (A, "rejoin", 95), (A, "wait", 6), (D, "advance"))
+    board = Board(omega=2).do(*PASSED, (C, "update", 2, 90, M), (A, "wait", 2), NEXT)
+    board.do((A, "rejoin", 95), (A, "wait", 6), (D, "advance"))
     assert (board.call("phase"), board.call("model"), board.call("errorE6")) == (CONSENSUS, M, 90)
 
 

@@ -213,7 +213,7 @@ def test_omega_one_agrees_on_the_first_update():
     ready = prepared({"max_iterations": 1})
     found = states(ready)
     assert len(found) == 2
-    assert [flag for _, flag, _ in story(ready)] == [TRANSFER, CONSENSUS]
+    assert [flag for _, flag, _ in story(ready)] == [TRANSFER, UPDATE, *[EVALUATE] * 3, CONSENSUS]
     assert found[1].model["mean"].tolist() == found[0].model["mean"].tolist()
 
 
