@@ -9,58 +9,37 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Interval, Predicate
 
 from chainward.methods.aggregation import coordinate_median, geometric_median, weighted_mean
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, Contract, Held, Kind, Memory, Query, Replies, Site, Update, World
+from chainward.world import (
+    FIT,
+    ContentId,
+    Contract,
+    Digest,
+    Held,
+    HospitalAbsent,
+    Kind,
+    Memory,
+    Query,
+    Site,
+    Update,
+    Weights,
+    World,
+)
 
 Merge = Literal["mean", "coordmedian", "geomedian"]
 MERGES: Mapping[str, Callable[[Any, list[float]], Any]] = {
     "mean": weighted_mean,  # sum_k W_k X_k / sum_k W_k
     "coordmedian": coordinate_median,  # weighted 0.5-quantile of each coordinate
-    "geomedian": geometric_median,  # argmin_x sum_k W_k |x - X_k|
+    "geomedian": partial(geometric_median, tolerance=1e-6, iterations=1_000),  # argmin_x sum_k W_k |x - X_k|
 }
-
-
-class Phase(IntEnum):
-    """What a round waits for, as in the contract."""
-
-    CHECK_IN, DRAW, MERGE = range(3)
-
-
-def digest_of(weights: Vector) -> bytes:
-    """The SHA-256 of weights [P] that stands on chain."""
-    return hashlib.sha256(np.ascontiguousarray(weights, dtype="<f4").tobytes()).digest()
-
-
-def _checked(weights: Vector, digest: bytes, owner: str) -> Vector:
-    if digest_of(weights) != digest:
-        raise ValueError(f"the parameters of {owner} are not those whose hash stands on chain")
-    return weights
-
-
-def _pull(site: Site, memory: Memory, latest: tuple[str, bytes, str]) -> tuple[None, Memory]:
-    leader, digest, uri = latest
-    if not uri or leader == site.name:  # nothing is merged yet, or merged here
-        return None, memory
-    return None, {**memory, "model": _checked(site.fetch(uri, leader), digest, leader)}
-
-
-def _save(_: Site, memory: Memory, update: Update) -> tuple[bytes, Memory]:
-    return digest_of(update.weights), {**memory, "trained": update.weights}
-
-
-def _serve(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
-    return memory["trained"], memory
-
-
-NOTHING = ("", b"", "")  # the latest model's leader, hash and place before there is one
-PULL = Query("pull", Kind.CONTROL, _pull)
-TRAIN = FIT.then(Query("save", Kind.CONTROL, _save))
-SERVE = Query("serve", Kind.UPDATE, _serve)
+Phase = IntEnum("Phase", "CHECK_IN DRAW MERGE", start=0)  # what a round waits for, as in the contract
 
 
 @dataclass(frozen=True)
@@ -77,15 +56,18 @@ class State:
 class SwarmLearning(Strategy[State]):
     """One merge a round at an elected hospital, of all hospitals that trained, `min_peers` or more.
 
-    `min_peers=0` is half of the hospitals, rounded up. `node_weights` are the W_k, 1 to 100: all 1, in proportion to
-    the patients (themselves where no hospital has more than 100), or one each in order of the hospitals. A round waits
-    `check_in_blocks` from its start for those who are not ready, which are the 600 s of patience at 5 s a block.
+    `min_peers=0` is half of the hospitals, rounded up. `node_weights` are the W_k, 1 to 100, each a hospital's own
+    word: all 1, in proportion to the patients (themselves where no hospital has more than 100), or one each in order of
+    the hospitals. A round starts with all hospitals, or with those that are ready after `phase_blocks`, which are the
+    600 s of patience at 5 s a block; with `starts_with="min_peers"` it starts as soon as so many are. A leader that is
+    silent is replaced after `leader_blocks`, half of which others have to serve their files.
     """
 
     merge: Merge = "mean"
     min_peers: int = 0
+    starts_with: Literal["all", "min_peers"] = "all"
     node_weights: Literal["equal", "patients"] | tuple[int, ...] = "equal"
-    check_in_blocks: int = 120
+    phase_blocks: int = 120
     leader_blocks: int = 24
 
     card: ClassVar[Card] = Card.beside(
@@ -99,98 +81,124 @@ class SwarmLearning(Strategy[State]):
 
     def open(self, world: World) -> State:
         """The first node there (Sentinel) deploys the contract for the certified hospitals; those present enrol."""
-        present = world.ask(world.hospitals, PULL, NOTHING)
-        if not present:
-            world.need(present)
-        sentinel = next(iter(present))
-        peers = self._peers(len(world.hospitals))
-        settings = (world.hospitals, peers, self.check_in_blocks, self.leader_blocks)
-        contract = world.deploy("SwarmLearning", *settings, sender=sentinel)
-        world.chain.settle()
-        return self._enrol(State(contract, world.hospitals, (), sentinel), world, present)
+        sentinel, *_ = present = world.present()
+        terms = (self._peers(world), self._awaited(world), self.phase_blocks, self.leader_blocks)
+        chain = world.found("SwarmLearning", world.hospitals, *terms, sender=sentinel)
+        return self._enrol(State(chain.address, world.hospitals, (), sentinel), world, chain, present)
 
     def round(self, state: State, world: World) -> State:
-        """Steps 2 to 6; whoever was away first enrols, if need be, and takes the latest merged model (step 6)."""
-        chain = world.at(state.contract)
-        present = self._enough(world, world.ask(world.hospitals, PULL, chain.call("latest")))
-        state = self._enrol(state, world, present)
-        trained = self._enough(world, world.ask(present, TRAIN, Held("model")))  # step 2
-        number = chain.call("round")
-        for node, digest in trained.open().items():  # step 3
-            chain.send("checkIn", number, digest, sender=node)
-        first = next(iter(trained))
+        """Steps 2 to 6; whoever was away first takes the latest merged model (step 6), and enrols if need be."""
+        chain, awaited = world.at(state.contract), self._awaited(world)
+        pulled = world.ask(world.hospitals, PULL, chain.call("latest"), first=awaited, within=chain.left() / 2)
+        state = self._enrol(state, world, chain, world.need_some(pulled, self._peers(world)))
+        nodes = [node for node in pulled if node in state.enrolled]
+        trained = world.need_some(
+            world.ask(nodes, TRAIN, Held("model"), within=chain.left()), self._peers(world)
+        )  # step 2
+        ready = {node: (chain.call("round"), digest) for node, digest in trained.open().items()}
+        first, *_ = chain.send_each("checkIn", ready)  # step 3
         if chain.call("phase") == Phase.CHECK_IN:
-            _past_deadline(chain, world)
-            chain.send("close", sender=first)
-        return replace(state, leader=self._merged_by(chain, world, first))
+            chain.end_late(sender=first)
+        return replace(state, leader=self._merged_by(state, world, chain, first))
 
     def model(self, state: State) -> Mapping[str, Held]:
         """The merged model, as the last leader holds it."""
         return dict.fromkeys(state.hospitals, Held("model", owner=state.leader))
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        """The fewest nodes that may merge."""
-        return {"min_peers": self._peers(hospitals)}
+        return {"min_peers": self.min_peers or (hospitals + 1) // 2}
 
-    def _merged_by(self, chain: Contract, world: World, asking: str) -> str:
-        """Steps 4 and 5: the leader, drawn once `asking` asks, pulls and merges; return who did.
+    def _peers(self, world: World) -> int:
+        return int(self.numbers(len(world.hospitals))["min_peers"])
 
-        One that stays silent is replaced after its deadline.
+    def _merged_by(self, state: State, world: World, chain: Contract, asking: str) -> str:
+        """Steps 4 and 5: the leader, drawn once `asking` asks, pulls and merges, the others pull; return who holds it.
+
+        A leader that stays silent is replaced after its deadline. A model that no other can pull is nobody's.
         """
         world.chain.settle()  # the draw is for a later block than the one that closed the check-in
         chain.send("elect", sender=asking)
         leader = chain.call("leader")
-        nodes, shares, digests = chain.call("participants")
+        nodes, *columns = chain.call("participants")
         others = [node for node in nodes if node != leader]
-        files = world.ask(others, SERVE)
-        if len(files) + 1 < self._peers(len(world.hospitals)):
-            world.need(files)
-        ready = {node: (share, digest) for node, share, digest in zip(nodes, shares, digests, strict=True)}
-        merge = Query("merge", Kind.CONTROL, self._merge)
-        merged = world.ask(leader, merge, {"ready": ready, "files": files})
-        if leader in merged:
-            digest, uri = merged.open()[leader]
-            chain.send("deliver", chain.call("round"), digest, uri, sender=leader)
-            return str(leader)
-        if len(files) < self._peers(len(world.hospitals)):
+        files = world.need_some(world.ask(others, SERVE, within=chain.left() / 2), self._peers(world) - 1)
+        served = {"ready": dict(zip(nodes, zip(*columns, strict=True), strict=True)), "files": files}
+        merge = Query("merge", Kind.CONTROL, self._merge, reply=tuple[Digest, ContentId] | None)
+        merged = world.ask(leader, merge, served, within=chain.left())
+        for told in merged.open().values():
+            if told is None:
+                raise HospitalAbsent(
+                    f"round {world.round}: fewer files than may be merged are those that were checked in"
+                )
+            chain.send("deliver", chain.call("round"), *told, sender=leader)
+            pulled = world.ask((leader, *files), PULL, chain.call("latest"), within=chain.left() / 2).open()
+            holders = [node for node, able in pulled.items() if able]
+            return holders[0] if len(holders) > 1 or not others else state.leader
+        asking = next(iter(files), "") or world.present()[0]
+        chain.end_late(sender=asking, function="replaceLeader")
+        if chain.call("phase") == Phase.CHECK_IN:
             world.need(merged)
-        _past_deadline(chain, world)
-        chain.send("replaceLeader", sender=next(iter(files)))
-        return self._merged_by(chain, world, next(iter(files)))
+        return self._merged_by(state, world, chain, asking)
 
-    def _merge(self, site: Site, memory: Memory, pulled: Mapping[str, Any]) -> tuple[tuple[bytes, str], Memory]:
+    def _merge(self, site: Site, memory: Memory, served: Mapping[str, Any]) -> tuple[tuple[bytes, str] | None, Memory]:
         """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals."""
-        files = {**pulled["files"], site.name: memory["trained"]}
-        nodes = [node for node in site.hospitals if node in files]
-        updates = [_checked(files[node], pulled["ready"][node][1], node) for node in nodes]
-        model = MERGES[self.merge](updates, [pulled["ready"][node][0] for node in nodes]).astype(np.float32)
-        site.work(2.0 * len(updates) * len(model))
-        uri = site.publish(model, Kind.AGGREGATE, readers=site.hospitals)
-        return (digest_of(model), uri), {**memory, "model": model}
+        files, kept = {**served["files"], site.name: memory["trained"]}, {}
+        for node in (node for node in site.hospitals if node in files):
+            kept |= site.checked({node: files[node]}, hashed(served["ready"][node][1]))
+        if len(kept) < self.numbers(len(site.hospitals))["min_peers"]:
+            return None, memory
+        shares = [served["ready"][node][0] for node in kept]
+        model = MERGES[self.merge](list(kept.values()), shares).astype(np.float32)
+        site.work(2.0 * len(kept) * len(model))
+        return (digest_of(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)), memory
 
-    def _enrol(self, state: State, world: World, present: Iterable[str]) -> State:
+    def _enrol(self, state: State, world: World, chain: Contract, present: Iterable[str]) -> State:
         """Step 1: every hospital that is there and not yet a member joins with its weight."""
-        newcomers = tuple(node for node in present if node not in state.enrolled)
-        for node in newcomers:
-            world.at(state.contract).send("enrol", self._weight(node, world), sender=node)
-        return replace(state, enrolled=state.enrolled + newcomers)
+        newcomers = [node for node in present if node not in state.enrolled]
+        weigh = Query("weigh", Kind.STATISTICS, self._weigh, reply=Annotated[int, Interval(ge=1, le=100)])
+        weights = world.ask(newcomers, weigh, max(world.sizes.values())).open()
+        return replace(state, enrolled=state.enrolled + chain.send_each("enrol", weights))
 
-    def _weight(self, node: str, world: World) -> int:
-        """W_k of one hospital."""
-        if self.node_weights == "equal":
-            return 1
+    def _weigh(self, site: Site, memory: Memory, largest: int) -> tuple[int, Memory]:
+        """W_k of one hospital, by its own word; `largest` is the most patients that one has."""
+        weight = 1
         if self.node_weights == "patients":
-            return max(1, round(world.sizes[node] * min(1.0, 100 / max(world.sizes.values()))))
-        return dict(zip(world.hospitals, self.node_weights, strict=True))[node]
+            weight = max(1, round(len(site.train) * min(1.0, 100 / largest)))
+        elif self.node_weights != "equal":
+            weight = dict(zip(site.hospitals, self.node_weights, strict=True))[site.name]
+        return site.scores({site.name: weight}, 1, 100)[site.name], memory
 
-    def _peers(self, hospitals: int) -> int:
-        return self.min_peers or (hospitals + 1) // 2
-
-    def _enough(self, world: World, replies: Replies) -> Replies:
-        """Step 3: below the minimum the round blocks, so refuse by name."""
-        return replies if len(replies) >= self._peers(len(world.hospitals)) else world.need(replies)
+    def _awaited(self, world: World) -> int:
+        return self._peers(world) if self.starts_with == "min_peers" else len(world.hospitals)
 
 
-def _past_deadline(chain: Contract, world: World) -> None:
-    """Wait until the contract's phase can be ended."""
-    world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
+def digest_of(weights: Vector) -> bytes:
+    """The SHA-256 of weights [P] that stands on chain."""
+    return hashlib.sha256(np.ascontiguousarray(weights, dtype="<f4").tobytes()).digest()
+
+
+def hashed(digest: bytes) -> Any:
+    """The form of weights [P] whose hash this is."""
+    return Annotated[Weights, Predicate(lambda weights: digest_of(weights) == digest)]
+
+
+def _pull(site: Site, memory: Memory, latest: tuple[str, bytes, str]) -> tuple[bool, Memory]:
+    """Get the latest model unless it is here; reply whether it is. One that is not what was announced is not served."""
+    leader, digest, uri = latest
+    if uri and memory.get("digest") != digest:
+        for model in site.read({leader: uri}, hashed(digest), sealed=True).values():
+            memory = {**memory, "model": model, "digest": digest}
+    return not uri or memory.get("digest") == digest, memory
+
+
+def _save(_: Site, memory: Memory, update: Update) -> tuple[bytes, Memory]:
+    return digest_of(update.weights), {**memory, "trained": update.weights}
+
+
+def _serve(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
+    return memory["trained"], memory
+
+
+PULL = Query("pull", Kind.CONTROL, _pull, reply=bool)
+TRAIN = FIT.then(Query("save", Kind.CONTROL, _save, reply=Digest))
+SERVE = Query("serve", Kind.UPDATE, _serve, reply=Weights)

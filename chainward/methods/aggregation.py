@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -105,7 +106,8 @@ def geometric_median(
 ) -> Floats:
     """Return the point with the least weighted sum of distances to updates [K, P], by Weiszfeld's iteration.
 
-    Starts at the weighted mean and stops when a step moves less than `tolerance`. An estimate closer than 1e-12 to an
+    Starts at the weighted mean and stops when a step moves no more than `tolerance`, when three steps in a row were
+    equally long, or when it comes back to where it was two steps before. An estimate closer than 1e-12 to an
     update is taken to lie on it, and is left by the rule of Vardi and Zhang (2000), since Weiszfeld's own stays there.
     The iteration creeps towards an optimum that is itself an update, so the nearest update is tried in the end.
     Updates that are not finite are left out.
@@ -126,14 +128,15 @@ def geometric_median(
         raise ValueError("a geometric median needs at least one update that is finite")
     stacked = stacked.astype(np.float64, copy=False)
     centre: Floats = shares @ stacked / shares.sum()
+    steps, before = [math.nan] * 3, centre
     for _ in range(iterations):
         force, pull, held, _ = _pull(stacked, shares, centre)
         strength = float(np.linalg.norm(force))
         if strength <= held:
             return centre
         step: Floats = (1 - held / strength) * force / pull
-        centre = centre + step
-        if np.linalg.norm(step) < tolerance:
+        steps, last, before, centre = [*steps[1:], float(np.linalg.norm(step))], before, centre, centre + step
+        if steps[-1] <= tolerance or steps[0] == steps[1] == steps[2] or np.array_equal(centre, last):
             break
     nearest: Floats = stacked[_pull(stacked, shares, centre)[3]]
     force, _, held, _ = _pull(stacked, shares, nearest)

@@ -10,7 +10,6 @@ import pytest
 from eth_abi import encode
 from eth_utils.crypto import keccak
 
-from chainward.ledgers.evm import randao
 from chainward.strategy import discovery
 from chainward.testing import prepared as small_trial
 from chainward.world import Faults, Held, HospitalAbsent, Kind, Query, World
@@ -173,11 +172,12 @@ def test_half_of_the_hospitals_are_the_minimum():
 
 def test_the_leader_is_drawn_by_the_block_from_those_ready():
     ready = prepared(faults={"absent": {SECOND: ()}})
-    run(ready, 8)
+    state, _ = run(ready, 8)
     present, leaders = (FIRST, THIRD, FOURTH), []
-    for event in events(ready, "LeaderElected"):
-        block = event["deadline"] - ready.strategy.leader_blocks
-        drawn = keccak(encode(["bytes32", "uint64"], [randao(block), event["round"]]))
+    closed = [block for _, block in sent(ready, "close")]
+    for event, block in zip(events(ready, "LeaderElected"), closed, strict=True):
+        of_block = keccak(text=str(block))  # revm's, without a chain behind it
+        drawn = keccak(encode(["bytes32", "address", "uint64"], [of_block, state.contract, event["round"]]))
         assert event["leader"] == present[int.from_bytes(drawn, "big") % 3]
         leaders.append(event["leader"])
     assert len(leaders) == 8
@@ -202,14 +202,14 @@ def test_who_acts_on_transactions_acts_in_a_later_block():
 
 def test_nobody_is_shut_out_while_check_in_is_open():
     """Hospital 2 is away, so the round waits for it until its time is over, and only then does without it."""
-    ready = prepared(params={"check_in_blocks": 700}, faults={"absent": {SECOND: [1, 2]}})
+    ready = prepared(params={"phase_blocks": 700}, faults={"absent": {SECOND: [1, 2]}})
     run(ready, 2)
     opened = [ready.world.ledger.receipts[0].block, sent(ready, "deliver")[0][1]]
     assert [block - start for (_, block), start in zip(sent(ready, "close"), opened, strict=True)] == [701, 701]
 
 
 def test_with_everybody_in_nobody_waits():
-    ready = prepared(params={"check_in_blocks": 700})
+    ready = prepared(params={"phase_blocks": 700})
     run(ready)
     assert sent(ready, "close") == []
     assert ready.world.clock.now < 700 * 5.0
@@ -284,25 +284,43 @@ def test_a_file_that_is_not_served_is_left_out_while_enough_remain(monkeypatch):
 # ------------------------------------------------------------------------------------------- hashes
 
 
-def test_the_leader_refuses_a_file_that_was_not_checked_in(monkeypatch):
-    def another(_, memory, __):
-        return None, {**memory, "trained": memory["trained"] + 1}
-
-    before(monkeypatch, "serve", lambda world, who: world.ask(who[0], Query("swap", Kind.CONTROL, another)))
-    with pytest.raises(ValueError, match="are not those whose hash stands on chain"):
-        run(prepared(), 1)
+def swap(name, value):
+    """A query after which a node holds another file than the one it spoke of."""
+    return Query("swap", Kind.CONTROL, lambda _, memory, __: (None, {**memory, name: value(memory[name])}))
 
 
-def test_a_peer_refuses_a_model_that_was_not_announced():
+def test_a_file_that_was_not_checked_in_is_not_served(monkeypatch):
+    swapped = []
+
+    def act(world, who):
+        swapped.append(who[0])
+        world.ask(who[0], swap("trained", lambda weights: weights + 1))
+
+    before(monkeypatch, "serve", act)
+    ready = prepared()
+    state, _ = run(ready, 1)
+    assert ready.world.meter.unreadable == set(swapped)
+    others = final_weights("fedavg", {"weighted": False}, {"absent": {swapped[0]: (1,)}}, rounds=1)
+    np.testing.assert_allclose(weights_of(ready, state), others, atol=1e-7)
+
+
+def test_too_few_files_that_were_checked_in_are_refused(monkeypatch):
+    before(monkeypatch, "serve", lambda world, who: world.ask(who[0], swap("trained", lambda weights: weights + 1)))
+    with pytest.raises(HospitalAbsent, match="fewer files than may be merged"):
+        run(prepared(params={"min_peers": 4}), 1)
+
+
+def test_a_peer_keeps_its_model_where_another_was_announced():
     ready = prepared()
     state, _ = run(ready, 1)
     pull = discovery.load(KEY).round.__globals__["PULL"]
     leader, digest, uri = ready.world.at(state.contract).call("latest")
     peer = next(node for node in ready.world.hospitals if node != leader)
-    ready.world.ask(peer, pull, (leader, digest, uri))
     np.testing.assert_array_equal(ready.world.engine.held(peer, "model"), weights_of(ready, state))
-    with pytest.raises(ValueError, match=f"parameters of {leader} are not those"):
-        ready.world.ask(peer, pull, (leader, bytes(32), uri))
+    assert ready.world.ask(peer, pull, (leader, digest, uri)).open() == {peer: True}
+    assert ready.world.ask(peer, pull, (leader, bytes(32), uri)).open() == {peer: False}
+    np.testing.assert_array_equal(ready.world.engine.held(peer, "model"), weights_of(ready, state))
+    assert leader in ready.world.meter.unreadable
 
 
 def test_the_model_is_the_last_leaders():
