@@ -129,8 +129,8 @@ class ExplorerChain(Strategy[State]):
         return {site: model for site, (_, model) in first.items()}
 
     def _query(self, name: str) -> Query:
-        reply = Error | None if name == "evaluate" else tuple[Error, ContentId]
-        return Query(name, Kind.SCORES, getattr(self, f"_{name}"), reply=reply)
+        local = {"initialize": self._initialize, "update": self._update, "evaluate": self._evaluate}[name]
+        return Query(name, Kind.SCORES, local, reply=Error | None if name == "evaluate" else tuple[Error, ContentId])
 
     def _prior(self, features: int) -> Gaussian:
         return explorer.prior(features, self.prior_variance)
