@@ -59,6 +59,6 @@ class DishonestSite(Site):
         found = super()._readable(given, reading)
         for party, value in found.items():
             weights = getattr(value, "weights", value)
-            if party != self.name and np.shape(weights) == (self.network.parameters,):
+            if party != self.name and getattr(weights, "shape", None) == (self.network.parameters,):
                 self.copied = weights
         return found
