@@ -19,7 +19,7 @@ from chainward.testing.small import completed, dataset, results_of, run, small, 
 from chainward.testing.watching import observe
 
 LATE, TOO_LATE = 4.0, 10_000.0
-"""Seconds by which a hospital answers late: within the shortest wait of any paper, the 5 s of ExplorerChain, and beyond."""
+"""Seconds by which a hospital answers late: within every paper's waits, the least of which are 5 s, and beyond."""
 
 ABSENCES: Mapping[str, tuple[int, list[int]]] = {
     "first hospital in round 2": (0, [2]),

@@ -13,7 +13,6 @@ from test_swarm_learning_contract import CHECK_IN, Swarm
 from chainward.testing.liveness import Act, Draw, Liveness
 from chainward.world import Receipt
 
-
 ERRORS = st.sampled_from([1, 2, 3, 4, 600_000, 700_000])
 
 

@@ -48,7 +48,7 @@ usual = once(prepared)
 
 def posts(ready, *flags):
     """The messages on the chain, those with one of `flags` or all."""
-    events = [values for receipt in ready.world.ledger.receipts for _, values in receipt.events]
+    events = [values for one in ready.world.ledger.receipts for name, values in one.events if name == "Posted"]
     return [values for values in events if not flags or values["flag"] in flags]
 
 

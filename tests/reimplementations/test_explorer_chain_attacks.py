@@ -1,0 +1,230 @@
+"""What a dishonest site tries on ExplorerChain, and what comes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from exploits import exploit
+from papers import once
+from test_explorer_chain_contract import AGREED, NEXT, PASSED, WORTHLESS, Board, evaluated
+from test_explorer_chain_contract import A as FIRST_SITE
+from test_explorer_chain_contract import B as SECOND_SITE
+from test_explorer_chain_contract import C as THIRD_SITE
+from test_explorer_chain_protocol import (
+    CONSENSUS,
+    EVALUATE,
+    INITIALIZE,
+    KEY,
+    D,
+    mean_test_auc,
+    posts,
+    prepared,
+    route_of,
+    story,
+)
+
+from chainward.methods.content import content_id
+from chainward.strategy import discovery
+from chainward.testing import states
+from chainward.world import Kind, Site
+
+ONE = 1_000_000
+usual = once(prepared)
+
+
+def lying(monkeypatch, villain):
+    """The villain says of itself what it likes best: to err least at first, most thereafter."""
+    honest = Site.scores
+
+    def scores(site, own, lowest, highest):
+        return dict.fromkeys(own, highest) if site.name == villain else honest(site, own, lowest, highest)
+
+    monkeypatch.setattr(Site, "scores", scores)
+
+
+def updating(monkeypatch, villain, publish):
+    """The villain's updates are what `publish(site)` returns: an error and a content id."""
+    honest = discovery.load(KEY)._update
+
+    def update(self, site, memory, arriving):
+        if site.name != villain or not arriving:
+            return honest(self, site, memory, arriving)
+        return publish(site), memory
+
+    monkeypatch.setattr(discovery.load(KEY), "_update", update)
+
+
+def sure_and_wrong(site):
+    """A model so sure of the opposite that no other site's patients move it."""
+    size = site.train.features.shape[1] + 1
+    direction = np.append(0.0, (site.train.labels - 0.5) @ site.train.features)
+    model = {"mean": -direction / np.linalg.norm(direction), "covariance": np.eye(size) * 1e-12}
+    return site.publish(model, Kind.UPDATE)
+
+
+def without(villain):
+    """What the others agree on where the villain never was."""
+    return states(prepared(faults={"absent": {villain: []}}))[-1].model
+
+
+def same(found, expected):
+    for name in ("mean", "covariance"):
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def outsider_of(ready):
+    """A site that the model does not start at."""
+    return next(site.name for site in ready.dataset.hospitals if site.name != route_of(ready)[0])
+
+
+@exploit(KEY, "a site claims the largest error, gets the model, poisons it and says that nobody can err more", "held")
+def test_a_poisoned_consensus_begins_anew_without_its_maker(monkeypatch):
+    villain = outsider_of(usual()[0])
+    lying(monkeypatch, villain)
+    updating(monkeypatch, villain, lambda site: (ONE, sure_and_wrong(site)))
+    monkeypatch.setattr(discovery.load(KEY), "_initialize", honest_first(villain))
+    ready = prepared()
+    found = states(ready)
+    (expelled,) = [values for one in ready.world.ledger.receipts for name, values in one.events if name == "Expelled"]
+    assert expelled["site"] == villain
+    assert found[-1].agreed
+    same(found[-1].model, without(villain))
+
+
+def honest_first(villain):
+    """The first step without the villain's lie."""
+    first = discovery.load(KEY)._initialize
+
+    def initialize(self, site, memory, payload):
+        told, kept = first(self, site, memory, payload)
+        if site.name == villain:
+            told = (max(1, round(ONE * 0.499)), told[1])
+            kept = {"own": told}
+        return told, kept
+
+    return initialize
+
+
+@exploit(KEY, "a poisoner says that it errs little, and an honest site learns from the poison", "held")
+def test_who_learned_from_poison_is_not_blamed(monkeypatch):
+    villain = outsider_of(usual()[0])
+    lying(monkeypatch, villain)
+    updating(monkeypatch, villain, lambda site: (0, sure_and_wrong(site)))
+    monkeypatch.setattr(discovery.load(KEY), "_initialize", honest_first(villain))
+    ready = prepared()
+    found = states(ready)
+    expelled = [values for one in ready.world.ledger.receipts for name, values in one.events if name == "Expelled"]
+    assert {values["site"] for values in expelled} <= {villain}
+    assert mean_test_auc(ready, found[-1].model) > 0.6
+
+
+@exploit(KEY, "the holder of iteration Omega, which nobody would look at, poisons the model", "held")
+def test_the_last_update_is_looked_at_too():
+    poisoned = [*PASSED, (THIRD_SITE, "update", 2, 0, b"!" * 32)]
+    board = Board(omega=2).do(*poisoned, *evaluated(2, a=WORTHLESS, b=WORTHLESS), NEXT)
+    assert board.call("phase") == 0
+    board.do((FIRST_SITE, "clear"), (SECOND_SITE, "clear"))
+
+
+@exploit(KEY, "a poisoner stays better than a coin at half of the sites", "succeeds")
+def test_what_is_better_than_a_coin_stands():
+    poisoned = [*PASSED, (THIRD_SITE, "update", 2, ONE, b"!" * 32)]
+    board = Board().do(*poisoned, *evaluated(2, a=WORTHLESS - 1, b=ONE), NEXT)
+    assert (board.call("phase"), board.call("model")) == (CONSENSUS, b"!" * 32)
+
+
+@exploit(KEY, "half of the others say that a good model is unreadable, or worthless", "held")
+@pytest.mark.parametrize("lie", [(SECOND_SITE, "unreadable", 2), (SECOND_SITE, "evaluate", 2, ONE)])
+def test_half_do_not_undo_an_update(lie):
+    board = Board().do(*PASSED, (THIRD_SITE, "update", 2, 50, b"!" * 32), (FIRST_SITE, "evaluate", 2, 40), lie, NEXT)
+    assert board.call("model") == b"!" * 32
+    assert board.call("siteCount") == 3
+
+
+@exploit(KEY, "a site claims the least error and starts with its model", "succeeds")
+def test_who_claims_to_err_least_starts(monkeypatch):
+    honest = prepared(hospitals=5, patients=40)
+    honest.strategy.open(honest.world)
+    villain = max(posts(honest, INITIALIZE), key=lambda post: post["errorE6"])["from"]
+    lying(monkeypatch, villain)
+    ready = prepared(hospitals=5, patients=40)
+    ready.strategy.open(ready.world)
+    assert route_of(ready) == [villain] != route_of(honest)
+
+
+@exploit(KEY, "a site claims the largest error and gets the model", "succeeds")
+def test_who_claims_to_err_most_is_next(monkeypatch):
+    villain = outsider_of(usual()[0])
+    monkeypatch.setattr(discovery.load(KEY), "_initialize", honest_first(villain))
+    lying(monkeypatch, villain)
+    ready = prepared()
+    found = states(ready)
+    assert route_of(ready)[1] == villain
+    told = [post["errorE6"] for post in posts(ready, EVALUATE) if post["from"] == villain]
+    assert told == [ONE]
+    assert found[-1].agreed  # as it says to err most as a holder, too, nobody goes on
+    assert story(ready)[-1][1] == CONSENSUS
+    assert len(route_of(ready)) == 2
+
+
+SIZE = 11
+UNREADABLE = {
+    "three coefficients": {"mean": np.zeros(3), "covariance": np.eye(3)},
+    "numbers that are none": {"mean": np.full(SIZE, np.nan), "covariance": np.eye(SIZE)},
+    "float32": {"mean": np.zeros(SIZE, np.float32), "covariance": np.eye(SIZE)},
+    "numbers without measure": {"mean": np.full(SIZE, 1e12), "covariance": np.eye(SIZE)},
+    "a negative variance": {"mean": np.zeros(SIZE), "covariance": -np.eye(SIZE)},
+    "a covariance that is not symmetric": {"mean": np.zeros(SIZE), "covariance": np.triu(np.ones((SIZE, SIZE)))},
+    "no mean": {"covariance": np.eye(SIZE)},
+    "no model": "?",
+    "an id nobody serves": None,
+}
+
+
+@exploit(KEY, "the holder publishes no model of the right form, or names an id nobody serves", "held")
+@pytest.mark.parametrize("form", UNREADABLE)
+def test_who_cannot_be_read_is_as_a_missing_holder(form, monkeypatch):
+    villain = route_of(usual()[0])[1]
+    value = UNREADABLE[form]
+
+    def publish(site):
+        return 0, content_id(bytes(32)) if value is None else site.publish(value, Kind.UPDATE)
+
+    updating(monkeypatch, villain, publish)
+    ready = prepared()
+    found = states(ready)
+    missing = prepared(faults={"absent": {villain: [2]}})
+    states(missing)
+    assert route_of(ready)[:3] == route_of(missing)[:3]
+    assert found[-1].agreed
+    assert all(len(state.model["mean"]) == SIZE for state in found)
+
+
+@exploit(KEY, "a site does not answer, or later than the five seconds in which others evaluate", "held")
+@pytest.mark.parametrize("faults", [{"absent": {D: [1, 2, 3]}}, {"delay": {D: 30.0}}], ids=["absent", "late"])
+def test_an_evaluator_that_is_missing_is_waited_for_five_seconds(faults):
+    ready = prepared(faults=faults)
+    state = ready.strategy.open(ready.world)
+    assert route_of(ready)[0] != D
+    ready.world.begin(1)
+    started = ready.world.clock.now
+    ready.strategy.round(state, ready.world)
+    assert D not in [post["from"] for post in posts(ready, EVALUATE)]
+    assert ready.world.clock.now - started < 30.0
+
+
+@exploit(KEY, "all who cleared fall silent for ever", "held")
+def test_the_others_begin_without_who_vanished():
+    clear = [(site, "clear") for site in (FIRST_SITE, SECOND_SITE)]
+    board = Board().do(*clear, (FIRST_SITE, "wait", 6), NEXT, (FIRST_SITE, "wait", 6), NEXT)
+    board.do((THIRD_SITE, "clear"), (FIRST_SITE, "wait", 6), NEXT, (THIRD_SITE, "initialize", 1, b"!" * 32))
+    board.do((FIRST_SITE, "wait", 6), NEXT)
+    assert board.call("holder") == THIRD_SITE
+
+
+@exploit(KEY, "somebody posts an error in another site's name", "held")
+def test_an_error_is_attested_by_who_sends_it():
+    """Each message is a transaction, which its sender's account signs; the contract takes no name from within."""
+    board = Board().do(*AGREED)
+    events = [(one.sender, values) for one in board.ledger.receipts for _, values in one.events]
+    assert all(sender == values["from"] for sender, values in events if values["flag"] == EVALUATE)
