@@ -75,7 +75,7 @@ class ExplorerChain(Strategy[State]):
         terms = (world.hospitals, self.max_iterations, self.phase_blocks, self.waiting_blocks)
         chain = world.found("ExplorerChain", *terms, sender=next(iter(replies)))
         first = self._begin(world, chain, tuple(sites))
-        nothing = self._prior(mode(sites.values()) - 1)
+        nothing = explorer.prior(mode(sites.values()) - 1, self.prior_variance)
         if self.max_iterations:
             return _state(world, chain, nothing._asdict())
         own = world.read(first, form(len(nothing.mean)))  # Omega = 0: everybody for himself
@@ -116,8 +116,8 @@ class ExplorerChain(Strategy[State]):
         return state.agreed
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        numbers = {"sites": hospitals, "max_iterations": self.max_iterations}
-        return {**numbers, "phase_blocks": self.phase_blocks, "waiting_blocks": self.waiting_blocks}
+        own = ("max_iterations", "phase_blocks", "waiting_blocks")
+        return {"sites": hospitals} | {name: getattr(self, name) for name in own}
 
     def _begin(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, str]:
         """Steps 1 to 3: CLEAR, INITIALIZE, TRANSFER to the lowest error; return the content ids of first models."""
@@ -129,37 +129,32 @@ class ExplorerChain(Strategy[State]):
         return {site: model for site, (_, model) in first.items()}
 
     def _query(self, name: str) -> Query:
-        local = {"initialize": self._initialize, "update": self._update, "evaluate": self._evaluate}[name]
-        return Query(name, Kind.SCORES, local, reply=Error | None if name == "evaluate" else tuple[Error, ContentId])
+        if name == "evaluate":
+            return Query(name, Kind.SCORES, self._evaluate, reply=Error | None)
+        return Query(name, Kind.SCORES, self._train, reply=tuple[Error, ContentId])
 
-    def _prior(self, features: int) -> Gaussian:
-        return explorer.prior(features, self.prior_variance)
+    def _train(self, site: Site, memory: Memory, arriving: Mapping[str, str] | None) -> tuple[Any, Memory]:
+        """Learn from what arrives, from the prior (None) at first; {} is for the model that these patients made.
 
-    def _initialize(self, site: Site, _: Memory, __: Any) -> tuple[tuple[int, str], Memory]:
-        """Learn from the prior. Who wants to start says that it errs least."""
-        error, model = self._learn(site, self._prior(site.train.features.shape[1]))
-        own = (site.scores({site.name: error}, ONE, 0)[site.name], model)
-        return own, {"own": own}
-
-    def _update(self, site: Site, memory: Memory, arriving: Mapping[str, str]) -> tuple[tuple[int, str], Memory]:
-        """Learn from what arrives; if nothing does, these patients already made the newest model."""
-        if not arriving:
+        Reply the error here and the model. Who wants to start says that it errs least, who holds, that it errs most.
+        """
+        if arriving == {}:
             return memory["own"], memory
-        error, model = self._learn(site, _read(site, arriving) or self._prior(site.train.features.shape[1]))
-        return (site.scores({site.name: error}, 0, ONE)[site.name], model), memory
+        features, labels = site.train.features, site.train.labels
+        before = _read(site, arriving or {}) or explorer.prior(features.shape[1], self.prior_variance)
+        learned, passes = explorer.fit(features, labels, before, self.tolerance, self.max_passes)
+        site.work(explorer.flops(features, passes))
+        model = learned.rounded(self.decimals)
+        best = (ONE, 0) if arriving is None else (0, ONE)
+        told = site.scores({site.name: self._error(site, model) or 0}, *best)[site.name]
+        posted = (told, site.publish(model._asdict(), Kind.UPDATE))
+        return posted, {"own": posted} if arriving is None else memory
 
     def _evaluate(self, site: Site, memory: Memory, newest: Mapping[str, str]) -> tuple[int | None, Memory]:
         """Reply the error here, None if there is none. Who wants the model says that it errs most."""
         model = _read(site, newest)
         error = self._error(site, model) if model else None
         return None if error is None else site.scores({site.name: error}, 0, ONE)[site.name], memory
-
-    def _learn(self, site: Site, before: Gaussian) -> tuple[int, str]:
-        """Take the patients here in; publish the model and return its error here and its content id."""
-        learned, passes = explorer.fit(site.train.features, site.train.labels, before, self.tolerance, self.max_passes)
-        site.work(explorer.flops(site.train.features, passes))
-        model = learned.rounded(self.decimals)
-        return self._error(site, model) or 0, site.publish(model._asdict(), Kind.UPDATE)
 
     def _error(self, site: Site, model: Gaussian) -> int | None:
         site.work(2.0 * len(site.train) * len(model.mean) ** 2)

@@ -17,21 +17,7 @@ from annotated_types import Interval, Predicate
 
 from chainward.methods.aggregation import coordinate_median, geometric_median, weighted_mean
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import (
-    FIT,
-    ContentId,
-    Contract,
-    Digest,
-    Held,
-    HospitalAbsent,
-    Kind,
-    Memory,
-    Query,
-    Site,
-    Update,
-    Weights,
-    World,
-)
+from chainward.world import FIT, ContentId, Digest, Held, HospitalAbsent, Kind, Memory, Query, Site, Weights, World
 
 Merge = Literal["mean", "coordmedian", "geomedian"]
 MERGES: Mapping[str, Callable[[Any, list[float]], Any]] = {
@@ -84,13 +70,13 @@ class SwarmLearning(Strategy[State]):
         sentinel, *_ = present = world.present()
         terms = (self._peers(world), self._awaited(world), self.phase_blocks, self.leader_blocks)
         chain = world.found("SwarmLearning", world.hospitals, *terms, sender=sentinel)
-        return self._enrol(State(chain.address, world.hospitals, (), sentinel), world, chain, present)
+        return self._enrol(State(chain.address, world.hospitals, (), sentinel), world, present)
 
     def round(self, state: State, world: World) -> State:
         """Steps 2 to 6; whoever was away first takes the latest merged model (step 6), and enrols if need be."""
         chain, awaited = world.at(state.contract), self._awaited(world)
         pulled = world.ask(world.hospitals, PULL, chain.call("latest"), first=awaited, within=chain.left() / 2)
-        state = self._enrol(state, world, chain, world.need_some(pulled, self._peers(world)))
+        state = self._enrol(state, world, world.need_some(pulled, self._peers(world)))
         nodes = [node for node in pulled if node in state.enrolled]
         trained = world.need_some(
             world.ask(nodes, TRAIN, Held("model"), within=chain.left()), self._peers(world)
@@ -99,7 +85,7 @@ class SwarmLearning(Strategy[State]):
         first, *_ = chain.send_each("checkIn", ready)  # step 3
         if chain.call("phase") == Phase.CHECK_IN:
             chain.end_late(sender=first)
-        return replace(state, leader=self._merged_by(state, world, chain, first))
+        return replace(state, leader=self._merged_by(state, world, first))
 
     def model(self, state: State) -> Mapping[str, Held]:
         """The merged model, as the last leader holds it."""
@@ -111,11 +97,12 @@ class SwarmLearning(Strategy[State]):
     def _peers(self, world: World) -> int:
         return int(self.numbers(len(world.hospitals))["min_peers"])
 
-    def _merged_by(self, state: State, world: World, chain: Contract, asking: str) -> str:
+    def _merged_by(self, state: State, world: World, asking: str) -> str:
         """Steps 4 and 5: the leader, drawn once `asking` asks, pulls and merges, the others pull; return who holds it.
 
         A leader that stays silent is replaced after its deadline. A model that no other can pull is nobody's.
         """
+        chain = world.at(state.contract)
         world.chain.settle()  # the draw is for a later block than the one that closed the check-in
         chain.send("elect", sender=asking)
         leader = chain.call("leader")
@@ -138,11 +125,11 @@ class SwarmLearning(Strategy[State]):
         chain.end_late(sender=asking, function="replaceLeader")
         if chain.call("phase") == Phase.CHECK_IN:
             world.need(merged)
-        return self._merged_by(state, world, chain, asking)
+        return self._merged_by(state, world, asking)
 
     def _merge(self, site: Site, memory: Memory, served: Mapping[str, Any]) -> tuple[tuple[bytes, str] | None, Memory]:
         """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals."""
-        files, kept = {**served["files"], site.name: memory["trained"]}, {}
+        files, kept = {**served["files"], site.name: memory["trained"]}, dict[str, Vector]()
         for node in (node for node in site.hospitals if node in files):
             kept |= site.checked({node: files[node]}, hashed(served["ready"][node][1]))
         if len(kept) < self.numbers(len(site.hospitals))["min_peers"]:
@@ -152,12 +139,12 @@ class SwarmLearning(Strategy[State]):
         site.work(2.0 * len(kept) * len(model))
         return (digest_of(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)), memory
 
-    def _enrol(self, state: State, world: World, chain: Contract, present: Iterable[str]) -> State:
+    def _enrol(self, state: State, world: World, present: Iterable[str]) -> State:
         """Step 1: every hospital that is there and not yet a member joins with its weight."""
         newcomers = [node for node in present if node not in state.enrolled]
         weigh = Query("weigh", Kind.STATISTICS, self._weigh, reply=Annotated[int, Interval(ge=1, le=100)])
         weights = world.ask(newcomers, weigh, max(world.sizes.values())).open()
-        return replace(state, enrolled=state.enrolled + chain.send_each("enrol", weights))
+        return replace(state, enrolled=state.enrolled + world.at(state.contract).send_each("enrol", weights))
 
     def _weigh(self, site: Site, memory: Memory, largest: int) -> tuple[int, Memory]:
         """W_k of one hospital, by its own word; `largest` is the most patients that one has."""
@@ -191,7 +178,7 @@ def _pull(site: Site, memory: Memory, latest: tuple[str, bytes, str]) -> tuple[b
     return not uri or memory.get("digest") == digest, memory
 
 
-def _save(_: Site, memory: Memory, update: Update) -> tuple[bytes, Memory]:
+def _save(_: Site, memory: Memory, update: Any) -> tuple[bytes, Memory]:
     return digest_of(update.weights), {**memory, "trained": update.weights}
 
 

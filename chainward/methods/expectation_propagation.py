@@ -49,8 +49,9 @@ def checked(published: Any, coefficients: int) -> Gaussian:
     if not isinstance(published, Mapping) or set(published) != set(Gaussian._fields):
         raise ValueError("no mean and covariance")
     model = Gaussian(**published)
-    for value, shape in zip(model, ((coefficients,), (coefficients, coefficients)), strict=True):
-        if not isinstance(value, np.ndarray) or (value.dtype, value.shape) != (np.float64, shape):
+    for axes, value in enumerate(published[name] for name in Gaussian._fields):
+        shape = (coefficients,) * (axes + 1)
+        if not isinstance(value, np.ndarray) or value.dtype != np.float64 or value.shape != shape:
             raise ValueError(f"no float64 of shape {shape}")
         if not np.all(np.abs(value) <= 1e9):
             raise ValueError("a number beyond 1e9, or none")

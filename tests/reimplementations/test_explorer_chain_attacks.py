@@ -42,16 +42,25 @@ def lying(monkeypatch, villain):
     monkeypatch.setattr(Site, "scores", scores)
 
 
-def updating(monkeypatch, villain, publish):
-    """The villain's updates are what `publish(site)` returns: an error and a content id."""
-    honest = discovery.load(KEY)._update
+def training(monkeypatch, villain, first=None, later=None):
+    """The villain's first model and later updates are posted as `first` and `later` make them: error and content id."""
+    honest = discovery.load(KEY)._train
 
-    def update(self, site, memory, arriving):
-        if site.name != villain or not arriving:
-            return honest(self, site, memory, arriving)
-        return publish(site), memory
+    def train(self, site, memory, arriving):
+        posted, kept = honest(self, site, memory, arriving)
+        if site.name != villain:
+            return posted, kept
+        if arriving is None:
+            posted = first(posted) if first else posted
+            return posted, {"own": posted}
+        return (later(site) if later and arriving else posted), kept
 
-    monkeypatch.setattr(discovery.load(KEY), "_update", update)
+    monkeypatch.setattr(discovery.load(KEY), "_train", train)
+
+
+def bad_first(posted):
+    """A first error with which nobody starts, whatever lie was told."""
+    return 499_000, posted[1]
 
 
 def sure_and_wrong(site):
@@ -81,8 +90,7 @@ def outsider_of(ready):
 def test_a_poisoned_consensus_begins_anew_without_its_maker(monkeypatch):
     villain = outsider_of(usual()[0])
     lying(monkeypatch, villain)
-    updating(monkeypatch, villain, lambda site: (ONE, sure_and_wrong(site)))
-    monkeypatch.setattr(discovery.load(KEY), "_initialize", honest_first(villain))
+    training(monkeypatch, villain, bad_first, lambda site: (ONE, sure_and_wrong(site)))
     ready = prepared()
     found = states(ready)
     (expelled,) = [values for one in ready.world.ledger.receipts for name, values in one.events if name == "Expelled"]
@@ -91,26 +99,11 @@ def test_a_poisoned_consensus_begins_anew_without_its_maker(monkeypatch):
     same(found[-1].model, without(villain))
 
 
-def honest_first(villain):
-    """The first step without the villain's lie."""
-    first = discovery.load(KEY)._initialize
-
-    def initialize(self, site, memory, payload):
-        told, kept = first(self, site, memory, payload)
-        if site.name == villain:
-            told = (max(1, round(ONE * 0.499)), told[1])
-            kept = {"own": told}
-        return told, kept
-
-    return initialize
-
-
 @exploit(KEY, "a poisoner says that it errs little, and an honest site learns from the poison", "held")
 def test_who_learned_from_poison_is_not_blamed(monkeypatch):
     villain = outsider_of(usual()[0])
     lying(monkeypatch, villain)
-    updating(monkeypatch, villain, lambda site: (0, sure_and_wrong(site)))
-    monkeypatch.setattr(discovery.load(KEY), "_initialize", honest_first(villain))
+    training(monkeypatch, villain, bad_first, lambda site: (0, sure_and_wrong(site)))
     ready = prepared()
     found = states(ready)
     expelled = [values for one in ready.world.ledger.receipts for name, values in one.events if name == "Expelled"]
@@ -155,7 +148,7 @@ def test_who_claims_to_err_least_starts(monkeypatch):
 @exploit(KEY, "a site claims the largest error and gets the model", "succeeds")
 def test_who_claims_to_err_most_is_next(monkeypatch):
     villain = outsider_of(usual()[0])
-    monkeypatch.setattr(discovery.load(KEY), "_initialize", honest_first(villain))
+    training(monkeypatch, villain, bad_first)
     lying(monkeypatch, villain)
     ready = prepared()
     found = states(ready)
@@ -190,7 +183,7 @@ def test_who_cannot_be_read_is_as_a_missing_holder(form, monkeypatch):
     def publish(site):
         return 0, content_id(bytes(32)) if value is None else site.publish(value, Kind.UPDATE)
 
-    updating(monkeypatch, villain, publish)
+    training(monkeypatch, villain, later=publish)
     ready = prepared()
     found = states(ready)
     missing = prepared(faults={"absent": {villain: [2]}})
