@@ -137,6 +137,8 @@ def test_a_weight_is_a_node_s_own_word(monkeypatch):
 def test_the_draw_is_of_the_block_that_closed_the_check_in():
     found = [Swarm().play(*READY, blocks, ("elect", who)) for blocks in range(0, 250, 50) for who in ("a", "stranger")]
     assert len({swarm.call("leader") for swarm in found}) == 1
+    others = [Swarm().play(blocks, *READY, ("elect", "a")) for blocks in range(1, 13)]
+    assert len({swarm.call("leader") for swarm in others}) == 3
 
 
 @pytest.mark.parametrize("late", ["absent", "delay"])
