@@ -172,6 +172,10 @@ def test_cutting_all_or_fewer_than_none_is_refused(count, cut):
 # ---------------------------------------------------------------------------------- geometric median
 
 
+def test_geometric_median_stops_as_published_at_a_step_of_a_millionth():
+    np.testing.assert_allclose(geometric_median(TRIANGLE, tolerance=1e-6), [0.2113260] * 2, atol=5e-8)
+
+
 def test_geometric_medians_of_the_digest():
     np.testing.assert_allclose(geometric_median(TRIANGLE), [0.2113248654] * 2, atol=5e-11)
     np.testing.assert_allclose(geometric_median(TRIANGLE), [(3 - 3**0.5) / 6] * 2, atol=1e-11)

@@ -13,6 +13,7 @@ from chainward.methods.expectation_propagation import (
     Gaussian,
     K,
     auc,
+    checked,
     fit,
     flops,
     predict,
@@ -164,3 +165,27 @@ def test_more_features_than_a_covariance_can_be_kept_of_are_refused() -> None:
     assert prior(MOST_FEATURES).covariance.shape == (MOST_FEATURES + 1, MOST_FEATURES + 1)
     with pytest.raises(ChainwardError, match=r"3,888 features, and at most 1,000 are learned; .* view = \"summary\""):
         prior(3_888)
+
+
+BELIEF = {"mean": np.zeros(2), "covariance": np.array([[2.0, 1.0], [1.0, 2.0]])}
+
+
+def test_what_somebody_published_is_a_belief_or_refused():
+    assert checked(BELIEF, 2).covariance is BELIEF["covariance"]
+    rounded = {"mean": np.zeros(2), "covariance": np.array([[1.0, 1.000001], [1.0, 1.0]])}  # a little short of positive
+    assert checked(rounded, 2).mean is rounded["mean"]
+    wrong = [
+        "?",
+        {"mean": np.zeros(2)},
+        BELIEF | {"more": 0},
+        BELIEF | {"mean": np.zeros(3)},
+        BELIEF | {"mean": [0.0, 0.0]},
+        BELIEF | {"mean": np.zeros(2, np.float32)},
+        BELIEF | {"mean": np.array([0.0, np.nan])},
+        BELIEF | {"mean": np.array([0.0, 1e10])},
+        BELIEF | {"covariance": np.array([[2.0, 1.0], [0.0, 2.0]])},
+        BELIEF | {"covariance": np.array([[1.0, 2.0], [2.0, 1.0]])},
+    ]
+    for published in wrong:
+        with pytest.raises(ValueError, match=r"."):
+            checked(published, 2)
