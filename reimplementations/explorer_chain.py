@@ -116,8 +116,8 @@ class ExplorerChain(Strategy[State]):
         return state.agreed
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        own = ("max_iterations", "phase_blocks", "waiting_blocks")
-        return {"sites": hospitals} | {name: getattr(self, name) for name in own}
+        waits = {"phase_blocks": self.phase_blocks, "waiting_blocks": self.waiting_blocks}
+        return {"sites": hospitals, "max_iterations": self.max_iterations, **waits}
 
     def _begin(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, str]:
         """Steps 1 to 3: CLEAR, INITIALIZE, TRANSFER to the lowest error; return the content ids of first models."""
