@@ -1,92 +1,76 @@
-"""Roles drawn by stake, and randomness that its owner alone can make and everybody can check."""
+"""Roles drawn by stake from a seed that everybody knows."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 SEED_BYTES = 32
 
 
-def draws(stakes: Sequence[int], seed: bytes) -> Iterator[int]:
-    """Yield peers without end, each with the probability of its share of the stakes (Biscotti's lottery).
-
-    A peer holds as many tickets as it has stake, in order of the peers; two bytes of the seed a draw, big-endian,
-    modulo the number of tickets, name the ticket. When the bytes end the seed becomes its own SHA-256. If nobody has a
-    stake, everybody has one ticket. Modulo favours the first tickets by at most their number in 65,536.
+def numbers(seed: bytes) -> Iterator[int]:
+    """Yield numbers of two bytes without end: those of the seed, big-endian, then those of its SHA-256, and so on.
 
     Raises:
-        ValueError: there are no peers, or the seed is shorter than two bytes.
+        ValueError: the seed is shorter than two bytes.
     """
-    if not stakes or len(seed) < 2:
-        raise ValueError("a lottery needs peers and a seed of two bytes or more")
-    tickets = [peer for peer, stake in enumerate(stakes) for _ in range(stake)] or list(range(len(stakes)))
+    if len(seed) < 2:
+        raise ValueError("a lottery needs a seed of two bytes or more")
     while True:
         for at in range(0, len(seed) - 1, 2):
-            yield tickets[int.from_bytes(seed[at : at + 2], "big") % len(tickets)]
+            yield int.from_bytes(seed[at : at + 2], "big")
         seed = hashlib.sha256(seed).digest()
 
 
-def committees(stakes: Sequence[int], seed: bytes, seats: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return one committee after another from the same draws, each of so many different peers in order of draw.
+def committee(stakes: Sequence[int], chances: Iterator[int], seats: int) -> tuple[int, ...]:
+    """Return so many different peers in order of draw, each drawn by its share of the stakes of those who are left.
 
-    A peer that is drawn again for the same committee is skipped; it may sit on several. No committee is larger than
-    the number of peers that have a ticket.
-
-    Examples:
-        >>> committees(stakes=[1, 0, 3], seed=bytes(range(32)), seats=[2, 1])
-        [(2, 0), (2,)]
-    """
-    holders = sum(stake > 0 for stake in stakes) or len(stakes)
-    drawn = draws(stakes, seed)
-    found = []
-    for count in seats:
-        members: list[int] = []
-        while len(members) < min(count, holders):
-            peer = next(drawn)
-            if peer not in members:
-                members.append(peer)
-        found.append(tuple(members))
-    return found
-
-
-def others_drawn(stakes: Sequence[int], peer: int, chance: bytes, seats: int) -> tuple[int, ...]:
-    """Return a committee that does not count a peer itself; where nobody else has a stake, others by equal chances."""
-    others = [0 if place == peer else stake for place, stake in enumerate(stakes)]
-    if not any(others):
-        others = [int(place != peer) for place in range(len(stakes))]
-    return committees(others, chance, [seats])[0] if any(others) else ()
-
-
-def public_key(secret: bytes) -> bytes:
-    """Return the Ed25519 public key, 32 bytes, of a secret of 32 bytes."""
-    return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
-
-
-def prove(secret: bytes, message: bytes) -> bytes:
-    """Return the owner's proof for a message, 64 bytes: its Ed25519 signature, of which there is one (RFC 8032)."""
-    return Ed25519PrivateKey.from_private_bytes(secret).sign(message)
-
-
-def outcome(public: bytes, message: bytes, proof: bytes) -> bytes | None:
-    """Return the random 32 bytes that a proof stands for, its SHA-256; None if it is not the key's proof.
-
-    Verification alone does not force the one signature of RFC 8032: an owner that departs from it can make others, so
-    this is weaker than a verifiable random function against its own owner.
+    A peer holds as many tickets as it has stake, in order of the peers; a number modulo the tickets names one
+    (Biscotti's lottery). Who is drawn hands in its tickets, so that a seat takes one number: the code draws again until
+    it finds somebody else, which has the same chances and, where one peer holds almost all, no end. If nobody has a
+    stake, everybody has one ticket. No committee is larger than the number of peers that have one. Modulo favours the
+    first tickets by at most their number in 65,536.
 
     Examples:
-        >>> secret = bytes(32)
-        >>> proof = prove(secret, b"round 1")
-        >>> len(outcome(public_key(secret), b"round 1", proof))
-        32
-        >>> outcome(public_key(secret), b"round 2", proof) is None
-        True
+        Of tickets 0 2 2 2 the fourth is drawn, then there is but one.
+
+        >>> committee([1, 0, 3], iter([7, 7]), seats=2)
+        (2, 0)
     """
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(proof, message)
-    except (InvalidSignature, ValueError):
-        return None
-    return hashlib.sha256(proof).digest()
+    tickets = list(stakes) if any(stakes) else [1] * len(stakes)
+    members = []
+    for _ in range(min(seats, sum(held > 0 for held in tickets))):
+        peer, ticket = 0, next(chances) % sum(tickets)
+        while ticket >= tickets[peer]:
+            peer, ticket = peer + 1, ticket - tickets[peer]
+        tickets[peer] = 0
+        members.append(peer)
+    return tuple(members)
+
+
+def sample(peers: Sequence[int], chances: Iterator[int], count: int) -> tuple[int, ...]:
+    """Return so many of some peers, all if they are no more, each with equal chances: Fisher and Yates' shuffle.
+
+    Examples:
+        >>> sample([0, 1, 2, 3], iter([6, 3]), count=2)
+        (2, 1)
+    """
+    left = list(peers)
+    for at in range(min(count, len(left))):
+        other = at + next(chances) % (len(left) - at)
+        left[at], left[other] = left[other], left[at]
+    return tuple(left[:count])
+
+
+def others_drawn(
+    stakes: Sequence[int], able: Sequence[bool], peer: int, chance: bytes, seats: int
+) -> tuple[int, ...]:
+    """Return a committee of those who are able and not the peer itself; if none of them has a stake, by equal chances.
+
+    Examples:
+        >>> others_drawn([5, 5, 5], [True, True, False], peer=0, chance=bytes(32), seats=2)
+        (1,)
+    """
+    others = [fit and place != peer for place, fit in enumerate(able)]
+    held = [stake if other else 0 for stake, other in zip(stakes, others, strict=True)]
+    return committee(held if any(held) else list(map(int, others)), numbers(chance), seats) if any(others) else ()

@@ -67,6 +67,11 @@ def combined(points: Sequence[bytes], weights: Sequence[int]) -> bytes:
     return _written(_sum([_read(point) for point in points], weights))
 
 
+def hashed(domain: bytes, message: bytes) -> bytes:
+    """Return a point that a message is hashed to (RFC 9380), so that nobody knows its logarithm."""
+    return _written(_CURVE.curve.PointG1.hash_to_curve(domain, message))
+
+
 def opened(claims: Sequence[Claim], rng: np.random.Generator) -> list[bool]:
     """Tell which claims are true.
 

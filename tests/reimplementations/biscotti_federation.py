@@ -9,13 +9,13 @@ from typing import Any
 from eth_utils.crypto import keccak
 from papers import STRANGER
 
-from chainward.methods.lottery import committees
+from chainward.methods.lottery import committee, numbers, sample
 from chainward.methods.sharing import from_bytes
 from chainward.methods.vector_commitment import commit
 from chainward.testing import OnChain
 
 WINDOW, STAKE, UNIT = 10, 10, 5
-REGISTERING, COLLECTING, VERIFYING, AGGREGATING = range(4)
+REGISTERING, COLLECTING, VERIFYING, AGGREGATING, CHECKING = range(5)
 MODEL, OTHER = b"\x01" * 32, b"\x02" * 32
 
 
@@ -52,7 +52,7 @@ class Federation(OnChain):
 
     @property
     def trainers(self) -> list[str]:
-        return [peer for peer in self.peers if peer not in self.judges]
+        return list(self.call("trainers"))
 
     @property
     def stakes(self) -> dict[str, int]:
@@ -68,13 +68,16 @@ class Federation(OnChain):
         return self
 
     def submit(self, names: Iterable[str] | None = None) -> Federation:
-        for name in names or self.trainers[: self.wanted]:
+        for name in names or self.trainers:
             self.send(name, "submit", keccak(b"".join(points_of(name, self.terms))))
         return self
 
-    def vote(self, *ballots: int) -> Federation:
-        for judge, ballot in zip(self.judges, ballots, strict=False):
-            self.send(judge, "vote", ballot)
+    def vote(self, *ballots: int, refused: Sequence[int] | None = None) -> Federation:
+        """Verifiers approve what they name and refuse all other updates, or what they name."""
+        every = (1 << len(self.call("submissions")[0])) - 1
+        against = [every & ~ballot for ballot in ballots] if refused is None else refused
+        for judge, *ballot in zip(self.judges, ballots, against, strict=False):
+            self.send(judge, "vote", *ballot)
         return self
 
     def coordinates(self, included: int) -> list[int]:
@@ -91,14 +94,30 @@ class Federation(OnChain):
             self.send(name, "endorse", model, included)
         return self
 
+    def refuse(self, names: Iterable[str] | None = None) -> Federation:
+        for name in names or self.followers[:2]:
+            self.send(name, "refuse")
+        return self
+
+    def check(self, opens: bool = True, names: Iterable[str] | None = None) -> Federation:
+        for name in names or self.peers[: len(self.peers) // 2 + opens]:
+            self.send(name, "check", opens)
+        return self
+
+    def seal(self, included: int) -> Federation:
+        return self.propose(included).endorse(included).check()
+
     def close(self) -> Federation:
         self.send(STRANGER, "close")
         return self
 
     def drawn(self) -> list[tuple[str, ...]]:
-        """The roles that the lottery gives for the contract's seed and stakes."""
-        seats = committees(self.call("standing")[0], self.call("seed"), (self.verifiers, self.aggregators))
-        return [tuple(self.peers[peer] for peer in members) for members in seats]
+        """The verifiers, aggregators and trainers that the lottery gives for the contract's seed and stakes."""
+        stakes, chances = self.call("standing")[0], numbers(self.call("seed"))
+        verifiers, aggregators = (committee(stakes, chances, seats) for seats in (self.verifiers, self.aggregators))
+        others = [place for place in range(len(self.peers)) if place not in verifiers]
+        trainers = sorted(sample(others, chances, self.wanted))
+        return [tuple(self.peers[peer] for peer in members) for members in (verifiers, aggregators, trainers)]
 
 
 def collecting(**terms: Any) -> Federation:
@@ -115,3 +134,7 @@ def aggregating(*ballots: int, **terms: Any) -> Federation:
 
 def proposed(**terms: Any) -> Federation:
     return aggregating(**terms).propose(0b111)
+
+
+def checking(**terms: Any) -> Federation:
+    return proposed(**terms).endorse(0b111)
