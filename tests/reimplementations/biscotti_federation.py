@@ -34,9 +34,10 @@ class Federation(OnChain):
     wanted: int = 3
     terms: int = 2
     stake: int = STAKE
+    unit: int = UNIT
 
     def __post_init__(self) -> None:
-        terms = [self.verifiers, self.aggregators, self.wanted, self.terms, self.stake, UNIT, WINDOW]
+        terms = [self.verifiers, self.aggregators, self.wanted, self.terms, self.stake, self.unit, WINDOW]
         self.deploy("Biscotti", [list(self.peers), *terms], "a")
 
     def late(self, windows: int = 1) -> Federation:
