@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from zksnake.ecc import EllipticCurve
 
-from chainward.methods.sharing import FIELD, signed
+from chainward.methods.sharing import FIELD, from_bytes, signed, to_bytes
 
 POINT_BYTES = 64
 WEIGHT_BYTES = 16
@@ -100,6 +100,16 @@ def on_curve(point: bytes) -> bool:
     x, y = int.from_bytes(point[:32], "big"), int.from_bytes(point[32:], "big")
     right = x < _MODULUS and y < _MODULUS and (y * y - x**3 - 3) % _MODULUS == 0
     return right or point == _NEUTRAL
+
+
+def numbers_of(points: Sequence[bytes]) -> tuple[int, ...]:
+    """Return points as a contract takes them: x and y of each."""
+    return tuple(from_bytes(b"".join(points)))
+
+
+def points_of(numbers: Sequence[int]) -> tuple[bytes, ...]:
+    """Invert `numbers_of`."""
+    return tuple(to_bytes(numbers[at : at + 2]) for at in range(0, len(numbers), 2))
 
 
 def group_operations(points: int, bits: int) -> float:

@@ -1,0 +1,47 @@
+"""Gaussian noise that stands for a seed of 32 bytes, and is committed to before anybody knows who will get the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from eth_utils.crypto import keccak
+
+from chainward.methods.randomness import stream
+from chainward.methods.secure_sum import Points, Scheme
+from chainward.methods.sharing import Row
+
+
+@dataclass(frozen=True)
+class Noise:
+    """So many numbers of a standard deviation in units, laid out and committed to as a scheme does."""
+
+    scheme: Scheme
+    deviation: float
+    count: int
+
+    def rows(self, seed: bytes) -> list[Row]:
+        """Return the noise of a seed, rounded to units, and its blindings."""
+        rng = stream("noise", seed.hex())
+        values = np.rint(self.deviation * rng.standard_normal(self.count)).astype(np.int64)
+        return self.scheme.blinded(values, rng)
+
+    def points(self, seed: bytes) -> Points:
+        """Return what commits to the noise of a seed; its owner and whoever gets the seed compute the same."""
+        return _points(self, seed)
+
+    def flops(self) -> float:
+        """Return the FLOPs assumed for `points`."""
+        width = 1 + -(-self.count // self.scheme.packed)
+        return self.scheme.commitment_flops([[0] * width] * self.scheme.packed)
+
+
+def noise_digest(iteration: int, points: Points) -> bytes:
+    """Return what fixes noise for one iteration."""
+    return bytes(keccak(iteration.to_bytes(32, "big") + b"".join(points)))
+
+
+@lru_cache(maxsize=1_024)
+def _points(noise: Noise, seed: bytes) -> Points:
+    return noise.scheme.commit(noise.rows(seed))
