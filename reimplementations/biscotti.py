@@ -4,49 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from eth_utils.crypto import keccak
 
-from chainward.methods.lottery import others_drawn, outcome, prove, public_key
+from chainward.methods.clear_sum import Clear
+from chainward.methods.committed_noise import Fixed, Noise, noise_digest
+from chainward.methods.lottery import others_drawn
+from chainward.methods.packing import bits, named
 from chainward.methods.privacy import noise_multiplier
-from chainward.methods.randomness import stream
-from chainward.methods.secure_sum import Masked, Scheme, Whole
-from chainward.methods.selection import krum_selected
-from chainward.methods.sharing import Row, from_bytes, in_units, share, summed, to_bytes
-from chainward.methods.vector_commitment import (
-    FLOPS_A_FIELD_PRODUCT,
-    FLOPS_A_GROUP_OPERATION,
-    Claim,
-    combined,
-    commit,
-    commitment_flops,
-    opened_by,
-    opening_flops,
-)
+from chainward.methods.secure_sum import VALUE_BITS, Opening, Points, Scheme, Whole
+from chainward.methods.selection import krum_names
+from chainward.methods.sharing import from_bytes, in_units, to_bytes
+from chainward.methods.vector_commitment import numbers_of, points_of
+from chainward.methods.verifiable_random import CHECKING_FLOPS, PROVING_FLOPS, outcome, prove, public_key
+from chainward.methods.verifiable_sum import Added, Collected, Party, Share, Told, digest, enough, included
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, Contract, Each, Held, Kind, Memory, Query, Replies, Site, Update, World
+from chainward.world import (
+    FIT,
+    ContentId,
+    Contract,
+    Digest,
+    Each,
+    Held,
+    Kind,
+    Memory,
+    Query,
+    Replies,
+    Site,
+    Update,
+    Weights,
+    World,
+    array,
+)
 
-Points = tuple[bytes, ...]
+Phase = IntEnum("Phase", "REGISTERING COLLECTING VERIFYING AGGREGATING CHECKING", start=0)
+Names = tuple[str, ...]
+Task = Mapping[str, Any]
 Block = Mapping[str, Any]  # what everybody reads on chain: iteration, chance (the seed), stakes, keys, noises
 MOST_UPDATES = 256  # of an iteration: the contract's votes are bits of a word
-VALUE_BITS, CHANCE_BITS = 41, 128  # of numbers in units; of the random weights they are checked with
-SIGNING, CHECKING = 254 * FLOPS_A_GROUP_OPERATION, 2 * 254 * FLOPS_A_GROUP_OPERATION
-
-
-class Phase(IntEnum):
-    """What the contract waits for."""
-
-    REGISTERING, COLLECTING, VERIFYING, AGGREGATING = range(4)
 
 
 class Counts(NamedTuple):
-    """Noisers an update asks, seats of verifiers and aggregators, updates an iteration takes."""
+    """Noisers an update asks, seats of verifiers and aggregators, trainers an iteration draws."""
 
     noisers: int
     verifiers: int
@@ -54,18 +58,50 @@ class Counts(NamedTuple):
     wanted: int
 
 
-class Shown(NamedTuple):
-    """What verifiers see: delta + noises in units, what opens it, the noises' points, the draw's proof."""
+class Begun(NamedTuple):
+    """A hospital's public key, the noisers it drew, the digest of its noise for the next iteration."""
 
+    key: Digest
+    noisers: Names
+    noise: Digest
+
+
+class Found(NamedTuple):
+    """The digest of a model and whose updates are in it; the model [P], their sum in units [P], what opens it."""
+
+    digest: bytes
+    names: Names
+    model: Vector
     values: Whole
     blindings: bytes
-    noises: Mapping[str, Points]
+
+
+class Shown(NamedTuple):
+    """What verifiers see: delta + noises in units [P], what opens it, the draw's proof."""
+
+    values: array((None,), "int64")  # type: ignore[valid-type]
+    blindings: bytes
     proof: bytes
+
+
+FORMS: Mapping[str, tuple[Kind, Any]] = {  # of what a hospital's step replies, by its name
+    "begin": (Kind.CONTROL, Begun),
+    "commit": (Kind.CONTROL, Told),
+    "noise": (Kind.CONTROL, bytes),
+    "bound": (Kind.CONTROL, Fixed | None),
+    "mask": (Kind.NOISED_UPDATE, Shown | None),
+    "verify": (Kind.CONTROL, tuple[Names, Names]),
+    "share": (Kind.CONTROL, dict[str, tuple[ContentId, Digest]]),
+    "collect": (Kind.CONTROL, Collected),
+    "add": (Kind.AGGREGATE, Added),
+    "recover": (Kind.AGGREGATE, tuple[Names, Weights, array((None,), "int64"), bytes] | None),
+    "check": (Kind.CONTROL, bool),
+}
 
 
 @dataclass(frozen=True)
 class State:
-    """The global model [P], the contract, and by hospital its stake and how many of its updates were taken or not.
+    """The global model [P], the contract, and by hospital its stake and how many of its updates were taken or refused.
 
     `lost` counts iterations without a block.
     """
@@ -83,11 +119,11 @@ class State:
 class Biscotti(Strategy[State]):
     """Proof of Federation; an iteration a round. A count of 0 follows the rule for the number of hospitals.
 
-    An iteration takes the earliest updates of a share `sampled` of the hospitals; `poisoners` is the share Krum
-    tolerates. `epsilon` and `delta` are those of one noise of the paper's on an update that a patient moves by
-    `sensitivity` at most; the mean of several, which verifiers see, is smaller than one.
-    Updates are in units of 1 / `precision`. `packing` numbers of an update are the coefficients of one polynomial: 1 is
-    Shamir's form, with random coefficients, 10 the code's. A switch that is off leaves its part out.
+    An iteration draws a share `sampled` of the hospitals to train; `poisoners` is the share Krum tolerates. `epsilon`
+    and `delta` are those of one noise of the paper's on an update that a patient moves by `sensitivity` at most; the
+    mean of several, which verifiers see, is smaller than one. Updates are in units of 1 / `precision`. `packing`
+    numbers of an update are the coefficients of one polynomial: 1 is Shamir's form, with random coefficients, 10 the
+    code's. A switch that is off leaves its part out.
     """
 
     noisers: int = 0
@@ -118,50 +154,44 @@ class Biscotti(Strategy[State]):
 
     def open(self, world: World) -> State:
         """Step 1: the genesis. All who answer register a key and their first noise, and get the same stake."""
-        counts, weights = self._counts(len(world.hospitals)), world.initial_weights()
-        present = world.ask(world.hospitals, Query("begin", Kind.CONTROL, self.begin), {"iteration": 0})
-        if len(present) <= counts.verifiers:
-            world.need(present)
-        first = next(iter(present))
-        seats = (counts.verifiers, counts.aggregators, counts.wanted, self._scheme(len(world.hospitals)).terms)
+        counts, begin = self._counts(len(world.hospitals)), self._query("begin")
+        begun = world.need_some(world.ask(world.hospitals, begin, {"iteration": 0}), counts.verifiers + 1).open()
+        seats = (*counts[1:], self._scheme(len(world.hospitals)).points_on_chain)
         terms = (*seats, self.stake, self.stake_unit, self.phase_blocks)
-        address = world.deploy("Biscotti", world.hospitals, *terms, sender=first)
-        world.chain.settle()
-        chain = world.at(address)
-        for hospital, (key, _, noise) in present.open().items():
-            chain.send("register", key, noise, sender=hospital)
-        if present.missing:
-            _close(world, chain, first)
+        chain = world.found("Biscotti", world.hospitals, *terms, sender=next(iter(begun)))
+        chain.send_each("register", {hospital: (own.key, own.noise) for hospital, own in begun.items()})
+        if len(begun) < len(world.hospitals):
+            chain.end_late(next(iter(begun)))
         nothing = dict.fromkeys(world.hospitals, 0)
-        return State(weights, address, _stakes(world, chain), nothing, nothing)
+        return State(world.initial_weights(), chain.address, _stakes(world, chain), nothing, nothing)
 
     def round(self, state: State, world: World) -> State:
-        """Steps 2 to 7: one iteration of the contract. Whoever began it closes phases that others left open."""
+        """Steps 2 to 7: one iteration of the contract. Whoever began it ends phases that others left open."""
         chain = world.at(state.contract)
-        head, block = chain.call("head"), _block(world, chain)
-        begin = Query("begin", Kind.CONTROL, self.begin)
-        begun = world.ask(world.hospitals, begin, {**block, "model": state.weights}).open()
+        head, block, weights = chain.call("head"), _block(world, chain), None
+        begun = self._ask(world, chain, world.hospitals, "begin", {**block, "model": state.weights}, 4).open()
         if not begun:
             return replace(state, lost=state.lost + 1)
         updates = self._collect(world, chain, begun)
-        trainers, _ = chain.call("submissions")
-        if updates:
-            self._verify(world, chain, block, updates, {trainer: begun[trainer][1] for trainer in updates})
-        accepted = _names(chain.call("accepted"), trainers)
-        weights = self._aggregate(world, chain, {name: updates[name] for name in accepted})
-        if chain.call("iteration") == block["iteration"]:
-            _close(world, chain, next(iter(begun)))
+        if chain.call("phase") == Phase.VERIFYING:
+            self._verify(world, chain, updates, begun)
+        trainers = chain.call("submissions")[0]
+        accepted, rejected = (named(chain.call(view), trainers) for view in ("accepted", "rejected"))
+        if chain.call("phase") == Phase.AGGREGATING:
+            taken = {name: updates[name] for name in accepted}
+            weights = self._propose(world, chain, taken, self._aggregate(world, chain, taken), tuple(begun))
+        while chain.call("iteration") == block["iteration"]:
+            chain.end_late(next(iter(begun)))
         if weights is None or chain.call("head") == head:
-            return replace(state, lost=state.lost + 1)
-        taken = _counted(state.accepted, accepted)
-        refused = _counted(state.rejected, [trainer for trainer in trainers if trainer not in accepted])
+            return replace(state, stakes=_stakes(world, chain), lost=state.lost + 1)
+        taken, refused = _counted(state.accepted, accepted), _counted(state.rejected, rejected)
         return State(weights, state.contract, _stakes(world, chain), taken, refused, state.blocks + 1, state.lost)
 
     def model(self, state: State) -> Vector:
         return state.weights
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        """Roles, updates taken, how many of them Krum tolerates, shares that recover, and a noise's deviation."""
+        """Roles, trainers drawn, how many of them Krum tolerates, shares that recover, and a noise's deviation."""
         counts, terms = self._counts(hospitals), self._scheme(hospitals).terms
         krum = self._tolerated(counts.wanted, hospitals)
         return {**counts._asdict(), "tolerated": krum, "terms": terms, "sigma": self._sigma}
@@ -172,253 +202,255 @@ class Biscotti(Strategy[State]):
         told = {"stake": state.stakes, "accepted": state.accepted, "rejected": state.rejected}
         return {**told, "iterations": iterations}
 
-    def _collect(self, world: World, chain: Contract, begun: Mapping[str, Any]) -> dict[str, Points]:
-        """Step 3: train and commit; the earliest are taken. The noise of the next iteration is fixed with them."""
-        verifiers, _ = chain.call("roles")
-        known = dict(zip(world.hospitals, chain.call("standing")[3], strict=True))
-        for hospital in (hospital for hospital in begun if not known[hospital]):
-            chain.send("register", begun[hospital][0], begun[hospital][2], sender=hospital)
-        wanted, trainers = chain.call("wanted"), [hospital for hospital in begun if hospital not in verifiers]
-        train = FIT.then(Query("commit", Kind.CONTROL, self.commit))
-        replies = world.ask(trainers, train, Held("model"), first=wanted).open()
+    def _collect(self, world: World, chain: Contract, begun: Mapping[str, Begun]) -> dict[str, Points]:
+        """Step 3: the drawn train and commit. The noise of the next iteration is fixed with it."""
+        present = dict(zip(world.hospitals, chain.call("standing")[3], strict=True))
+        newcomers = {hospital: (own.key, own.noise) for hospital, own in begun.items() if not present[hospital]}
+        chain.send_each("register", newcomers)
+        drawn = chain.call("trainers")
+        train = FIT.then(self._query("commit"))
+        trainers = [hospital for hospital in begun if hospital in drawn]
+        replies = world.ask(trainers, train, Held("model"), within=chain.left()).open()
         updates = {trainer: points for trainer, points in replies.items() if points}
-        for trainer, points in updates.items():
-            chain.send("submit", keccak(b"".join(points)), sender=trainer)
-        for hospital in (hospital for hospital in begun if self.noising and known[hospital]):
-            chain.send("commitNoise", begun[hospital][2], sender=hospital)
-        if len(updates) < wanted:
-            _close(world, chain, next(iter(begun)))
+        if self.noising:
+            chain.send_each("commitNoise", {name: begun[name].noise for name in begun if name not in newcomers})
+        chain.send_each("submit", {trainer: keccak(b"".join(points)) for trainer, points in updates.items()})
+        if len(updates) < len(drawn):
+            chain.end_late(next(iter(begun)))
         return updates
 
-    def _verify(
-        self,
-        world: World,
-        chain: Contract,
-        block: Block,
-        updates: Mapping[str, Points],
-        noisers: Mapping[str, Sequence[str]],
-    ) -> None:
-        """Step 4: trainers show their updates, under noise, to the verifiers, who vote."""
-        shown = self._show(world, block, noisers) if self.noising or self.verification else {}
-        if not self.verification:
-            return
-        verifiers, _ = chain.call("roles")
-        trainers, digests = chain.call("submissions")
-        committed = {trainer: (digest, updates[trainer]) for trainer, digest in zip(trainers, digests, strict=True)}
-        task = {**block, "committed": committed, "shown": dict(shown)}
-        votes = world.ask(verifiers, Query("verify", Kind.CONTROL, self.verify), task).open()
-        for verifier, names in votes.items():
-            chain.send("vote", _bits(names, trainers), sender=verifier)
-        if len(votes) < len(verifiers):
-            _close(world, chain, next(iter(updates)))
-
-    def _show(self, world: World, block: Block, noisers: Mapping[str, Sequence[str]]) -> Replies:
-        """Step 3: noisers give their noise to the trainers that drew them, and these mask their updates."""
-        if not self.noising:
-            return world.ask(noisers, Query("mask", Kind.UPDATE, self.mask), {"given": {}})
-        givers = [hospital for hospital in world.hospitals if any(hospital in names for names in noisers.values())]
-        noise = world.ask(givers, Query("noise", Kind.CONTROL, self.noise), block["iteration"])
+    def _verify(self, world: World, chain: Contract, updates: Mapping[str, Points], begun: Mapping[str, Begun]) -> None:
+        """Step 4: trainers show their updates, under the noise of those they drew, to the verifiers, who vote."""
+        block, verifiers, trainers = _block(world, chain), chain.call("roles")[0], chain.call("submissions")[0]
+        givers = [name for name in begun if any(name in begun[trainer].noisers for trainer in updates)]
+        seeds = self._ask(world, chain, givers, "noise", block["iteration"], 4)
+        fixed = self._ask(world, chain, givers, "bound", block, 4)
+        given = {name: {one: seeds[one] for one in begun[name].noisers if one in seeds} for name in updates}
         facts = {"iteration": block["iteration"], "noises": block["noises"]}
-        tasks = {
-            trainer: {**facts, "given": {name: noise[name] for name in names if name in noise}}
-            for trainer, names in noisers.items()
-        }
-        return world.ask(tasks, Query("mask", Kind.NOISED_UPDATE, self.mask), Each(tasks))
+        tasks = Each({name: {**facts, "given": given[name]} for name in updates})
+        shown = self._ask(world, chain, updates, "mask", tasks, 2)
+        task = {**block, "committed": dict(updates), "fixed": dict(fixed), "shown": dict(shown)}
+        votes = self._ask(world, chain, verifiers, "verify", task).open()
+        chain.send_each("vote", {name: tuple(bits(names, trainers) for names in own) for name, own in votes.items()})
+        if len(votes) < len(verifiers):
+            chain.end_late(next(iter(begun)))
 
-    def _aggregate(self, world: World, chain: Contract, updates: Mapping[str, Points]) -> Vector | None:
-        """Step 5: aggregators add up the shares of accepted updates and recover the sum; None if they cannot."""
-        if not updates:
-            return None
-        _, aggregators = chain.call("roles")
-        scheme = self._scheme(len(world.hospitals))
+    def _aggregate(self, world: World, chain: Contract, updates: Mapping[str, Points]) -> Mapping[str, Found]:
+        """Step 5: aggregators add up the shares of accepted updates and recover the sum; what each of them found."""
+        aggregators, scheme = chain.call("roles")[1], self._scheme(len(world.hospitals))
         seats = {name: scheme.points(seat, len(aggregators)) for seat, name in enumerate(aggregators)}
-        part = Query("share", Kind.UPDATE if scheme.reveals else Kind.SHARE, self.share)
-        shares = {at: dict(world.ask(updates, part, at)) for at in dict.fromkeys(seats.values())}
-        tasks = {name: {"at": at, "commitments": updates, "shares": shares[at]} for name, at in seats.items()}
-        fitting = world.ask(aggregators, Query("collect", Kind.CONTROL, self.collect), Each(tasks)).open()
-        included = tuple(name for name in updates if fitting and all(name in names for names in fitting.values()))
-        if not included:
-            return None
-        sums = world.ask(fitting, Query("add", Kind.AGGREGATE, self.add), included)
-        held = tuple((seats[name], sums[name]) for name in sums)
-        task = {"sums": held, "commitments": tuple(updates[name] for name in included)}
-        models = world.ask(sums, Query("recover", Kind.AGGREGATE, self.recover), task).open()
-        found = {name: model for name, model in models.items() if len(model)}
-        return self._propose(world, chain, found, {name: updates[name] for name in included}) if found else None
+        given = self._ask(world, chain, updates, "share", seats, 3).open()
+        tasks = {
+            name: {
+                "seats": seats,
+                "commitments": updates,
+                "given": {one: own[name] for one, own in given.items() if name in own},
+            }
+            for name in seats
+        }
+        held = self._ask(world, chain, tasks, "collect", Each(tasks), 3)
+        sums = self._ask(world, chain, held, "add", {"held": dict(held), "tasks": tasks}, 3)
+        task = {"sums": dict(sums), "seats": seats, "commitments": updates}
+        found = self._ask(world, chain, sums, "recover", task, 2).open()
+        blocks = {name: Found(_sha256(one[1]), *one) for name, one in found.items() if one is not None}
+        fitting = {name for name in updates if scheme.committed(updates[name])}  # else the contract refuses the block
+        return {n: one for n, one in blocks.items() if fitting >= set(one.names) and enough(one.names, updates)}
 
     def _propose(
-        self, world: World, chain: Contract, models: Mapping[str, Vector], updates: Mapping[str, Points]
-    ) -> Vector:
-        """Step 6: the highest aggregator leads; if it is silent the next may propose after the deadline."""
-        leader, (_, aggregators) = max(models, key=world.hospitals.index), chain.call("roles")
-        if leader != chain.call("leader"):
-            _wait(world, chain)
-        digests = {name: hashlib.sha256(model.tobytes()).digest() for name, model in models.items()}
-        block = digests[leader], _bits(tuple(updates), chain.call("submissions")[0])
-        coordinates = tuple(number for points in updates.values() for number in from_bytes(b"".join(points)))
-        chain.send("propose", *block, coordinates, sender=leader)
-        world.chain.settle()  # who agrees must see the block
-        agreeing = [name for name in models if name != leader and digests[name] == digests[leader]]
-        for aggregator in agreeing[: len(aggregators) // 2]:
-            chain.send("endorse", *block, sender=aggregator)
-        return models[leader]
+        self, world: World, chain: Contract, updates: Mapping[str, Points], found: Mapping[str, Found], begun: Names
+    ) -> Vector | None:
+        """Step 6: aggregators lead in the order of their draw until most find what one proposes; the peers check it."""
+        aggregators, trainers, leader = chain.call("roles")[1], chain.call("submissions")[0], ""
+        blocks = {name: (one.digest, bits(one.names, trainers)) for name, one in found.items()}
+        while chain.call("phase") == Phase.AGGREGATING:
+            leader = chain.call("leader")
+            if leader in found:
+                points = [point for name in updates if name in found[leader].names for point in updates[name]]
+                chain.send(
+                    "propose", *blocks[leader], numbers_of(points) if self.secure_aggregation else (), sender=leader
+                )
+                world.chain.settle()  # who agrees must see the block
+                agree = [name for name in found if blocks[name] == blocks[leader] and name != leader]
+                differ = [name for name in found if blocks[name] != blocks[leader]]
+                chain.send_each("endorse", agree[: len(aggregators) // 2], *blocks[leader])
+                chain.send_each("refuse", differ[: -(-len(aggregators) // 2)], unless="not the phase")
+            if chain.call("phase") == Phase.AGGREGATING and chain.call("leader") == leader:
+                chain.end_late(begun[0])
+        if chain.call("phase") == Phase.CHECKING:
+            self._check(world, chain, found[leader], begun)
+        return found[leader].model if leader in found else None
 
-    def begin(self, site: Site, memory: Memory, block: Block) -> tuple[tuple[Any, ...], Memory]:
-        """Step 2 at a hospital: read the block, draw one's own noisers, fix the next iteration's noise.
+    def _check(self, world: World, chain: Contract, block: Found, begun: Names) -> None:
+        """Step 7: before anybody trains on it, all check that the block opens the sum of the commitments in it."""
+        _, commitment = chain.call("proposed")
+        told = self._ask(world, chain, begun, "check", {"block": tuple(block), "commitment": commitment}, 2).open()
+        objecting = dict.fromkeys((name for name in told if not told[name]), False)
+        opening = [name for name in told if told[name]][: chain.call("registered") // 2 + 1]  # enough to seal it
+        chain.send_each("check", {**objecting, **dict.fromkeys(opening, True)}, unless="not the phase")
 
-        Replies its public key, the noisers and the digest of the noise.
-        """
+    def begin(self, site: Site, memory: Memory, block: Block) -> tuple[Begun, Memory]:
+        """Step 2 at a hospital: read the block, draw one's own noisers, fix the next iteration's noise."""
         secret, iteration = memory.get("secret") or site.rng.bytes(32), block["iteration"]
         kept: dict[str, Any] = {"secret": secret, "model": block.get("model")}
         if not self.noising:
-            return (public_key(secret), (), bytes(32)), kept
-        noises = {number: seed for number, seed in memory.get("noises", {}).items() if number == iteration}
-        noises[iteration + 1] = seed = site.rng.bytes(32)
-        digest = _noise_digest(iteration + 1, self._noise_committed(seed, site))
-        if not iteration:
-            return (public_key(secret), (), digest), {**kept, "noises": noises}
-        site.work(SIGNING)
-        proof = prove(secret, _message(block))
-        noisers = self._noisers(site, site.name, public_key(secret), proof, block)
-        return (public_key(secret), noisers, digest), {**kept, "noises": noises, "proof": proof}
+            return Begun(public_key(secret), (), bytes(32)), kept
+        seeds = {number: seed for number, seed in memory.get("seeds", {}).items() if number == iteration}
+        seeds[iteration + 1] = seed = site.rng.bytes(32)
+        digest = noise_digest(iteration + 1, self._noise_points(site, seed))
+        proof = prove(secret, _message(block)) if iteration else b""
+        site.work(PROVING_FLOPS if iteration else 0.0)
+        drawn = self._noisers(site, site.name, public_key(secret), proof, block) if iteration else ()
+        return Begun(public_key(secret), drawn, digest), {**kept, "seeds": seeds, "proof": proof, "noisers": drawn}
 
-    def commit(self, site: Site, memory: Memory, update: Update) -> tuple[Points, Memory]:
+    def commit(self, site: Site, memory: Memory, update: Update) -> tuple[Told, Memory]:
         """Step 3 at a trainer: delta in units as polynomials, a point for each power; nothing if it does not fit."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = in_units(update.weights.astype(np.float64) - memory["model"], self.precision)
+        values = in_units(update.weights.astype(np.float64) - memory["model"], self.precision)
         if values is None:
             return (), memory
-        scheme = self._scheme(len(site.hospitals))
-        rows = scheme.polynomials(values, site.rng)
-        points = _committed(site, rows[: scheme.packed]) + _committed(site, rows[scheme.packed :], 254)
-        return points, {**memory, "rows": tuple(map(to_bytes, rows))}
+        rows, points = self._party(site).commit(values)
+        return points, {**memory, "rows": rows}
 
     def noise(self, _: Site, memory: Memory, iteration: int) -> tuple[bytes, Memory]:
         """Step 3 at a noiser: the seed of the noise it fixed; nothing if it came too late for that."""
-        return memory["noises"].get(iteration, b""), memory
+        return memory["seeds"].get(iteration, b""), memory
 
-    def mask(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[Shown | None, Memory]:
-        """Step 3 at a trainer: delta + those noises that are the committed ones; nothing if there are none."""
-        given = {name: seed for name, seed in task["given"].items() if seed}
-        points = {name: self._noise_committed(seed, site) for name, seed in given.items()}
-        good = [name for name in given if _noise_digest(task["iteration"], points[name]) == task["noises"][name]]
-        if self.noising and not good:
+    def bound(self, site: Site, memory: Memory, block: Block) -> tuple[Fixed | None, Memory]:
+        """Step 3 at a noiser: what commits to that noise, and a proof, asked by the block's seed, that it is short."""
+        seed, noise = memory["seeds"].get(block["iteration"]), self._noise(site)
+        if seed is None:
             return None, memory
-        own = [from_bytes(row) for row in memory["rows"]]
-        noises = [self.noise_rows(given[name], len(site.hospitals), site.network.parameters) for name in good]
-        values, blindings = self._scheme(len(site.hospitals)).masked(own, noises, site.network.parameters)
-        made = {name: points[name] for name in good}
-        return Shown(values, to_bytes(blindings), made, memory.get("proof", b"")), memory
+        site.work(noise.proving_flops())
+        return noise.fixed(seed, block["chance"], site.rng), memory
 
-    def verify(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[tuple[str, ...], Memory]:
-        """Step 4 at a verifier: of the updates that open their commitments, those that Multi-Krum keeps."""
-        shown = {name: Shown(*value) for name, value in task["shown"].items() if value is not None}
-        claims = {name: self._claims(site, name, update, task) for name, update in shown.items()}
-        site.work(opening_flops([claim for own in claims.values() for claim in own], VALUE_BITS + CHANCE_BITS))
-        sound = opened_by(claims, site.rng)
-        if len(sound) < 3:
-            return tuple(sound), memory
-        deltas = np.stack([shown[name].values for name in sound]) / self.precision
-        site.work(2.0 * len(sound) * deltas.size)
-        tolerated = self._tolerated(len(sound), len(site.hospitals))
-        kept = krum_selected(deltas, tolerated, len(sound) - tolerated)
-        return tuple(sound[number] for number in sorted(kept.tolist())), memory
+    def mask(self, site: Site, memory: Memory, task: Task) -> tuple[Shown | None, Memory]:
+        """Step 3 at a trainer: delta + the noise of all it drew; nothing if one of them did not give what it fixed."""
+        given, drawn, noise = task["given"], memory.get("noisers", ()), self._noise(site)
+        made = {name: noise_digest(task["iteration"], self._noise_points(site, seed)) for name, seed in given.items()}
+        if self.noising and (not drawn or any(made.get(name) != task["noises"][name] for name in drawn)):
+            return None, memory
+        masked = self._party(site).masked(memory["rows"], [noise.rows(given[name]) for name in drawn])
+        return Shown(masked.values, to_bytes(masked.blindings), memory.get("proof", b"")), memory
 
-    def share(self, site: Site, memory: Memory, at: tuple[int, ...]) -> tuple[tuple[bytes, ...], Memory]:
-        """Step 5 at a trainer: the values of its polynomials at an aggregator's points."""
-        rows = [from_bytes(row) for row in memory["rows"]]
-        site.work(FLOPS_A_FIELD_PRODUCT * len(at) * (len(rows) - 1) * len(rows[0]))
-        return tuple(to_bytes(share(rows, point)) for point in at), memory
+    def verify(self, site: Site, memory: Memory, task: Task) -> tuple[tuple[Names, Names], Memory]:
+        """Step 4 at a verifier: approve the updates that open their commitments and that Multi-Krum keeps.
 
-    def collect(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[tuple[str, ...], Memory]:
-        """Step 5 at an aggregator: keep the shares that fit the commitments; replies whose do."""
-        scheme, count = self._scheme(len(site.hospitals)), site.network.parameters
-        claims = {
-            name: scheme.share_claims(list(map(from_bytes, values)), task["at"], task["commitments"][name], count)
-            for name, values in task["shares"].items()
-        }
-        site.work(opening_flops([claim for own in claims.values() for claim in own]))
-        fitting = opened_by(claims, site.rng)
-        return tuple(fitting), {**memory, "shares": {name: task["shares"][name] for name in fitting}}
-
-    def add(self, site: Site, memory: Memory, names: tuple[str, ...]) -> tuple[tuple[bytes, ...], Memory]:
-        """Step 5 at an aggregator: the sum of the shares it holds, at each of its points."""
-        columns = zip(*(memory["shares"][name] for name in names), strict=True)
-        sums = [summed([from_bytes(value) for value in column]) for column in columns]
-        site.work(float(sum(map(len, sums)) * len(names)))
-        return tuple(map(to_bytes, sums)), memory
-
-    def recover(self, site: Site, memory: Memory, task: Mapping[str, Any]) -> tuple[Vector, Memory]:
-        """Step 6 at an aggregator: the sum, from shares that fit the sum of commitments, and the model with the mean.
-
-        Replies an empty vector if too few fit, or if they hold what is no number of units.
+        It refuses all others, but those whose noisers did not show that their noise is short: that is not their fault.
         """
-        old, commitments, scheme = memory["model"], task["commitments"], self._scheme(len(site.hospitals))
-        aggregate = [combined(column, [1] * len(column)) for column in zip(*commitments, strict=True)]
-        sums = {x: from_bytes(value) for at, values in task["sums"] for x, value in zip(at, values, strict=False)}
-        claims = {x: scheme.share_claims([row], [x], aggregate, len(old)) for x, row in sums.items()}
-        site.work(opening_flops([claim for own in claims.values() for claim in own]))
-        site.work(FLOPS_A_GROUP_OPERATION * len(commitments) * len(aggregate))
-        fitting = opened_by(claims, site.rng)
-        if len(fitting) < scheme.terms:
-            return np.empty(0, np.float32), memory
-        site.work(FLOPS_A_FIELD_PRODUCT * scheme.terms**2 * len(sums[fitting[0]]))
-        try:
-            whole = scheme.recovered({x: sums[x] for x in fitting}, len(old))
-        except OverflowError:
-            return np.empty(0, np.float32), memory
-        return (old + whole / (self.precision * len(commitments))).astype(np.float32), memory
+        party, noises, claims = self._party(site), self._short(site, task), {}
+        shown = {name: Shown(*value) for name, value in task["shown"].items() if value is not None}
+        for name, (values, blindings, proof) in shown.items():
+            drawn = self._noisers(site, name, task["keys"][name], proof, task) if self.noising else ()
+            if noises.keys() >= set(drawn):
+                opening, points = Opening(values, from_bytes(blindings)), [noises[noiser] for noiser in drawn]
+                odd = self.noising and not drawn
+                claims[name] = [] if odd else party.mask_claims(opening, task["committed"][name], points)
+        sound = {name: shown[name].values / self.precision for name in party.true(claims, VALUE_BITS)}
+        site.work(2.0 * len(sound) ** 2 * site.network.parameters)
+        kept = krum_names(sound, self._tolerated(len(sound), len(site.hospitals)))
+        scores = site.scores({name: float(name in kept) for name in claims}, 0.0, 1.0)
+        approved = tuple(name for name in scores if scores[name] > 0.5)
+        return (approved, tuple(name for name in scores if name not in approved)), memory
 
-    def _claims(self, site: Site, name: str, shown: Shown, task: Mapping[str, Any]) -> list[Claim]:
-        """What opens if this is the committed update under the committed noise of drawn noisers; else nothing."""
-        digest, points = task["committed"][name]
-        if keccak(b"".join(points)) != digest or len(shown.values) != site.network.parameters:
-            return []
-        if self.noising:
-            site.work(CHECKING)
-            drawn = self._noisers(site, name, task["keys"][name], shown.proof, task)
-            fixed = {who for who in drawn if who in shown.noises}
-            fixed &= {
-                who
-                for who, made in shown.noises.items()
-                if task["noises"][who] == _noise_digest(task["iteration"], made)
-            }
-            if not fixed or fixed != set(shown.noises):
-                return []
-        masked = Masked(shown.values, from_bytes(shown.blindings))
-        return self._scheme(len(site.hospitals)).mask_claims(masked, points, tuple(shown.noises.values()))
+    def share(self, site: Site, memory: Memory, seats: Mapping[str, Sequence[int]]) -> tuple[dict[str, Any], Memory]:
+        """Step 5 at a trainer: for each aggregator the values of its polynomials at its points, and their hash."""
+        party, kind = self._party(site), Kind.UPDATE if self._scheme(len(site.hospitals)).reveals else Kind.SHARE
+        shares = {name: party.shares(memory["rows"], at) for name, at in seats.items()}
+        return {name: (site.publish(own, kind, readers=(name,)), digest(own)) for name, own in shares.items()}, memory
 
-    def _noisers(self, site: Site, name: str, key: bytes, proof: bytes, block: Block) -> tuple[str, ...]:
-        """Step 2: the noisers that a hospital's proof draws by stake, not itself; nobody if the proof is wrong."""
+    def collect(self, site: Site, memory: Memory, task: Task) -> tuple[Collected, Memory]:
+        """Step 5 at an aggregator: keep the shares that fit the commitments, show those that do not."""
+        given, at = task["given"], task["seats"][site.name]
+        read = site.read({name: cid for name, (cid, _) in given.items()}, Told, sealed=True)
+        sent = {name: values for name, values in read.items() if digest(values) == given[name][1]}
+        fit = self._party(site).fitting({n: Share(v, at, task["commitments"][n]) for n, v in sent.items()})
+        bad = {name: values for name, values in sent.items() if name not in fit}
+        return Collected(tuple(fit), bad), {**memory, "shares": {name: sent[name] for name in fit}}
+
+    def add(self, site: Site, memory: Memory, task: Task) -> tuple[Added, Memory]:
+        """Step 5 at an aggregator: add up the shares it holds, once, of no fewer than hide each of them.
+
+        Whose share another shows that does not fit is left out; who shows one that fits, or not what was sent, is too.
+        """
+        held, tasks = {name: Collected(*value) for name, value in task["held"].items()}, task["tasks"]
+        own, shares = tasks[site.name], memory["shares"]
+        shown = {
+            (holder, name): Share(tuple(values), own["seats"][holder], own["commitments"][name])
+            for holder, one in held.items()
+            for name, values in one.bad.items()
+            if name in tasks[holder]["given"] and digest(tuple(values)) == tasks[holder]["given"][name][1]
+        }
+        proven = {name for _, name in shown.keys() - set(self._party(site).fitting(shown))}
+        needed = -(-self._scheme(len(site.hospitals)).terms // min(map(len, own["seats"].values())))
+        names = included(own["commitments"], held, proven, needed)
+        kept = {**memory, "names": names, "shares": {}}
+        if not enough(names, own["commitments"]) or not shares.keys() >= set(names):
+            return Added((), ()), kept
+        return Added(names, self._party(site).added([shares[name] for name in names])), kept
+
+    def recover(self, site: Site, memory: Memory, task: Task) -> tuple[tuple[Any, ...] | None, Memory]:
+        """Step 6 at an aggregator: the names, the model, the sum and what opens it; nothing if too few sums fit."""
+        names, commitments = memory["names"], task["commitments"]
+        told = {name: Added(*value) for name, value in task["sums"].items()}
+        order = sorted(told, key=lambda name: name != site.name)  # one's own first
+        sums = [(task["seats"][name], told[name].values) for name in order if told[name].names == names]
+        whole = self._party(site).recovered(sums, [commitments[name] for name in names]) if names else None
+        if whole is None:
+            return None, memory
+        model = self._updated(memory["model"], whole.values, len(names))
+        return (names, model, whole.values, to_bytes(whole.blindings)), memory
+
+    def check(self, site: Site, memory: Memory, task: Task) -> tuple[bool, Memory]:
+        """Step 7 at a hospital: whether the block's sum opens the commitment on chain, and the model is the sum's."""
+        block = Found(*task["block"])
+        opening, points = Opening(block.values, from_bytes(block.blindings)), points_of(task["commitment"])
+        opens = self._party(site).opens(opening, points)
+        return opens and block.digest == _sha256(self._updated(memory["model"], block.values, len(block.names))), memory
+
+    def _short(self, site: Site, task: Task) -> dict[str, Points]:
+        """What commits to the noises that are the fixed ones and no longer than noise is."""
+        told, noise = {name: Fixed(*own) for name, own in task["fixed"].items() if own is not None}, self._noise(site)
+        fixed = {
+            name: own
+            for name, own in told.items()
+            if noise_digest(task["iteration"], own.points) == task["noises"][name]
+        }
+        short = self._party(site).true({name: noise.claims(own, task["chance"]) for name, own in fixed.items()})
+        return {name: fixed[name].points for name in short}
+
+    def _noisers(self, site: Site, name: str, key: bytes, proof: bytes, block: Block) -> Names:
+        """Step 2: whom a hospital's proof draws by stake of those who fixed noise; nobody if the proof is wrong."""
+        site.work(CHECKING_FLOPS)
         chance = outcome(key, _message(block), proof)
         if chance is None:
             return ()
+        able = [block["noises"][hospital] != bytes(32) for hospital in site.hospitals]
         seats = self._counts(len(site.hospitals)).noisers
-        drawn = others_drawn(block["stakes"], site.hospitals.index(name), chance, seats)
-        return tuple(site.hospitals[peer] for peer in drawn)
+        drawn = others_drawn(block["stakes"], able, site.hospitals.index(name), chance, seats)
+        return tuple(site.hospitals[place] for place in drawn)
 
-    def noise_rows(self, seed: bytes, hospitals: int, parameters: int) -> list[Row]:
-        """A noiser's part [P] of the mean noise that a seed stands for, in units, laid out and blinded as an update."""
-        rng = stream("noise", seed.hex())
-        scale = self._sigma * self.precision / max(1, self._counts(hospitals).noisers)
-        values = np.rint(scale * rng.standard_normal(parameters)).astype(np.int64)
-        return self._scheme(hospitals).blinded(values, rng)
+    def _updated(self, model: Vector, values: Whole, count: int) -> Vector:
+        """Step 6: the model with the mean of updates added, of which `values` are the sum in units."""
+        return (model + values / (self.precision * count)).astype(np.float32)
 
-    def _noise_committed(self, seed: bytes, site: Site) -> Points:
-        hospitals, parameters = len(site.hospitals), site.network.parameters
-        rows = self._scheme(hospitals).packed
-        site.work(sum([commitment_flops(1 + -(-parameters // rows), VALUE_BITS)] * rows))
-        return _noise_points(self, seed, hospitals, parameters)
+    def _party(self, site: Site) -> Party:
+        return Party(self._scheme(len(site.hospitals)), site.network.parameters, site.rng, site.work)
+
+    def _noise(self, site: Site) -> Noise:
+        """Each of m noises is a part of their mean."""
+        deviation = self._sigma * self.precision / max(1, self._counts(len(site.hospitals)).noisers)
+        return Noise(self._scheme(len(site.hospitals)), deviation, site.network.parameters)
+
+    def _noise_points(self, site: Site, seed: bytes) -> Points:
+        noise = self._noise(site)
+        site.work(noise.flops())
+        return noise.points(seed)
 
     def _scheme(self, hospitals: int) -> Scheme:
         """How updates are shared: more than half of the aggregators recover the sum."""
         if not self.secure_aggregation:
-            return Scheme(1)
-        return (
-            Scheme(self.packing, self.packing)
-            if self.packing > 1
-            else Scheme(self._counts(hospitals).aggregators // 2 + 1)
-        )
+            return Clear()
+        threshold = self._counts(hospitals).aggregators // 2 + 1
+        return Scheme(self.packing, self.packing) if self.packing > 1 else Scheme(threshold)
 
     def _tolerated(self, updates: int, hospitals: int) -> int:
         """Krum's f for so many updates."""
@@ -427,7 +459,7 @@ class Biscotti(Strategy[State]):
     def _counts(self, hospitals: int) -> Counts:
         """2, 3, 3 and 70 % as published; fewer where there are few hospitals, or more than votes have bits for."""
         verifiers = (self.verifiers or max(1, min(3, hospitals // 3))) if self.verification else 0
-        noisers, aggregators = self.noisers or min(2, hospitals - 1), self.aggregators or min(3, hospitals)
+        noisers, aggregators = self.noisers or min(2, hospitals - 1), self.aggregators or max(1, min(3, hospitals - 1))
         wanted = min(math.ceil(self.sampled * hospitals - 1e-9), hospitals - verifiers, MOST_UPDATES)
         return Counts(noisers if self.noising else 0, verifiers, aggregators, wanted)
 
@@ -436,37 +468,27 @@ class Biscotti(Strategy[State]):
         """Standard deviation of the coordinates of one noise of the paper's."""
         return self.sensitivity * noise_multiplier(self.epsilon, 1, self.delta) if self.noising else 0.0
 
+    def _query(self, name: str) -> Query:
+        kind, form = FORMS[name]
+        clear = name == "mask" and not self.noising
+        return Query(name, Kind.UPDATE if clear else kind, getattr(self, name), reply=form)
 
-def _committed(site: Site, rows: Sequence[Row], bits: int = VALUE_BITS) -> Points:
-    site.work(sum(commitment_flops(len(row), bits) for row in rows))
-    return tuple(map(commit, rows))
-
-
-@lru_cache(maxsize=1_024)
-def _noise_points(strategy: Biscotti, seed: bytes, hospitals: int, parameters: int) -> Points:
-    """What commits to the noise of a seed; the noiser and each trainer that drew it compute the same."""
-    return tuple(map(commit, strategy.noise_rows(seed, hospitals, parameters)))
+    def _ask(self, world: World, chain: Contract, who: Iterable[str], name: str, task: Any, steps: int = 1) -> Replies:
+        """Have hospitals take a step; it may last a part of what is left of the phase, as so many have to fit in."""
+        return world.ask(who, self._query(name), task, within=chain.left() / steps)
 
 
 def _message(block: Block) -> bytes:
-    """What a hospital signs to draw its noisers."""
+    """What a hospital's draw of noisers is a function of."""
     iteration, chance = int(block["iteration"]), bytes(block["chance"])
     return b"noisers" + iteration.to_bytes(8, "big") + chance
 
 
-def _noise_digest(iteration: int, points: Sequence[bytes]) -> bytes:
-    return keccak(iteration.to_bytes(32, "big") + b"".join(points))
+def _sha256(model: Vector) -> bytes:
+    return hashlib.sha256(model.tobytes()).digest()
 
 
-def _bits(names: Sequence[str], order: Sequence[str]) -> int:
-    return sum(1 << order.index(name) for name in names)
-
-
-def _names(bits: int, order: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for place, name in enumerate(order) if bits >> place & 1)
-
-
-def _counted(counts: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
+def _counted(counts: Mapping[str, int], names: Names) -> dict[str, int]:
     return {name: count + (name in names) for name, count in counts.items()}
 
 
@@ -483,16 +505,3 @@ def _block(world: World, chain: Contract) -> Block:
 
 def _stakes(world: World, chain: Contract) -> dict[str, int]:
     return dict(zip(world.hospitals, chain.call("standing")[0], strict=True))
-
-
-def _wait(world: World, chain: Contract) -> None:
-    """Let the phase's deadline pass."""
-    world.chain.wait(max(0, chain.call("deadline") - world.chain.block))
-
-
-def _close(world: World, chain: Contract, sender: str) -> None:
-    """Close the phase that somebody left open once its deadline has passed, and that of those who may propose late."""
-    _wait(world, chain)
-    if chain.call("phase") == Phase.AGGREGATING and not chain.call("agreed"):
-        world.chain.wait(chain.call("window"))
-    chain.send("close", sender=sender)

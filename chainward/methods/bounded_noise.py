@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from chainward.methods.randomness import stream
 from chainward.methods.sharing import FIELD, Row, from_bytes, signed, to_bytes, uniform, unpacked_secrets
-from chainward.methods.vector_commitment import Claim, commit, on_curve
+from chainward.methods.vector_commitment import Claim, commit, commitment_flops, on_curve
 
 PROJECTIONS = 32
 """Of what is longer than the bits say, by more than a factor two, a proof passes with probability 2^-32."""
@@ -29,7 +29,7 @@ DEVIATIONS = 6
 """Standard deviations that a projection of honest noise may have: 2 in 10^9 have more."""
 
 SPREAD = 3.0
-"""Of the sum of squares over its mean: honest noise has more once in 10^7, noise of three times its length never less."""
+"""Of the sum of squares over its mean: honest noise has more 3 times in 10^8, four times as long less once in 10^7."""
 
 
 class Proof(NamedTuple):
@@ -45,7 +45,7 @@ class Proof(NamedTuple):
 
 @dataclass(frozen=True)
 class Bound:
-    """How long noise [count] of a standard deviation (in units) may be. `chance` is public, and drawn after the noise."""
+    """How long noise [count] of a standard deviation, in units, may be. `chance` is public and drawn after it."""
 
     deviation: float
     count: int
@@ -111,6 +111,11 @@ class Bound:
             Claim(shown, [hidden, digits], [1, challenge]),
             Claim([*from_bytes(proof.blinding), *bits, whole], [squares, middle], [1, challenge]),
         ]
+
+    def flops(self, rows: int) -> float:
+        """Return the FLOPs assumed for `prove`, where the noise is laid out in so many rows."""
+        width, digits = 1 + -(-self.count // rows), 1 + PROJECTIONS * self.bits
+        return rows * commitment_flops(width) + 3 * commitment_flops(digits) + commitment_flops(digits, 1)
 
     @property
     def _projections(self) -> npt.NDArray[Any]:

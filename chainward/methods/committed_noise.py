@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from eth_utils.crypto import keccak
 
+from chainward.methods.bounded_noise import Bound, Proof
 from chainward.methods.randomness import stream
 from chainward.methods.secure_sum import Points, Scheme
 from chainward.methods.sharing import Row
+
+
+class Fixed(NamedTuple):
+    """What commits to noise, and the proof that it is no longer than noise is; none where nothing is proved."""
+
+    points: Points
+    proof: Proof | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,25 @@ class Noise:
         """Return the FLOPs assumed for `points`."""
         width = 1 + -(-self.count // self.scheme.packed)
         return self.scheme.commitment_flops([[0] * width] * self.scheme.packed)
+
+    def fixed(self, seed: bytes, chance: bytes, rng: np.random.Generator) -> Fixed:
+        """Return what commits to the noise of a seed, and the proof for a chance that was drawn after it."""
+        points = self.points(seed)
+        proves = self.scheme.points_on_chain > 0
+        return Fixed(points, self._bound(chance).prove(self.rows(seed), points, rng) if proves else None)
+
+    def proving_flops(self) -> float:
+        """Return the FLOPs assumed for `fixed`, of what is already committed to."""
+        return self._bound(b"").flops(self.scheme.packed) if self.scheme.points_on_chain else 0.0
+
+    def claims(self, fixed: Fixed, chance: bytes) -> list[Any]:
+        """Return what is true if noise is no longer than this; of what is not committed to nobody can tell."""
+        if not self.scheme.points_on_chain:
+            return [True]
+        return [] if fixed.proof is None else self._bound(chance).claims(Proof(*fixed.proof), fixed.points)
+
+    def _bound(self, chance: bytes) -> Bound:
+        return Bound(self.deviation, self.count, chance)
 
 
 def noise_digest(iteration: int, points: Points) -> bytes:

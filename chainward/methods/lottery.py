@@ -62,9 +62,7 @@ def sample(peers: Sequence[int], chances: Iterator[int], count: int) -> tuple[in
     return tuple(left[:count])
 
 
-def others_drawn(
-    stakes: Sequence[int], able: Sequence[bool], peer: int, chance: bytes, seats: int
-) -> tuple[int, ...]:
+def others_drawn(stakes: Sequence[int], able: Sequence[bool], peer: int, chance: bytes, seats: int) -> tuple[int, ...]:
     """Return a committee of those who are able and not the peer itself; if none of them has a stake, by equal chances.
 
     Examples:

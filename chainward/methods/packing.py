@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,3 +87,19 @@ def to_slots(weights: npt.ArrayLike) -> tuple[int, ...]:
 def from_slots(numbers: Iterable[int], count: int) -> npt.NDArray[np.float32]:
     """Return the first `count` weights that a contract holds."""
     return floating_point(unpacked(joined(numbers), count))
+
+
+def bits(names: Iterable[str], order: Sequence[str]) -> int:
+    """Return names as bits by their place in an order, the first the lowest; others do not count.
+
+    Examples:
+        >>> bits(["c", "a"], order=["a", "b", "c"])
+        5
+    """
+    chosen = set(names)
+    return sum(1 << place for place, name in enumerate(order) if name in chosen)
+
+
+def named(number: int, order: Sequence[str]) -> tuple[str, ...]:
+    """Invert `bits`."""
+    return tuple(name for place, name in enumerate(order) if number >> place & 1)

@@ -7,7 +7,7 @@ and their sums against those to the rows, and whoever gets the sum with its blin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -181,28 +181,3 @@ class Scheme:
 def share_claim(values: Row, point: int, commitments: Sequence[bytes]) -> Claim:
     """Return what is true if these are the values at a point of the committed polynomials (Feldman 1987)."""
     return Claim(values, commitments, [pow(point, power, FIELD) for power in range(len(commitments))])
-
-
-def included(names: Iterable[str], holding: Mapping[Any, Collection[str]], needed: int) -> tuple[str, ...]:
-    """Return whose vectors are added up: those whose shares the `needed` holders have who have most of them.
-
-    So whoever says that a share did not come is done without, and only where too few are left for that, because a
-    vector's owner withheld its shares from several, is the vector. Nobody if there are fewer holders.
-
-    Examples:
-        The second of three says that nothing came but one.
-
-        >>> included("abc", {1: "abc", 2: "a", 3: "abc"}, needed=2)
-        ('a', 'b', 'c')
-        >>> included("abc", {1: "ab", 2: "bc", 3: "bc"}, needed=2)
-        ('b', 'c')
-    """
-    fullest = sorted(holding, key=lambda holder: -len(holding[holder]))[:needed]
-    if len(fullest) < needed:
-        return ()
-    return tuple(name for name in names if all(name in holding[holder] for holder in fullest))
-
-
-def enough(included: Collection[str], accepted: Collection[str]) -> bool:
-    """Tell whether so many are added up that none stands alone: more than half of those that were accepted."""
-    return 2 * len(included) > len(accepted)

@@ -6,6 +6,8 @@ It is never selected, and no more of them than the rule tolerates keep nobody el
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -66,6 +68,23 @@ def krum_selected(updates: npt.ArrayLike, tolerated: int, kept: int) -> Indices:
     if not 1 <= kept <= len(scores) - tolerated:
         raise ValueError(f"Krum keeps between 1 and {len(scores) - tolerated} of {len(scores)} updates, not {kept}")
     return _lowest(scores, kept)
+
+
+def krum_names(updates: Mapping[str, npt.ArrayLike], tolerated: int) -> tuple[str, ...]:
+    """Return whose updates Krum keeps if it drops `tolerated`, all if they are fewer than three, in their order.
+
+    Raises:
+        ValueError: as `krum_selected`.
+
+    Examples:
+        >>> krum_names({"a": [0.0], "b": [9.0], "c": [0.25], "d": [0.5], "e": [0.75]}, tolerated=1)
+        ('a', 'c', 'd', 'e')
+    """
+    names = tuple(updates)
+    if len(names) < 3:
+        return names
+    kept = krum_selected(np.stack([np.asarray(own) for own in updates.values()]), tolerated, len(names) - tolerated)
+    return tuple(names[place] for place in sorted(kept.tolist()))
 
 
 def multi_krum(updates: npt.ArrayLike, tolerated: int, kept: int) -> Vector:

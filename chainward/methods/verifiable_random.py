@@ -1,8 +1,8 @@
 """Randomness that its owner alone can make, of which there is one a message, and which everybody can check.
 
-A verifiable random function on the curve bn254, built as RFC 9381 builds those on other curves. The owner of x, whose key
-is X = x B, gives Gamma = x H for a message that is hashed to H, and proves that both have the same logarithm (Chaum and
-Pedersen 1992). Gamma alone is the randomness: another nonce gives another proof, of the same Gamma.
+A verifiable random function on the curve bn254, built as RFC 9381 builds those on other curves. The owner of x, whose
+key is X = x B, gives Gamma = x H for a message that is hashed to H, and proves that both have the same logarithm (Chaum
+and Pedersen 1992). Gamma alone is the randomness: another nonce gives another proof, of the same Gamma.
 """
 
 from __future__ import annotations

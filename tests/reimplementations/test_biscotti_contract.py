@@ -560,7 +560,9 @@ class Waiting(Liveness):
     }
 
     def make(self, draw: Draw) -> Federation:
-        return Federation("abcd", draw(st.integers(0, 2)), 3, draw(st.integers(1, 3)), 1, draw(st.sampled_from([0, 10])))
+        return Federation(
+            "abcd", draw(st.integers(0, 2)), 3, draw(st.integers(1, 3)), 1, draw(st.sampled_from([0, 10]))
+        )
 
 
 TestWaiting = Waiting.TestCase
