@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from eth_utils.crypto import keccak
@@ -45,6 +45,7 @@ from chainward.world import (
 Phase = IntEnum("Phase", "REGISTERING COLLECTING VERIFYING AGGREGATING CHECKING", start=0)
 Names = tuple[str, ...]
 Task = Mapping[str, Any]
+Units = Annotated[Whole, array((None,), "int64").__metadata__[0]]  # of any length
 Block = Mapping[str, Any]  # what everybody reads on chain: iteration, chance (the seed), stakes, keys, noises
 MOST_UPDATES = 256  # of an iteration: the contract's votes are bits of a word
 
@@ -79,7 +80,7 @@ class Found(NamedTuple):
 class Shown(NamedTuple):
     """What verifiers see: delta + noises in units [P], what opens it, the draw's proof."""
 
-    values: array((None,), "int64")  # type: ignore[valid-type]
+    values: Units
     blindings: bytes
     proof: bytes
 
@@ -94,7 +95,7 @@ FORMS: Mapping[str, tuple[Kind, Any]] = {  # of what a hospital's step replies, 
     "share": (Kind.CONTROL, dict[str, tuple[ContentId, Digest]]),
     "collect": (Kind.CONTROL, Collected),
     "add": (Kind.AGGREGATE, Added),
-    "recover": (Kind.AGGREGATE, tuple[Names, Weights, array((None,), "int64"), bytes] | None),
+    "recover": (Kind.AGGREGATE, tuple[Names, Weights, Units, bytes] | None),
     "check": (Kind.CONTROL, bool),
 }
 
@@ -155,7 +156,8 @@ class Biscotti(Strategy[State]):
     def open(self, world: World) -> State:
         """Step 1: the genesis. All who answer register a key and their first noise, and get the same stake."""
         counts, begin = self._counts(len(world.hospitals)), self._query("begin")
-        begun = world.need_some(world.ask(world.hospitals, begin, {"iteration": 0}), counts.verifiers + 1).open()
+        needed = min(len(world.hospitals), counts.verifiers + 1)
+        begun = world.need_some(world.ask(world.hospitals, begin, {"iteration": 0}), needed).open()
         seats = (*counts[1:], self._scheme(len(world.hospitals)).points_on_chain)
         terms = (*seats, self.stake, self.stake_unit, self.phase_blocks)
         chain = world.found("Biscotti", world.hospitals, *terms, sender=next(iter(begun)))
@@ -184,8 +186,8 @@ class Biscotti(Strategy[State]):
             chain.end_late(next(iter(begun)))
         if weights is None or chain.call("head") == head:
             return replace(state, stakes=_stakes(world, chain), lost=state.lost + 1)
-        taken, refused = _counted(state.accepted, accepted), _counted(state.rejected, rejected)
-        return State(weights, state.contract, _stakes(world, chain), taken, refused, state.blocks + 1, state.lost)
+        counts = _counted(state.accepted, accepted), _counted(state.rejected, rejected)
+        return State(weights, state.contract, _stakes(world, chain), *counts, state.blocks + 1, state.lost)
 
     def model(self, state: State) -> Vector:
         return state.weights

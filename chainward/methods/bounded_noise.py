@@ -137,7 +137,7 @@ class Bound:
         return [int(height - value) % FIELD for height, value in zip(heights, projected, strict=True)]
 
     def _challenge(self, points: Sequence[bytes], announced: Sequence[bytes], differences: Row, told: int) -> int:
-        parts = (self.chance, *points, *announced, to_bytes(differences), told.to_bytes(32, "big"))
+        parts = (self.chance, *points, *announced, to_bytes(differences), str(told).encode())
         return int.from_bytes(hashlib.sha256(b"".join(parts)).digest(), "big") % FIELD
 
 

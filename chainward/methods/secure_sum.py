@@ -131,7 +131,7 @@ class Scheme:
     def _opening(self, rows: Sequence[Row], count: int) -> Opening:
         return Opening(self.values(rows, count), [row[0] for row in rows])
 
-    def mask_claims(self, masked: Opening, vector: Sequence[bytes], noises: Sequence[Sequence[bytes]]) -> list[Claim]:
+    def mask_claims(self, masked: Opening, vector: Points, noises: Sequence[Points]) -> list[Any]:
         """Return what is true if `masked` is the committed vector under the committed noises; nothing if it is odd.
 
         The vector counts once and is not scaled. If it were, say doubled, halves would pass: in the field they are

@@ -1,11 +1,11 @@
-"""Masked and shared vectors: sums come back, what was tampered with is caught, and what the packed form leaks."""
+"""Opening and shared vectors: sums come back, what was tampered with is caught, and what the packed form leaks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from chainward.methods.secure_sum import Masked, Scheme, share_claim
+from chainward.methods.secure_sum import Opening, Scheme, share_claim
 from chainward.methods.sharing import FIELD, share, signed, summed
 from chainward.methods.vector_commitment import combined, commit, opened
 
@@ -29,8 +29,9 @@ def test_sums_of_shares_recover_the_sum_and_fit_the_sum_of_commitments(scheme: S
     aggregate = [combined(column, [1] * 4) for column in zip(*committed, strict=True)]
     assert opened([share_claim(row, x, aggregate) for x, row in sums.items()], RNG) == [True] * len(sums)
     few = dict(list(sums.items())[-scheme.terms :])
-    np.testing.assert_array_equal(scheme.recovered(few, WIDTH), np.sum(values, axis=0))
-    found = scheme.recovered(few, WIDTH)
+    found, blindings = scheme.recovered(few, WIDTH)
+    np.testing.assert_array_equal(found, np.sum(values, axis=0))
+    assert all(opened(scheme.mask_claims(Opening(found, blindings), aggregate, []), RNG))
     recommitted = [summed([rows[at] for rows in shared]) for at in range(scheme.packed)]
     assert [commit(row) for row in recommitted] == aggregate[: scheme.packed]
     np.testing.assert_array_equal(scheme.values(recommitted, WIDTH), found)
@@ -73,7 +74,7 @@ def test_what_does_not_fit_the_layout_claims_nothing() -> None:
     vector = vectors(1)[0]
     rows = SHAMIR.polynomials(vector, RNG)
     committed = [commit(row) for row in rows]
-    assert SHAMIR.mask_claims(Masked(vector, []), committed, []) == []
+    assert SHAMIR.mask_claims(Opening(vector, []), committed, []) == []
     assert SHAMIR.mask_claims(SHAMIR.masked(rows, [], WIDTH), committed, [[]]) == []
     masked, shares = SHAMIR.masked(rows, [], WIDTH), [share(rows, x) for x in (1, 2)]
     assert len(SHAMIR.mask_claims(masked, committed, [])) == 1
@@ -106,7 +107,7 @@ def test_half_a_unit_cannot_be_shown_as_a_small_number_whatever_the_noises(schem
         values[0] += times - 1
         blindings = [sum(parts) for parts in zip(*([row[0] for row in each] for each in hidden), strict=True)]
         blindings = [own + times * row[0] for own, row in zip(blindings, rows, strict=False)]
-        assert not all(opened(scheme.mask_claims(Masked(values, blindings), committed, points), RNG))
+        assert not all(opened(scheme.mask_claims(Opening(values, blindings), committed, points), RNG))
 
 
 def test_points_of_the_code() -> None:
@@ -140,7 +141,7 @@ def test_two_miners_of_the_packed_form_read_all_of_it() -> None:
     rows = PACKED.polynomials(vector, RNG)
     held = {x: share(rows, x) for seat in (0, 2) for x in PACKED.points(seat, 3)}
     assert len(held) == 14
-    np.testing.assert_array_equal(PACKED.recovered(held, WIDTH), vector)
+    np.testing.assert_array_equal(PACKED.recovered(held, WIDTH).values, vector)
 
 
 def test_without_sharing_a_share_is_the_vector() -> None:
