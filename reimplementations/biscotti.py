@@ -85,21 +85,6 @@ class Shown(NamedTuple):
     proof: bytes
 
 
-FORMS: Mapping[str, tuple[Kind, Any]] = {  # of what a hospital's step replies, by its name
-    "begin": (Kind.CONTROL, Begun),
-    "commit": (Kind.CONTROL, Told),
-    "noise": (Kind.CONTROL, bytes),
-    "bound": (Kind.CONTROL, Fixed | None),
-    "mask": (Kind.NOISED_UPDATE, Shown | None),
-    "verify": (Kind.CONTROL, tuple[Names, Names]),
-    "share": (Kind.CONTROL, dict[str, tuple[ContentId, Digest]]),
-    "collect": (Kind.CONTROL, Collected),
-    "add": (Kind.AGGREGATE, Added),
-    "recover": (Kind.AGGREGATE, tuple[Names, Weights, Units, bytes] | None),
-    "check": (Kind.CONTROL, bool),
-}
-
-
 @dataclass(frozen=True)
 class State:
     """The global model [P], the contract, and by hospital its stake and how many of its updates were taken or refused.
@@ -155,7 +140,7 @@ class Biscotti(Strategy[State]):
 
     def open(self, world: World) -> State:
         """Step 1: the genesis. All who answer register a key and their first noise, and get the same stake."""
-        counts, begin = self._counts(len(world.hospitals)), self._query("begin")
+        counts, begin = self._counts(len(world.hospitals)), self._steps["begin"]
         needed = min(len(world.hospitals), counts.verifiers + 1)
         begun = world.need_some(world.ask(world.hospitals, begin, {"iteration": 0}), needed).open()
         seats = (*counts[1:], self._scheme(len(world.hospitals)).points_on_chain)
@@ -210,7 +195,7 @@ class Biscotti(Strategy[State]):
         newcomers = {hospital: (own.key, own.noise) for hospital, own in begun.items() if not present[hospital]}
         chain.send_each("register", newcomers)
         drawn = chain.call("trainers")
-        train = FIT.then(self._query("commit"))
+        train = FIT.then(self._steps["commit"])
         trainers = [hospital for hospital in begun if hospital in drawn]
         replies = world.ask(trainers, train, Held("model"), within=chain.left()).open()
         updates = {trainer: points for trainer, points in replies.items() if points}
@@ -470,14 +455,28 @@ class Biscotti(Strategy[State]):
         """Standard deviation of the coordinates of one noise of the paper's."""
         return self.sensitivity * noise_multiplier(self.epsilon, 1, self.delta) if self.noising else 0.0
 
-    def _query(self, name: str) -> Query:
-        kind, form = FORMS[name]
-        clear = name == "mask" and not self.noising
-        return Query(name, Kind.UPDATE if clear else kind, getattr(self, name), reply=form)
+    @property
+    def _steps(self) -> Mapping[str, Query]:
+        """What hospitals do, and the form of what they reply."""
+        masked, found = Kind.NOISED_UPDATE if self.noising else Kind.UPDATE, tuple[Names, Weights, Units, bytes] | None
+        steps = (
+            Query("begin", Kind.CONTROL, self.begin, reply=Begun),
+            Query("commit", Kind.CONTROL, self.commit, reply=Told),
+            Query("noise", Kind.CONTROL, self.noise, reply=bytes),
+            Query("bound", Kind.CONTROL, self.bound, reply=Fixed | None),
+            Query("mask", masked, self.mask, reply=Shown | None),
+            Query("verify", Kind.CONTROL, self.verify, reply=tuple[Names, Names]),
+            Query("share", Kind.CONTROL, self.share, reply=dict[str, tuple[ContentId, Digest]]),
+            Query("collect", Kind.CONTROL, self.collect, reply=Collected),
+            Query("add", Kind.AGGREGATE, self.add, reply=Added),
+            Query("recover", Kind.AGGREGATE, self.recover, reply=found),
+            Query("check", Kind.CONTROL, self.check, reply=bool),
+        )
+        return {step.name: step for step in steps}
 
     def _ask(self, world: World, chain: Contract, who: Iterable[str], name: str, task: Any, steps: int = 1) -> Replies:
         """Have hospitals take a step; it may last a part of what is left of the phase, as so many have to fit in."""
-        return world.ask(who, self._query(name), task, within=chain.left() / steps)
+        return world.ask(who, self._steps[name], task, within=chain.left() / steps)
 
 
 def _message(block: Block) -> bytes:
