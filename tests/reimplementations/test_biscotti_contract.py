@@ -68,22 +68,6 @@ def test_trainers_of_a_consortium_of_more_than_a_word() -> None:
     assert any(int(name[1:]) >= 256 for name in federation.trainers)
 
 
-@pytest.mark.parametrize("seats", [3, 10])
-def test_skewed_stakes_cost_a_draw_no_more_gas(seats: int) -> None:
-    """One peer holds almost all tickets: drawing again until somebody else is found took up to 72 M gas."""
-    peers = [f"p{number:02}" for number in range(20)]
-    federation = collecting(peers=peers, aggregators=seats, wanted=20, verifiers=1, terms=0, stake=1, unit=6_000)
-    spent = []
-    for _ in range(12):
-        rich = max(federation.trainers, key=federation.stakes.__getitem__)
-        bit = 1 << federation.trainers.index(rich)
-        federation.submit().vote(bit, refused=[0]).propose(bit)
-        federation.endorse(bit, names=federation.followers[: seats // 2])
-        spent.append(federation.ledger.receipts[-1].gas)
-    assert max(federation.stakes.values()) > 10_000 * sorted(federation.stakes.values())[12]
-    assert max(spent) < 800_000
-
-
 def test_who_has_no_stake_is_not_drawn() -> None:
     federation = collecting(peers="abcd", verifiers=1, aggregators=3, wanted=3, stake=UNIT)
     rejected = federation.trainers[1]
