@@ -31,23 +31,25 @@ def biscotti(Biscotti: Any, hospitals: list[Any]) -> Any:
 def test_a_block_adds_the_points_of_accepted_updates(biscotti: Any, hospitals: list[Any]) -> None:
     """Two updates that commit by the generator: the block holds its double, and both earn stake."""
     (verifier,), (aggregator,) = biscotti.roles()
-    trainers = [hospital for hospital in hospitals if hospital != verifier][:2]
-    for trainer in trainers:
+    for trainer in biscotti.trainers():
         biscotti.submit(DIGEST, {"from": trainer})
-    biscotti.vote(0b11, {"from": verifier})
+    biscotti.vote(0b11, 0, {"from": verifier})
     biscotti.propose(MODEL, 0b11, GENERATOR * 2, {"from": aggregator})
+    assert list(biscotti.proposed()[1]) == DOUBLED
+    for hospital in hospitals[:3]:
+        biscotti.check(True, {"from": hospital})
     assert biscotti.iteration() == 2
     assert list(biscotti.tip()[1]) == DOUBLED
     assert sorted(biscotti.standing()[0]) == [10, 10, 15, 15]
 
 
 def test_only_the_drawn_act_in_their_role(biscotti: Any, hospitals: list[Any]) -> None:
-    """A verifier does not train, and nobody else votes."""
+    """Who was not drawn, as a verifier is not, does not train, and nobody else votes."""
     (verifier,), _ = biscotti.roles()
-    with brownie.reverts("verifiers do not train"):
+    with brownie.reverts("not drawn to train"):
         biscotti.submit(DIGEST, {"from": verifier})
-    trainers = [hospital for hospital in hospitals if hospital != verifier]
-    for trainer in trainers[:2]:
+    trainers = biscotti.trainers()
+    for trainer in trainers:
         biscotti.submit(DIGEST, {"from": trainer})
     with brownie.reverts("not a verifier"):
-        biscotti.vote(0b11, {"from": trainers[0]})
+        biscotti.vote(0b11, 0, {"from": trainers[0]})
