@@ -150,7 +150,7 @@ class Biscotti(Strategy[State]):
         if len(begun) < len(world.hospitals):
             chain.end_late(next(iter(begun)))
         nothing = dict.fromkeys(world.hospitals, 0)
-        return State(world.initial_weights(), chain.address, _stakes(world, chain), nothing, nothing)
+        return State(world.initial_weights(), chain.address, _block(world, chain)["stakes"], nothing, nothing)
 
     def round(self, state: State, world: World) -> State:
         """Steps 2 to 7: one iteration of the contract. Whoever began it ends phases that others left open."""
@@ -170,9 +170,9 @@ class Biscotti(Strategy[State]):
         while chain.call("iteration") == block["iteration"]:
             chain.end_late(next(iter(begun)))
         if weights is None or chain.call("head") == head:
-            return replace(state, stakes=_stakes(world, chain), lost=state.lost + 1)
+            return replace(state, stakes=_block(world, chain)["stakes"], lost=state.lost + 1)
         counts = _counted(state.accepted, accepted), _counted(state.rejected, rejected)
-        return State(weights, state.contract, _stakes(world, chain), *counts, state.blocks + 1, state.lost)
+        return State(weights, state.contract, _block(world, chain)["stakes"], *counts, state.blocks + 1, state.lost)
 
     def model(self, state: State) -> Vector:
         return state.weights
@@ -191,8 +191,8 @@ class Biscotti(Strategy[State]):
 
     def _collect(self, world: World, chain: Contract, begun: Mapping[str, Begun]) -> dict[str, Points]:
         """Step 3: the drawn train and commit. The noise of the next iteration is fixed with it."""
-        present = dict(zip(world.hospitals, chain.call("standing")[3], strict=True))
-        newcomers = {hospital: (own.key, own.noise) for hospital, own in begun.items() if not present[hospital]}
+        present = _block(world, chain)["present"]
+        newcomers = {name: (own.key, own.noise) for name, own in begun.items() if not present[name]}
         chain.send_each("register", newcomers)
         drawn = chain.call("trainers")
         train = FIT.then(self._steps["commit"])
@@ -210,8 +210,8 @@ class Biscotti(Strategy[State]):
         """Step 4: trainers show their updates, under the noise of those they drew, to the verifiers, who vote."""
         block, verifiers, trainers = _block(world, chain), chain.call("roles")[0], chain.call("submissions")[0]
         givers = [name for name in begun if any(name in begun[trainer].noisers for trainer in updates)]
-        seeds = self._ask(world, chain, givers, "noise", block["iteration"], 4)
-        fixed = self._ask(world, chain, givers, "bound", block, 4)
+        seeds = self._ask(world, chain, givers, "noise", block["iteration"], 4) if givers else {}
+        fixed = self._ask(world, chain, givers, "bound", block, 4) if givers else {}
         given = {name: {one: seeds[one] for one in begun[name].noisers if one in seeds} for name in updates}
         facts = {"iteration": block["iteration"], "noises": block["noises"]}
         tasks = Each({name: {**facts, "given": given[name]} for name in updates})
@@ -227,14 +227,8 @@ class Biscotti(Strategy[State]):
         aggregators, scheme = chain.call("roles")[1], self._scheme(len(world.hospitals))
         seats = {name: scheme.points(seat, len(aggregators)) for seat, name in enumerate(aggregators)}
         given = self._ask(world, chain, updates, "share", seats, 3).open()
-        tasks = {
-            name: {
-                "seats": seats,
-                "commitments": updates,
-                "given": {one: own[name] for one, own in given.items() if name in own},
-            }
-            for name in seats
-        }
+        own = {name: {one: told[name] for one, told in given.items() if name in told} for name in seats}
+        tasks = {name: {"seats": seats, "commitments": updates, "given": own[name]} for name in seats}
         held = self._ask(world, chain, tasks, "collect", Each(tasks), 3)
         sums = self._ask(world, chain, held, "add", {"held": dict(held), "tasks": tasks}, 3)
         task = {"sums": dict(sums), "seats": seats, "commitments": updates}
@@ -253,9 +247,8 @@ class Biscotti(Strategy[State]):
             leader = chain.call("leader")
             if leader in found:
                 points = [point for name in updates if name in found[leader].names for point in updates[name]]
-                chain.send(
-                    "propose", *blocks[leader], numbers_of(points) if self.secure_aggregation else (), sender=leader
-                )
+                coordinates = numbers_of(points) if self.secure_aggregation else ()
+                chain.send("propose", *blocks[leader], coordinates, sender=leader)
                 world.chain.settle()  # who agrees must see the block
                 agree = [name for name in found if blocks[name] == blocks[leader] and name != leader]
                 differ = [name for name in found if blocks[name] != blocks[leader]]
@@ -323,12 +316,14 @@ class Biscotti(Strategy[State]):
 
         It refuses all others, but those whose noisers did not show that their noise is short: that is not their fault.
         """
-        party, noises, claims = self._party(site), self._short(site, task), {}
+        party, noise, claims = self._party(site), self._noise(site), {}
+        fixed = {name: Fixed(*own) for name, own in task["fixed"].items() if own is not None}
+        short = party.true(noise.claims_of(fixed, task["noises"], task["iteration"], task["chance"]))
         shown = {name: Shown(*value) for name, value in task["shown"].items() if value is not None}
         for name, (values, blindings, proof) in shown.items():
             drawn = self._noisers(site, name, task["keys"][name], proof, task) if self.noising else ()
-            if noises.keys() >= set(drawn):
-                opening, points = Opening(values, from_bytes(blindings)), [noises[noiser] for noiser in drawn]
+            if set(short) >= set(drawn):
+                opening, points = Opening(values, from_bytes(blindings)), [fixed[noiser].points for noiser in drawn]
                 odd = self.noising and not drawn
                 claims[name] = [] if odd else party.mask_claims(opening, task["committed"][name], points)
         sound = {name: shown[name].values / self.precision for name in party.true(claims, VALUE_BITS)}
@@ -360,13 +355,8 @@ class Biscotti(Strategy[State]):
         """
         held, tasks = {name: Collected(*value) for name, value in task["held"].items()}, task["tasks"]
         own, shares = tasks[site.name], memory["shares"]
-        shown = {
-            (holder, name): Share(tuple(values), own["seats"][holder], own["commitments"][name])
-            for holder, one in held.items()
-            for name, values in one.bad.items()
-            if name in tasks[holder]["given"] and digest(tuple(values)) == tasks[holder]["given"][name][1]
-        }
-        proven = {name for _, name in shown.keys() - set(self._party(site).fitting(shown))}
+        given = {holder: {name: hashed for name, (_, hashed) in tasks[holder]["given"].items()} for holder in held}
+        proven = self._party(site).proven(held, given, own["seats"], own["commitments"])
         needed = -(-self._scheme(len(site.hospitals)).terms // min(map(len, own["seats"].values())))
         names = included(own["commitments"], held, proven, needed)
         kept = {**memory, "names": names, "shares": {}}
@@ -393,17 +383,6 @@ class Biscotti(Strategy[State]):
         opens = self._party(site).opens(opening, points)
         return opens and block.digest == _sha256(self._updated(memory["model"], block.values, len(block.names))), memory
 
-    def _short(self, site: Site, task: Task) -> dict[str, Points]:
-        """What commits to the noises that are the fixed ones and no longer than noise is."""
-        told, noise = {name: Fixed(*own) for name, own in task["fixed"].items() if own is not None}, self._noise(site)
-        fixed = {
-            name: own
-            for name, own in told.items()
-            if noise_digest(task["iteration"], own.points) == task["noises"][name]
-        }
-        short = self._party(site).true({name: noise.claims(own, task["chance"]) for name, own in fixed.items()})
-        return {name: fixed[name].points for name in short}
-
     def _noisers(self, site: Site, name: str, key: bytes, proof: bytes, block: Block) -> Names:
         """Step 2: whom a hospital's proof draws by stake of those who fixed noise; nobody if the proof is wrong."""
         site.work(CHECKING_FLOPS)
@@ -411,8 +390,8 @@ class Biscotti(Strategy[State]):
         if chance is None:
             return ()
         able = [block["noises"][hospital] != bytes(32) for hospital in site.hospitals]
-        seats = self._counts(len(site.hospitals)).noisers
-        drawn = others_drawn(block["stakes"], able, site.hospitals.index(name), chance, seats)
+        stakes, seats = [block["stakes"][one] for one in site.hospitals], self._counts(len(site.hospitals)).noisers
+        drawn = others_drawn(stakes, able, site.hospitals.index(name), chance, seats)
         return tuple(site.hospitals[place] for place in drawn)
 
     def _updated(self, model: Vector, values: Whole, count: int) -> Vector:
@@ -495,14 +474,6 @@ def _counted(counts: Mapping[str, int], names: Names) -> dict[str, int]:
 
 def _block(world: World, chain: Contract) -> Block:
     """What everybody reads on chain when an iteration begins."""
-    stakes, keys, noises, _ = chain.call("standing")
-    facts = {"iteration": chain.call("iteration"), "chance": chain.call("seed"), "stakes": stakes}
-    return {
-        **facts,
-        "keys": dict(zip(world.hospitals, keys, strict=True)),
-        "noises": dict(zip(world.hospitals, noises, strict=True)),
-    }
-
-
-def _stakes(world: World, chain: Contract) -> dict[str, int]:
-    return dict(zip(world.hospitals, chain.call("standing")[0], strict=True))
+    columns = zip(("stakes", "keys", "noises", "present"), chain.call("standing"), strict=True)
+    standing = {name: dict(zip(world.hospitals, column, strict=True)) for name, column in columns}
+    return {**standing, "iteration": chain.call("iteration"), "chance": chain.call("seed")}

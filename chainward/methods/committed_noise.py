@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -60,6 +61,13 @@ class Noise:
         if not self.scheme.points_on_chain:
             return [True]
         return [] if fixed.proof is None else self._bound(chance).claims(Proof(*fixed.proof), fixed.points)
+
+    def claims_of(
+        self, fixed: Mapping[str, Fixed], digests: Mapping[str, bytes], iteration: int, chance: bytes
+    ) -> dict[str, list[Any]]:
+        """Return the claims about noises by noiser, of those that are the ones whose digest is on chain."""
+        right = (name for name, own in fixed.items() if noise_digest(iteration, own.points) == digests.get(name))
+        return {name: self.claims(fixed[name], chance) for name in right}
 
     def _bound(self, chance: bytes) -> Bound:
         return Bound(self.deviation, self.count, chance)

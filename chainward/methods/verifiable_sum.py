@@ -89,6 +89,26 @@ class Party:
             }
         )
 
+    def proven(
+        self,
+        held: Mapping[str, Collected],
+        given: Mapping[str, Mapping[str, bytes]],
+        seats: Mapping[str, Sequence[int]],
+        commitments: Mapping[str, Points],
+    ) -> set[str]:
+        """Return whose share, as its holder shows it, does not fit, and is the one that its sender answers for.
+
+        `given` are the hashes by holder and sender, `seats` the points by holder.
+        """
+        shown = {
+            (holder, name): Share(tuple(values), seats[holder], commitments[name])
+            for holder, one in held.items()
+            for name, values in one.bad.items()
+            if name in commitments and digest(tuple(values)) == given[holder].get(name)
+        }
+        fitting = set(self.fitting(shown))
+        return {name for holder, name in shown if (holder, name) not in fitting}
+
     def added(self, shares: Sequence[Told]) -> Told:
         """Return the sum of shares that fit, at each point."""
         sums = [summed(list(map(from_bytes, column))) for column in zip(*shares, strict=True)]
