@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -166,7 +166,7 @@ class Biscotti(Strategy[State]):
         accepted, rejected = (named(chain.call(view), trainers) for view in ("accepted", "rejected"))
         if chain.call("phase") == Phase.AGGREGATING:
             taken = {name: updates[name] for name in accepted}
-            weights = self._propose(world, chain, taken, self._aggregate(world, chain, taken), tuple(begun))
+            weights = self._propose(world, chain, taken, self._aggregate(world, chain, taken, begun), tuple(begun))
         while chain.call("iteration") == block["iteration"]:
             chain.end_late(next(iter(begun)))
         if weights is None or chain.call("head") == head:
@@ -218,24 +218,27 @@ class Biscotti(Strategy[State]):
         shown = self._ask(world, chain, updates, "mask", tasks, 2)
         task = {**block, "committed": dict(updates), "fixed": dict(fixed), "shown": dict(shown)}
         votes = self._ask(world, chain, verifiers, "verify", task).open()
-        chain.send_each("vote", {name: tuple(bits(names, trainers) for names in own) for name, own in votes.items()})
+        told = {name: (approved, set(refused) - set(approved)) for name, (approved, refused) in votes.items()}
+        chain.send_each("vote", {name: tuple(bits(names, trainers) for names in own) for name, own in told.items()})
         if len(votes) < len(verifiers):
             chain.end_late(next(iter(begun)))
 
-    def _aggregate(self, world: World, chain: Contract, updates: Mapping[str, Points]) -> Mapping[str, Found]:
+    def _aggregate(
+        self, world: World, chain: Contract, updates: Mapping[str, Points], begun: Collection[str]
+    ) -> Mapping[str, Found]:
         """Step 5: aggregators add up the shares of accepted updates and recover the sum; what each of them found."""
         aggregators, scheme = chain.call("roles")[1], self._scheme(len(world.hospitals))
         seats = {name: scheme.points(seat, len(aggregators)) for seat, name in enumerate(aggregators)}
         given = self._ask(world, chain, updates, "share", seats, 3).open()
         own = {name: {one: told[name] for one, told in given.items() if name in told} for name in seats}
-        tasks = {name: {"seats": seats, "commitments": updates, "given": own[name]} for name in seats}
+        tasks = {name: {"seats": seats, "commitments": updates, "given": own[name]} for name in seats if name in begun}
         held = self._ask(world, chain, tasks, "collect", Each(tasks), 3)
         sums = self._ask(world, chain, held, "add", {"held": dict(held), "tasks": tasks}, 3)
         task = {"sums": dict(sums), "seats": seats, "commitments": updates}
         found = self._ask(world, chain, sums, "recover", task, 2).open()
         blocks = {name: Found(_sha256(one[1]), *one) for name, one in found.items() if one is not None}
         fitting = {name for name in updates if scheme.committed(updates[name])}  # else the contract refuses the block
-        return {n: one for n, one in blocks.items() if fitting >= set(one.names) and enough(one.names, updates)}
+        return {n: one for n, one in blocks.items() if fitting >= set(one.names) and enough(set(one.names), updates)}
 
     def _propose(
         self, world: World, chain: Contract, updates: Mapping[str, Points], found: Mapping[str, Found], begun: Names

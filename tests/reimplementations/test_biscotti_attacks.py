@@ -162,6 +162,39 @@ def test_a_draw_cannot_be_ground(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(proofs), len(found), None in found) == (20, 1, False)
 
 
+ODD: dict[str, tuple[int, str, Callable[[Any], Any]]] = {  # by whom, in which step, what in place of its reply
+    "names nobody knows": (1, "recover", lambda found: (("nobody", *found[0]), *found[1:])),
+    "one name often": (1, "recover", lambda found: (found[0][:1] * 9, *found[1:])),
+    "sums of another length": (1, "recover", lambda found: (*found[:2], found[2][:-1], found[3])),
+    "no opening": (1, "recover", lambda found: (*found[:3], b"")),
+    "complaints of nobody": (1, "collect", lambda told: Collected(("nobody",), {"nobody": (), "nowhere": (b"",)})),
+    "sums of nobody": (1, "add", lambda told: Added(("nobody",), ())),
+    "approved and refused": (0, "verify", lambda told: (told[0] + told[1], told[0] + told[1])),
+    "votes for nobody": (0, "verify", lambda told: (("nobody",), ("nobody", "nowhere"))),
+    "noisers nobody knows": (2, "begin", lambda told: told._replace(noisers=("nobody",))),
+    "another key": (2, "begin", lambda told: told._replace(key=bytes(32))),
+    "points of another length": (2, "commit", lambda told: (b"", b"x" * 65)),
+    "no proof that noise is short": (2, "bound", lambda told: told._replace(proof=None)),
+    "noise of other points": (2, "bound", lambda told: told._replace(points=(b"x",))),
+    "shares for nobody": (2, "share", lambda told: {"nobody": next(iter(told.values()))}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("params", [{}, {"verification": False}, {"secure_aggregation": False}], ids=str)
+def test_what_has_the_form_and_makes_no_sense_ends_no_trial(odd: str, params: dict[str, Any]) -> None:
+    role, step, change = ODD[odd]
+
+    def told(reply: Any) -> Any:
+        return None if reply is None else change(reply)
+
+    ready = prepared(
+        params=params, rounds=2, strategy=varied("biscotti", params, **whoever(roles()[role][:1], **{step: told}))
+    )
+    *_, last = states(ready)
+    assert last.blocks + last.lost == 2
+
+
 # --- poison under noise -------------------------------------------------------------------------
 
 
