@@ -18,6 +18,7 @@ from chainward.methods.selection import (
     bulyan,
     bulyan_selected,
     krum,
+    krum_names,
     krum_scores,
     krum_selected,
     multi_krum,
@@ -307,3 +308,15 @@ def test_too_few_for_bulyan(count: int, tolerated: int) -> None:
 def test_keeping_none_or_more_than_are_honest(kept: int) -> None:
     with pytest.raises(ValueError, match=f"between 1 and 4 of 5 updates, not {kept}"):
         multi_krum(LINE, 1, kept)
+
+
+def test_krum_names_whom_it_keeps_and_drops_as_many_as_it_tolerates() -> None:
+    near = {name: np.array([number / 10, 1.0]) for number, name in enumerate("abcde")}
+    updates = {"far": np.array([50.0, 1.0]), **near, "farther": np.array([0.0, -90.0])}
+    assert krum_names(updates, tolerated=2) == tuple("abcde")
+    assert len(krum_names(near, tolerated=1)) == 4
+
+
+def test_of_fewer_than_three_krum_keeps_all() -> None:
+    assert krum_names({"a": np.array([1.0]), "b": np.array([1e9])}, tolerated=0) == ("a", "b")
+    assert krum_names({}, tolerated=0) == ()

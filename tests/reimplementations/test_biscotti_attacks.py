@@ -146,6 +146,15 @@ def test_who_answers_first_is_taken_no_sooner() -> None:
     assert len(submitted[0]) == 7
 
 
+@pytest.mark.parametrize("also", [(), ("first_to_answer",)], ids=["in turn", "first"])
+def test_poisoners_of_a_third_lose_stake_whenever_they_answer(also: tuple[str, ...]) -> None:
+    attack = {"kind": "sign_flip", "share": 0.3, "strength": 4.0, "also": also}
+    ready = prepared(20, attack=attack)
+    _, last = states(ready)
+    assert sum(last.accepted[name] for name in ready.attackers) == 0
+    assert sum(last.rejected[name] for name in ready.attackers) >= 3
+
+
 @exploit("biscotti", "a trainer makes proofs until one draws its accomplice as noiser", outcome="held")
 def test_a_draw_cannot_be_ground(monkeypatch: pytest.MonkeyPatch) -> None:
     secret, scalar = bytes(range(32)), verifiable_random._scalar
