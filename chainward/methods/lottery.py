@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-SEED_BYTES = 32
-
 
 def numbers(seed: bytes) -> Iterator[int]:
     """Yield numbers of two bytes without end: those of the seed, big-endian, then those of its SHA-256, and so on.
