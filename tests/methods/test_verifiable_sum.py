@@ -141,3 +141,14 @@ def test_points_are_numbers_for_a_contract() -> None:
     points = Scheme(2).commit(Scheme(2).polynomials(VECTORS[0], np.random.default_rng(0)))
     assert points_of(numbers_of(points)) == points
     assert len(numbers_of(points)) == 4
+
+
+@pytest.mark.parametrize("scheme", [Scheme(2), Scheme(10, 10), Clear()], ids=str)
+def test_only_a_share_that_was_sent_and_does_not_fit_proves_a_complaint(scheme: Scheme) -> None:
+    (own, points), seats = committed(scheme)[0], {"x": scheme.points(0, SEATS)}
+    good = party(scheme).shares(own, seats["x"])
+    bad = (bytes(len(good[0])), *good[1:])
+    for shown, sent, proven in ((good, good, set()), (bad, bad, {"a"}), (bad, good, set()), ((), (), {"a"})):
+        held, given = {"x": Collected((), {"a": shown})}, {"x": {"a": digest(sent)}}
+        assert party(scheme).proven(held, given, seats, {"a": points}) == proven
+    assert party(scheme).proven({"x": Collected((), {"b": bad})}, {"x": {}}, seats, {"a": points}) == set()

@@ -78,6 +78,22 @@ def test_one_aggregator_leaves_nobody_out(seat: int, complains: bool) -> None:
     assert last.stakes == honest().stakes
 
 
+@exploit("biscotti", "one aggregator of three complains of good shares", outcome="held")
+@pytest.mark.parametrize("seat", [0, 1, 2])
+def test_a_share_that_fits_proves_nothing(seat: int) -> None:
+    """It is what was sent, and it fits, so nobody but the complainer is done without."""
+    _, aggregators, _ = roles()
+    kind = discovery.load("biscotti")
+
+    def collect(self: Any, site: Site, memory: Memory, task: Any) -> tuple[Any, Memory]:
+        told, kept = kind.collect(self, site, memory, task)  # type: ignore[attr-defined]
+        complaint = Collected(told.held[:1], {name: kept["shares"][name] for name in told.held[1:]})
+        return (complaint if site.name == aggregators[seat] else told), kept
+
+    *_, last = states(prepared(strategy=varied("biscotti", collect=collect)))
+    np.testing.assert_array_equal(last.weights, honest().weights)
+
+
 @exploit("biscotti", "two aggregators of three name a single trainer as included", outcome="held")
 def test_two_aggregators_get_no_update_out_of_the_third() -> None:
     """It adds up no fewer than half of the accepted, so the iteration is lost, and nobody is alone in a sum."""
