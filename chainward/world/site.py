@@ -120,17 +120,6 @@ class Site:
 
         return forms.decoded(get, form, self.network.parameters)
 
-    def fetch(self, cid: str, publisher: str | None = None) -> Any:
-        """Get what is under `cid`; what `publisher` encrypted for this party is decrypted.
-
-        Raises:
-            PermissionError: it was encrypted for others.
-        """
-        data = self.store.get(cid)
-        self._fetched += len(data)
-        self._trips += 1
-        return codec.decode(data if publisher is None else unseal(data, self.name, self.keys[publisher], self.key))
-
     def work(self, flops: float) -> None:
         """Add modelled floating-point operations of a paper's own computation."""
         self._flops += flops

@@ -192,19 +192,12 @@ class World:
 
         for owner, cid in published.items():
             try:
-                found[owner] = forms.decoded(lambda cid=cid: get(cid), form, self.network.parameters)  # type: ignore[misc]
+                found[owner] = forms.decoded(lambda cid=cid: get(cid), form, self._parameters)  # type: ignore[misc]
             except forms.Unreadable:
                 self.meter.unreadable.add(owner)
         self.meter.store_bytes += size
         self.clock.spend("network", self.speeds.transfer(size) if published else 0.0)
         return found
-
-    def fetch(self, cid: str) -> Any:
-        """Read what somebody published for everyone."""
-        data = self.store.get(cid)
-        self.meter.store_bytes += len(data)
-        self.clock.spend("network", self.speeds.transfer(len(data)))
-        return codec.decode(data)
 
     def elapse(self, part: str, seconds: float) -> None:
         """Let modelled time of the protocol itself pass, e.g. that of a simulated race; `part` is one of `PARTS`.

@@ -83,7 +83,7 @@ def test_merging_one_is_the_best_single_model() -> None:
     ours = run(2, updates_merged=1)
     _, cids = ours.call("updates", 2)
     scores = [ours.call("doubledMedian", 2, index) for index in range(len(cids))]
-    best = Update(*ours.world.fetch(cids[int(np.argmax(scores))]))
+    best = ours.world.read({"best": cids[int(np.argmax(scores))]}, Update)["best"]
     assert len(set(scores)) > 1
     np.testing.assert_array_equal(ours.states[-1].weights, best.weights)
 
@@ -93,7 +93,7 @@ def test_scores_are_accuracies_on_the_members_own_patients() -> None:
     (member,) = ours.states[0].committee
     rows = next(hospital.train for hospital in prepared().dataset.hospitals if hospital.name == member)
     for index, cid in enumerate(ours.call("updates", 1)[1]):
-        probability = ours.world.network.predict(Update(*ours.world.fetch(cid)).weights, rows.features)
+        probability = ours.world.network.predict(ours.world.read({"": cid}, Update)[""].weights, rows.features)
         accuracy = float(np.mean((probability >= 0.5) == (rows.labels > 0.5)))
         assert ours.call("doubledMedian", 1, index) == 2 * round(SCALE * accuracy)
 

@@ -359,5 +359,5 @@ def test_the_model_is_the_mean_of_what_was_published() -> None:
     *_, last = states(ready)
     (posted_task,) = [receipt for receipt in ready.world.ledger.receipts if receipt.function == "post"]
     ((_, event),) = posted_task.events
-    models = [Update(*ready.world.fetch(cid)).weights for cid in event["contentIds"]]
+    models = [ready.world.read({"": cid}, Update)[""].weights for cid in event["contentIds"]]
     np.testing.assert_array_equal(last.weights, mean(models))

@@ -284,7 +284,7 @@ def test_the_updates_are_those_in_the_contract() -> None:
     ready = prepared(3, 1)
     *_, last = states(ready)
     _, digests = ready.world.at(last.contract).call("updates", 0, 1)
-    models = [Update(*ready.world.fetch(content_id(digest))).weights for digest in digests]
+    models = [ready.world.read({"": content_id(digest)}, Update)[""].weights for digest in digests]
     np.testing.assert_array_equal(last.weights[0], mean(models))
 
 

@@ -190,11 +190,14 @@ def test_who_does_not_answer_gives_no_validation_patients() -> None:
     assert late.clock.now == late.speeds.patience_s
 
 
-def test_fetching_what_everybody_may_read_is_metered() -> None:
+def test_reading_what_everybody_may_read_is_metered_and_names_the_unreadable() -> None:
     one = world(replying())
     cid = one.store.put(codec.encode(b"123456789"))
-    assert one.fetch(cid) == b"123456789"
+    assert one.read({"A": cid, "B": "bafynothing"}, bytes) == {"A": b"123456789"}
     assert one.meter.store_bytes == 10
+    assert one.meter.unreadable == {"B"}
+    assert one.clock.parts["network"] == 11.0
+    assert one.read({}, bytes) == {}
     assert one.clock.parts["network"] == 11.0
     assert disclosed(one) == []
 

@@ -10,8 +10,7 @@ from small_dataset import SIZES, dataset, engine, training
 
 from chainward import codec
 from chainward.engines.local.in_process import InProcessEngine
-from chainward.errors import ChainwardError
-from chainward.world import PUBLISH, Answer, Kind, Published, Query
+from chainward.world import PUBLISH, Answer, Kind, Published, Query, Weights
 
 VALUE = (1.5, b"content")
 
@@ -35,8 +34,8 @@ def test_what_is_published_in_the_clear_is_read_by_anyone(parties: InProcessEngi
     size = codec.size(VALUE)
     assert answer.cost.published == (Published(Kind.UPDATE, None, size),)
     assert answer.cost.trips == 1
-    read = at(parties, "large", lambda site, cid: site.fetch(cid), answer.value)
-    assert read.value == VALUE
+    read = at(parties, "large", lambda site, cid: site.read({"odd": cid}, Any), answer.value)
+    assert read.value == {"odd": VALUE}
     assert (read.cost.fetched, read.cost.trips, read.cost.published) == (size, 1, ())
 
 
@@ -45,27 +44,49 @@ def test_what_is_published_for_readers_is_read_by_them_only(parties: InProcessEn
     (item,) = answer.cost.published
     assert item.readers == ("large", "small")
     assert item.size > codec.size(VALUE)
+
+    def reads(reader: str, sealed: bool = True) -> Answer:
+        return at(parties, reader, lambda site, cid: site.read({"odd": cid}, Any, sealed=sealed), answer.value)
+
     for reader in item.readers:
-        assert at(parties, reader, lambda site, cid: site.fetch(cid, "odd"), answer.value).value == VALUE
-    with pytest.raises(PermissionError, match="single is not among the readers"):
-        at(parties, "single", lambda site, cid: site.fetch(cid, "odd"), answer.value)
-    sealed = at(parties, "single", lambda site, cid: site.fetch(cid), answer.value).value
-    assert VALUE[1] not in codec.encode(sealed)
+        assert reads(reader).value == {"odd": VALUE}
+    other = reads("single")
+    assert (other.value, other.cost.unreadable) == ({}, ("odd",))
+    assert VALUE[1] not in codec.encode(reads("single", sealed=False).value["odd"])
 
 
 def test_publishing_is_by_content(parties: InProcessEngine) -> None:
     one, other = published(parties, None).value, published(parties, None).value
     assert one == other
     assert one.startswith("bafkrei")  # CIDv1, raw, sha2-256, base32
-    with pytest.raises(ChainwardError, match="nothing is stored under 'bafynothing'"):
-        at(parties, "large", lambda site, _: site.fetch("bafynothing"))
 
 
 def test_publish_as_a_step_passes_on_what_came_before(parties: InProcessEngine) -> None:
     ask = Query("value", Kind.SCORES, lambda site, memory, _: (VALUE, memory)).then(PUBLISH)
     assert ask.replies is Kind.CONTROL
     cid = parties.run(ask, {"odd": None}, "1/value/1")["odd"].value
-    assert at(parties, "large", lambda site, _: site.fetch(cid)).value == VALUE
+    assert at(parties, "large", lambda site, _: site.read({"odd": cid}, Any)).value == {"odd": VALUE}
+
+
+def test_what_cannot_be_read_is_left_out_and_its_owner_named(parties: InProcessEngine) -> None:
+    """Nothing, no content id, bytes that encode nothing or a tag of another type, another form: never an exception."""
+    store = parties.sites.store
+    made_up = {
+        "nothing": codec.content_id(b"never put"),
+        "no id": "bafynothing",
+        "noise": store.put(b"\xff\x00\x9f"),
+        "tag": store.put(bytes.fromhex("d828820a4101")),
+        "deep": store.put(b"\x81" * 100_000),
+        "empty": store.put(b""),
+        "short": store.put(codec.encode(np.zeros(1, np.float32))),
+    }
+    sound = np.zeros(parties.sites.network.parameters, np.float32)
+    contents = {**made_up, "sound": store.put(codec.encode(sound))}
+    read = at(parties, "large", lambda site, cids: tuple(site.read(cids, Weights)), contents)
+    assert (read.value, read.cost.unreadable, read.cost.trips) == (("sound",), tuple(made_up), 1)
+    sent = {"sound": sound, "long": np.zeros(9_999, np.float32), "text": "?", "nan": sound + np.float32(np.nan)}
+    checked = at(parties, "large", lambda site, sent: tuple(site.checked(sent, Weights)), sent)
+    assert (checked.value, checked.cost.unreadable, checked.cost.trips) == (("sound",), ("long", "text", "nan"), 0)
 
 
 def test_a_party_sees_its_own_records_and_the_names_of_all(parties: InProcessEngine) -> None:
