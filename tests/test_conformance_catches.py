@@ -89,7 +89,7 @@ FLAWS = {
     "store unmetered": Flaw(SOURCE, ASK, peeking('world.store.get("cid")'), "world.store"),
     "ledger unmetered": Flaw(SOURCE, ASK, peeking("world.chain.ledger.receipts"), "world.chain.ledger"),
     "meter of a contract": Flaw(SOURCE, ASK, peeking("world.at('0x0').chain.meter"), "chain.meter"),
-    "vault read": Flaw(SEALED, ASK, peeking("list(world._vault.values())"), "uses world._vault"),
+    "vault read": Flaw(SEALED, ASK, peeking("list(world._vault._values.values())"), "uses world._vault"),
     "opener called": Flaw(SEALED, ASK, peeking("replies._opener(tuple(replies.values()))"), r"without open\(\)"),
     "engine asked": Flaw(
         SEALED,

@@ -22,6 +22,9 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "copying": {"kind": "copy"},
 }
 
+NOTICED = tuple(f"malformed, {form}" for form in ("short", "long", "mistyped"))
+"""What nobody can take for what it must be; other numbers, or none behind a content id, a protocol may never look at."""
+
 
 class AttackChecks(Checks):
     """One hostile hospital ends no trial."""
@@ -40,7 +43,8 @@ class AttackChecks(Checks):
         assert len(record.attackers) == 1
         named = {name for entry in record.rounds for name in (*entry.missing, *entry.unreadable)}
         assert named <= set(record.attackers)
-        if attack == "silent" and self.card.raw_records_shared == "none":  # else all was told in the set-up
+        noticed = attack == "silent" or (attack in NOTICED and self.card.spends_gas)
+        if noticed and self.card.raw_records_shared == "none":  # else all was told in the set-up
             assert named == set(record.attackers)
 
     def test_what_hospitals_reply_has_a_declared_form(self) -> None:
