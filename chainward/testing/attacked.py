@@ -23,7 +23,7 @@ ATTACKS: dict[str, dict[str, Any]] = {
 }
 
 NOTICED = tuple(f"malformed, {form}" for form in ("short", "long", "mistyped"))
-"""What nobody can take for what it must be; other numbers, or none behind a content id, a protocol may never look at."""
+"""What nobody can take for what it must be; a protocol may never look at other numbers, or behind a content id."""
 
 
 class AttackChecks(Checks):
