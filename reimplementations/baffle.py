@@ -6,30 +6,20 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Interval
 from eth_utils.crypto import keccak
 
-from chainward.methods.chunks import WEIGHTS_A_SLOT, Layout, batches, bits, commitment, moved
+from chainward.methods.chunks import WEIGHTS_A_SLOT, Layout, batches, bits, commitment, moved, winners
 from chainward.methods.packing import floating_point, from_slots, joined, packed, slots, to_slots, unpacked
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, PUBLISH, Digest, Each, Held, Kind, Memory, Query, Reverted, Site, Update, World
 
-
-class Bid(NamedTuple):
-    """Of each chunk score + 1, or 0 for no bid; and the commitment to what it would upload."""
-
-    scores: tuple[Annotated[int, Interval(ge=0, lt=2**64)], ...]
-    commitment: Digest
-
-
-class Upload(NamedTuple):
-    """A hash a chunk, as committed to; and the chunks that were won, packed."""
-
-    hashes: tuple[Digest, ...]
-    chunks: tuple[bytes, ...]
+Scores = tuple[Annotated[int, Interval(ge=0, lt=2**64)], ...]  # of each chunk score + 1, or 0 for no bid
+Bid = tuple[Scores, Digest]  # and the commitment to what would be uploaded
+Upload = tuple[tuple[Digest, ...], tuple[bytes, ...]]  # a hash a chunk, as committed to; the chunks won, packed
 
 
 @dataclass(frozen=True)
@@ -70,8 +60,9 @@ class Baffle(Strategy[State]):
     def open(self, world: World) -> State:
         """The first hospital that answers deploys the contract and writes the first weights into it."""
         founder, first, step = world.present()[0], to_slots(world.initial_weights()), self.slots_a_transaction
-        layout, winners = self.layout(world.network.parameters), self._winners(len(world.hospitals))
-        terms = (*layout, winners, self.most_bids(layout), self.cap, self.training_blocks, self.phase_blocks)
+        layout = self.layout(world.network.parameters)
+        most = winners(self.winners, len(world.hospitals)), layout.most_bids(self.budget)
+        terms = (*layout, *most, self.cap, self.training_blocks, self.phase_blocks)
         chain = world.found("Baffle", world.hospitals, *terms, sender=founder)
         for start in range(0, len(first), step):
             chain.send("fill", first[start : start + step], sender=founder)
@@ -93,12 +84,21 @@ class Baffle(Strategy[State]):
         for hospital, (scores, committed) in bids.items():
             with suppress(Reverted):  # what a hospital made up is refused: not a bid
                 chain.send("bid", slots(packed(np.array(scores, np.uint64))), committed, sender=hospital)
-        # Step 5: the best b bids for each chunk are accepted.
+        # Steps 5 and 6: the best bids are accepted, and who won uploads.
         keeper = next(iter(bids))
+        self._accept(keeper, state, world)
+        # Steps 7 and 8: chunks that were uploaded become their mean, and the next round begins.
+        uploaded = zip(state.written.items(), chain.call("accepted")[2], strict=True)
+        written = {name: tuple(np.add(times, bits(mask, len(times))).tolist()) for (name, times), mask in uploaded}
+        chain.send("aggregate", sender=keeper)
+        return State(from_slots(chain.call("model"), len(state.weights)), state.contract, written)
+
+    def _accept(self, keeper: str, state: State, world: World) -> None:
+        """Accept the best b bids for each chunk; from whoever does not upload in time the next best take over."""
+        chain = world.at(state.contract)
         if chain.call("bids") < len(world.hospitals):
             chain.pass_deadline()
         chain.send("accept", sender=keeper)
-        # Step 6: who won uploads; from whoever does not in time the next best bidders take over.
         while won := {name: mask for name, mask in zip(*chain.call("accepted")[:2], strict=True) if mask}:
             cids = world.ask(won, UPLOAD, Each(won), within=chain.left()).open()
             for hospital, (hashes, chunks) in world.read(cids, Upload).items():
@@ -107,22 +107,17 @@ class Baffle(Strategy[State]):
                         chain.send("upload", mask, hashes, data, sender=hospital)
             if chain.call("outstanding"):
                 chain.end_late(keeper, "accept")
-        # Steps 7 and 8: chunks that were uploaded become their mean, and the next round begins.
-        uploaded = zip(state.written.items(), chain.call("accepted")[2], strict=True)
-        written = {name: tuple(np.add(times, bits(mask, len(times))).tolist()) for (name, times), mask in uploaded}
-        chain.send("aggregate", sender=keeper)
-        return State(from_slots(chain.call("model"), len(state.weights)), state.contract, written)
 
     def model(self, state: State) -> Vector:
         return state.weights
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
-        return {"winners": self._winners(hospitals), "budget_share": self.budget}
+        return {"winners": winners(self.winners, hospitals), "budget_share": self.budget}
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
         """Chunks each hospital wrote; how often each chunk was written; K, B and the size of a chunk."""
         layout, times = self.layout(len(state.weights)), np.sum(list(state.written.values()), axis=0).tolist()
-        sizes = {"slots": layout.slots, "chunks": layout.chunks, "budget": self.most_bids(layout)}
+        sizes = {"slots": layout.slots, "chunks": layout.chunks, "budget": layout.most_bids(self.budget)}
         return {
             "chunks_written": {hospital: sum(counts) for hospital, counts in state.written.items()},
             "times_written": {f"chunk {number}": count for number, count in enumerate(times, 1)},
@@ -140,31 +135,22 @@ class Baffle(Strategy[State]):
         layout = self.layout(len(update.weights))
         chunks, scores, fit = moved(update.weights, memory["slots"], layout)
         sound = [k for k in range(layout.chunks) if fit[k] and scores[k] <= self.cap]
-        best = sorted(sound, key=lambda k: -scores[k])[: self.most_bids(layout)]
+        best = sorted(sound, key=lambda k: -scores[k])[: layout.most_bids(self.budget)]
         told = {k: site.scores({site.name: scores[k]}, 0, self.cap)[site.name] + 1 for k in best}
         hashes = tuple(keccak(chunk) if k in best else bytes(32) for k, chunk in enumerate(chunks))
         committed = commitment(site.hospitals.index(site.name) + 1, hashes)
-        bid = Bid(tuple(told.get(k, 0) for k in range(layout.chunks)), committed)
-        return bid, {**memory, "hashes": hashes, "chunks": chunks}
-
-    def _winners(self, hospitals: int) -> int:
-        """Return b: at least one, and at most what the contract counts in a byte."""
-        return max(1, min(255, math.floor(self.winners * hospitals)))
-
-    def most_bids(self, layout: Layout) -> int:
-        """Return B: chunks that a hospital may bid for."""
-        return math.ceil(self.budget * layout.chunks)
+        scored = tuple(told.get(k, 0) for k in range(layout.chunks))
+        return (scored, committed), {**memory, "hashes": hashes, "chunks": chunks}
 
 
 def _download(site: Site, memory: Memory, model: bytes) -> tuple[bool, Memory]:
     """Step 1 at a hospital: keep the contract's model, to train from and to compare with."""
-    weights = floating_point(unpacked(model, site.network.parameters))
-    return True, {**memory, "slots": model, "model": weights}
+    return True, {**memory, "slots": model, "model": floating_point(unpacked(model, site.network.parameters))}
 
 
 def _won(_: Site, memory: Memory, mask: int) -> tuple[Upload, Memory]:
     """Step 6 at a hospital: the chunks it won, which then go into blocks that everyone reads."""
-    return Upload(memory["hashes"], tuple(chunk for k, chunk in enumerate(memory["chunks"]) if mask >> k & 1)), memory
+    return (memory["hashes"], tuple(chunk for k, chunk in enumerate(memory["chunks"]) if mask >> k & 1)), memory
 
 
 DOWNLOAD = Query("download", Kind.CONTROL, _download, reply=bool)

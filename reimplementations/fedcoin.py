@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -14,16 +13,14 @@ from annotated_types import Interval
 
 from chainward.methods.aggregation import mean
 from chainward.methods.commitment import SALT_BYTES, sealed, words
-from chainward.methods.contribution import accuracy
+from chainward.methods.contribution import ONE, accuracy, positive_shares
 from chainward.methods.shapley import drawn_orders, estimated, worths_of_means
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, PUBLISH, Contract, Digest, Each, Kind, Memory, Query, Site, Update, World
 
-ONE = 2**20  # 1 in the contract's fixed point
-FARTHEST = 2**32 - 1  # the largest D it can hold, beyond any distance that there is
+FARTHEST = 2**32 - 1  # the largest D the contract can hold, beyond any distance that there is
+COMMITTING = 2  # its phase in which not all solvers have committed
 MOST_WHOLE = 20  # trainers up to whom every order is taken to its end
-
-Phase = IntEnum("Phase", "IDLE TRAINING COMMITTING REVEALING", start=0)
 Values = tuple[Annotated[int, Interval(ge=-ONE, le=ONE)], ...]
 
 
@@ -50,11 +47,10 @@ class FedCoin(Strategy[State]):
 
     Each solver draws `permutations` orders of the hospitals; where there are no more orders than that, it takes every
     one once and its values are exact. Where more than 20 hospitals train, an order ends once the accuracy is within
-    `truncation` of that with everybody's model, and who comes later gets 0 from it; 0 takes all orders to their end.
-    `distance` is D; about 170 orders or more mostly keep within 0.05. `baseline` is v(empty), the accuracy with
-    nobody's model: 0 as published, or that of the global model they began from. `median` measures distances from the
-    median of the vectors, which a minority of liars cannot move beyond what the others say, in place of the published
-    average. A phase lasts `phase_blocks` at most.
+    `truncation` of everybody's, and who comes later gets 0 from it; 0 takes all orders to their end. `distance` is D;
+    about 170 orders or more mostly keep within 0.05. `baseline` is v(empty): 0 as published, or the accuracy of the
+    global model. `median` measures distances from the vectors' median, which a minority of liars cannot move beyond
+    what the others say, in place of the published average. A phase lasts `phase_blocks` at most.
     """
 
     permutations: int = 200
@@ -118,9 +114,8 @@ class FedCoin(Strategy[State]):
 
         "tasks" counts those that were paid and those that no vector came near enough for.
         """
-        whole = sum(state.earned.values())
         return {
-            "paid": {name: wei / whole if whole else 0.0 for name, wei in state.earned.items()},
+            "paid": positive_shares(state.earned),
             "shapley": {name: share / max(1, state.tasks) for name, share in state.valued.items()},
             "tasks": {"paid": state.paid, "unpaid": state.tasks - state.paid},
         }
@@ -142,10 +137,9 @@ class FedCoin(Strategy[State]):
         """
         players = len(models)
 
-        def accuracies(means: Vector) -> list[float]:
+        def accuracies(means: Vector) -> npt.NDArray[np.float64]:
             site.work(2.0 * players * means.size)
-            predicted = site.predict(means, site.train.features) >= 0.5
-            return accuracy(site.train.labels, predicted).tolist()  # type: ignore[no-any-return]
+            return accuracy(site.train.labels, site.predict(means, site.train.features) >= 0.5)
 
         (nobody,) = accuracies(weights[None]) if self.baseline == "global" else (0.0,)
         few = self.permutations >= math.factorial(players)
@@ -162,7 +156,7 @@ class FedCoin(Strategy[State]):
         tasks = Each({solver: (cids, state.weights, chain.call("domain", solver)) for solver in state.solvers})
         solve = Query("solve", Kind.CONTROL, self.solve, reply=Digest)
         committed = chain.send_each("commit", world.ask(tasks, solve, tasks, within=chain.left()).open())
-        if chain.call("phase") == Phase.COMMITTING:
+        if chain.call("phase") == COMMITTING:
             chain.end_late(server)
         if not committed:
             return
@@ -177,16 +171,12 @@ class FedCoin(Strategy[State]):
 def _accounted(state: State, chain: Contract) -> State:
     """Note what the contract decided."""
     point, _ = chain.call("centre")
-    whole = max(1, sum(value for value in point if value > 0))
     paid = dict(zip(*chain.call("pay"), strict=True))
-    shares = {trainer: max(0, value) / whole for trainer, value in zip(paid, point, strict=True)}
-    return replace(
-        state,
-        earned={name: wei + paid.get(name, 0) for name, wei in state.earned.items()},
-        valued={name: value + shares.get(name, 0.0) for name, value in state.valued.items()},
-        tasks=state.tasks + 1,
-        paid=state.paid + (chain.call("winner") in state.solvers),
-    )
+    shares = positive_shares(dict(zip(paid, point, strict=True)))
+    earned = {name: wei + paid.get(name, 0) for name, wei in state.earned.items()}
+    valued = {name: value + shares.get(name, 0.0) for name, value in state.valued.items()}
+    accepted = chain.call("winner") in state.solvers
+    return replace(state, earned=earned, valued=valued, tasks=state.tasks + 1, paid=state.paid + accepted)
 
 
 def _reveal(_: Site, memory: Memory, __: None) -> tuple[tuple[bytes, tuple[int, ...]], Memory]:

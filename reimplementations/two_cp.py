@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -15,30 +15,15 @@ from annotated_types import Interval
 from chainward.methods.aggregation import mean
 from chainward.methods.commitment import SALT_BYTES, sealed
 from chainward.methods.content import content_id, digest
-from chainward.methods.contribution import squared_error
+from chainward.methods.contribution import positive_shares, squared_error
 from chainward.methods.shapley import drawn_orders, estimated, worths_of_means
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import (
-    FIT,
-    PUBLISH,
-    Contract,
-    Digest,
-    Each,
-    Kind,
-    Memory,
-    Passes,
-    Query,
-    Sealed,
-    Site,
-    Update,
-    World,
-)
+from chainward.world import FIT, PUBLISH, Contract, Digest, Each, Kind, Memory, Passes, Query, Site, Update, World
 
 ONE = 10**18  # tokens of an update that takes a loss of 1 to 0
 ENDLESS = 2**256 - 1  # the budget of a run that has none
 NOBODY = "0x" + 40 * "0"
-
-Phase = IntEnum("Phase", "COMMITTING REVEALING", start=0)
+COMMITTING, REVEALING = 0, 1  # phases of a run
 Tokens = tuple[Annotated[int, Interval(ge=0, le=ONE)], ...]
 
 
@@ -101,11 +86,9 @@ class TwoCP(Strategy[State]):
         """Steps 2 to 5 in every run; a round nobody comes to is not begun."""
         chain = world.at(state.contract)
         rounds = chain.call("rounds")
-        # Step 3: train the global models, publish the updates, and name them on chain: all commit, then all reveal.
-        committed = _commit(self._train(state, world), chain, world)
-        if not committed:
+        # Step 3: train the global models, publish the updates, and name them on chain.
+        if not _named(self._train(state, world), chain, world):
             return state
-        _reveal(committed, chain, world)
         # Step 3 of the next round: its global model is the unweighted mean of a run's updates.
         named = [chain.call("updates", run, number) for run, number in enumerate(rounds)]
         updates = [dict(zip(who, map(content_id, digests), strict=True)) for who, digests in named]
@@ -130,9 +113,8 @@ class TwoCP(Strategy[State]):
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
         """Each hospital's tokens on chain, in losses of 1, and its share of all."""
-        whole = sum(state.tokens.values())
         return {
-            "share": {hospital: tokens / whole if whole else 0.0 for hospital, tokens in state.tokens.items()},
+            "share": positive_shares(state.tokens),
             "tokens": {hospital: tokens / ONE for hospital, tokens in state.tokens.items()},
         }
 
@@ -154,27 +136,26 @@ class TwoCP(Strategy[State]):
             return squared_error(site.train.labels, site.predict(models, site.train.features))
 
         def taken_off(means: Vector) -> npt.NDArray[np.float64]:
-            site.work(2.0 * players * means.size if self.method == "shapley" else 0.0)  # of taking the means
+            site.work(2.0 * players * means.size)  # of taking them
             return before - losses(means)
 
         players, before = len(models), losses(weights[None])
-        worths = worths_of_means(taken_off, models)
         if self.method == "step":
-            return np.array(worths([1 << player for player in range(players)]))
+            return before - losses(models)
         orders = [] if players <= self.exact_players else drawn_orders(players, self.orders, site.rng)
-        return estimated(worths, players, orders)
+        return estimated(worths_of_means(taken_off, models), players, orders)
 
-    def _train(self, state: State, world: World) -> dict[str, dict[int, Sealed]]:
+    def _train(self, state: State, world: World) -> Mapping[str, Mapping[int, Any]]:
         """Have everybody train each run but the one it scores; return their sealed content ids by run.
 
         Who does not answer about the main run is not asked about the others.
         """
-        trained: dict[str, dict[int, Sealed]] = {}
+        trained = defaultdict[str, dict[int, Any]](dict)
         for run, (weights, evaluator) in enumerate(zip(state.weights, state.evaluators, strict=True)):
             trainers = [hospital for hospital in (trained if run else world.hospitals) if hospital != evaluator]
             start = Passes(weights, self.local_passes) if self.local_passes else weights
             for hospital, reply in world.ask(trainers, FIT.then(PUBLISH), start).items():
-                trained.setdefault(hospital, {})[run] = reply
+                trained[hospital][run] = reply
         return trained
 
     def _score(self, state: State, updates: Sequence[Mapping[str, str]], chain: Contract, world: World) -> None:
@@ -182,40 +163,37 @@ class TwoCP(Strategy[State]):
         runs = {evaluator: run for run, evaluator in enumerate(state.evaluators) if evaluator and updates[run]}
         tasks = Each({evaluator: (state.weights[run], updates[run]) for evaluator, run in runs.items()})
         said = world.ask(tasks, Query("score", Kind.SCORES, self.score, reply=Tokens), tasks).open()
-        digests = {evaluator: [digest(cid) for cid in updates[run].values()] for evaluator, run in runs.items()}
+        digests = {evaluator: map(digest, updates[run].values()) for evaluator, run in runs.items()}
         columns = {evaluator: (runs[evaluator], *_columns(digests[evaluator], own)) for evaluator, own in said.items()}
         chain.send_each("setTokens", columns, unless="more than the budget")
 
 
-def _commit(trained: Mapping[str, Mapping[int, Sealed]], chain: Contract, world: World) -> dict[str, tuple[int, ...]]:
-    """Have the trainers commit to what they published, under ids that nobody else knows; return who did, in which runs.
+def _named(trained: Mapping[str, Mapping[int, Any]], chain: Contract, world: World) -> bool:
+    """Have the trainers commit to what they published, then name its content ids; return whether anybody committed.
 
-    A phase also ends at its deadline, for whoever is late.
+    Nobody can know another's before all have committed. A phase also ends at its deadline, for whoever is late.
     """
     domains = {trainer: chain.call("domains", trainer) for trainer in trained}
     tasks = {name: tuple((domains[name][run], cid) for run, cid in own.items()) for name, own in trained.items()}
     seals = world.ask(trained, SEAL, Each(tasks)).open()
-    columns = {trainer: _columns(trained[trainer], own) for trainer, own in seals.items()}
-    committed = chain.send_each("commit", columns)
-    while chain.call("waits", Phase.COMMITTING):
+    sealed_by = {trainer: _columns(trained[trainer], own) for trainer, own in seals.items()}
+    committed = chain.send_each("commit", sealed_by)
+    while chain.call("waits", COMMITTING):
         chain.end_late(sender=next(iter(trained)))
-    return {trainer: columns[trainer][0] for trainer in committed}
-
-
-def _reveal(committed: Mapping[str, tuple[int, ...]], chain: Contract, world: World) -> None:
-    """Have those who committed name their content ids."""
+    if not committed:
+        return False
     secrets = world.ask(committed, REVEAL, within=chain.left()).open()
-    salts, digests = ({trainer: [pair[place] for pair in own] for trainer, own in secrets.items()} for place in (0, 1))
-    columns = {trainer: _columns(committed[trainer], salts[trainer], digests[trainer]) for trainer in secrets}
+    salts, digests = ({name: [pair[place] for pair in own] for name, own in secrets.items()} for place in (0, 1))
+    columns = {name: _columns(sealed_by[name][0], salts[name], digests[name]) for name in secrets}
     chain.send_each("reveal", columns, unless="commitment not opened")
-    while chain.call("waits", Phase.REVEALING):
-        chain.end_late(sender=next(iter(committed)))
+    while chain.call("waits", REVEALING):
+        chain.end_late(sender=committed[0])
+    return True
 
 
-def _columns(*columns: Collection[Any]) -> tuple[tuple[Any, ...], ...]:
+def _columns(*columns: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
     """Return columns as long as the shortest of them: what is too much in a reply has no meaning."""
-    length = min(map(len, columns))
-    return tuple(tuple(column)[:length] for column in columns)
+    return tuple(zip(*zip(*columns, strict=False), strict=True)) or tuple(() for _ in columns)
 
 
 def _seal(site: Site, memory: Memory, tasks: Iterable[tuple[bytes, str]]) -> tuple[tuple[bytes, ...], Memory]:

@@ -39,6 +39,15 @@ class Layout(NamedTuple):
         """The first weight of each chunk but the first."""
         return range(WEIGHTS_A_SLOT * self.slots, self.weights, WEIGHTS_A_SLOT * self.slots)
 
+    def most_bids(self, share: float) -> int:
+        """Return B: chunks that a hospital may bid for.
+
+        Examples:
+            >>> Layout(weights=193, slots=4).most_bids(0.5)
+            4
+        """
+        return math.ceil(share * self.chunks)
+
     def cut(self, data: bytes) -> tuple[bytes, ...]:
         """Return the chunks of a packed model."""
         size = self.slots * SLOT_BYTES
@@ -74,6 +83,16 @@ def bits(mask: int, chunks: int) -> tuple[int, ...]:
         (0, 0, 1, 0)
     """
     return tuple(mask >> k & 1 for k in range(chunks))
+
+
+def winners(share: float, hospitals: int) -> int:
+    """Return b: at least one, and at most what the contract counts in a byte.
+
+    Examples:
+        >>> winners(0.5, hospitals=5)
+        2
+    """
+    return max(1, min(255, math.floor(share * hospitals)))
 
 
 def commitment(place: int, hashes: Sequence[bytes]) -> bytes:

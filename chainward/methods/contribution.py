@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +83,17 @@ def refunds(shares: Sequence[int], pool: int, reserve: int, fraction: int, last:
     """
     spend = pool if last else (pool - len(shares) * reserve) * fraction // ONE
     return tuple(spend * share // sum(shares) for share in shares)
+
+
+def positive_shares(values: Mapping[str, float]) -> dict[str, float]:
+    """Return each value's share of the positive ones: 0 for what is not positive, and for all where nothing is.
+
+    Examples:
+        >>> positive_shares({"a": 3, "b": -2, "c": 1})
+        {'a': 0.75, 'b': 0.0, 'c': 0.25}
+    """
+    whole = sum(value for value in values.values() if value > 0) or 1
+    return {name: max(0, value) / whole for name, value in values.items()}
 
 
 def fixed_point(score: float) -> int:

@@ -60,3 +60,13 @@ def test_chunks_that_are_missing_are_not_named() -> None:
 def test_weights_come_back_from_slots() -> None:
     weights = [0.25, -1.5, *range(9)]
     assert from_slots(to_slots(weights), 11).tolist() == weights
+
+
+@pytest.mark.parametrize(("share", "hospitals", "expected"), [(0.5, 5, 2), (0.01, 5, 1), (0.0, 5, 1), (1.0, 600, 255)])
+def test_winners_are_at_least_one_and_fit_a_byte(share: float, hospitals: int, expected: int) -> None:
+    assert chunks.winners(share, hospitals) == expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.1, 1), (0.5, 4), (1.0, 7)])
+def test_a_budget_is_rounded_up(share: float, expected: int) -> None:
+    assert Layout(193, 4).most_bids(share) == expected

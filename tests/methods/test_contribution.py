@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from chainward.methods.contribution import ONE, contributions, fixed_contributions, fixed_point, macro_f1, refunds
+from chainward.methods.contribution import (
+    ONE,
+    contributions,
+    fixed_contributions,
+    fixed_point,
+    macro_f1,
+    positive_shares,
+    refunds,
+)
 
 SCORES = [[0.8, 0.6, 0.4], [0.8, 0.7, 0.4], [0.9, 0.6, 0.5]]
 ETHER = 10**18
@@ -106,3 +114,11 @@ def test_macro_f1_is_scikit_learns(data: st.DataObject, rows: int, models: int) 
 
 def test_fixed_point_floors() -> None:
     assert (fixed_point(0.75), fixed_point(1.0), fixed_point(0.8)) == (786_432, ONE, 838_860)
+
+
+@given(st.dictionaries(st.text(), st.integers(-(10**21), 10**21)))
+def test_shares_of_what_is_positive_are_one_together(values: dict[str, int]) -> None:
+    found = positive_shares(values)
+    assert list(found) == list(values)
+    assert all((found[name] > 0) == (value > 0) for name, value in values.items())
+    assert sum(found.values()) == pytest.approx(float(any(value > 0 for value in values.values())))

@@ -61,7 +61,7 @@ def test_by_default_only_the_best_half_is_written() -> None:
     ready = prepared(rounds=1)
     opened, state = states(ready)
     layout = ready.strategy.layout(len(state.weights))  # type: ignore[attr-defined]
-    budget, limit = ready.strategy.most_bids(layout), layout.chunks * 2  # type: ignore[attr-defined]
+    budget, limit = layout.most_bids(0.5), layout.chunks * 2
     written = [sum(counts) for counts in state.written.values()]
     assert max(written) <= budget < layout.chunks
     assert 0 < sum(written) <= limit
@@ -83,7 +83,7 @@ def test_bids_go_to_what_changed_most() -> None:
     cuts = range(8 * layout.slots, len(state.weights), 8 * layout.slots)
     change = {name: np.split(model - opened.weights, cuts) for name, model in trained(opened.weights).items()}
     norms = {name: [float(np.linalg.norm(part)) for part in parts] for name, parts in change.items()}
-    budget = ready.strategy.most_bids(layout)  # type: ignore[attr-defined]
+    budget = layout.most_bids(0.5)
     bids = {name: sorted(range(len(own)), key=lambda k: -own[k])[:budget] for name, own in norms.items()}
     for k in range(layout.chunks):
         bidders = sorted((name for name in bids if k in bids[name]), key=lambda name: -norms[name][k])
@@ -268,7 +268,7 @@ def test_winners_of_a_federation(hospitals: int, winners: int) -> None:
 )
 def test_layout(weights: int, params: Any, expected: tuple[int, int, int]) -> None:
     layout = baffle(**params).layout(weights)
-    assert (layout.slots, layout.chunks, baffle(**params).most_bids(layout)) == expected
+    assert (layout.slots, layout.chunks, layout.most_bids(baffle(**params).budget)) == expected
 
 
 def test_outcomes_add_up() -> None:
