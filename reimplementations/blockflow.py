@@ -11,10 +11,12 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 from annotated_types import Interval, Len
 
-from chainward.methods.aggregation import lower_median, weighted_mean
+from chainward.methods.aggregation import weighted_mean
+from chainward.methods.auditing import Circle
 from chainward.methods.commitment import SALT_BYTES, commitment
 from chainward.methods.contribution import ONE, fixed_point, macro_f1
 from chainward.methods.encryption import locked, locked_between, unlocked, unlocked_between
+from chainward.methods.packing import bits
 from chainward.methods.privacy import laplace_noised, laplace_scale
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import (
@@ -38,8 +40,10 @@ WEI = 10**18
 MOST_PAIRS = 2**16  # of an auditor and a model, that the contract can judge in one block
 PAIRS_A_CALL, REFUNDS_A_CALL = 4_000, 500  # pairs that it ranks or tallies in one, agents that it refunds
 KEY_BYTES = 32
+PART = 0.9  # of the seconds that a stage has left, for answers; the rest is for transactions
 Stage = IntEnum("Stage", "ENROLLING TRAINING RETRIEVING SCORING REVEALING RANKING TALLYING REFUNDING OVER", start=0)
-Calls = Sequence[tuple[Any, ...]]
+Names = tuple[str, ...]
+Calls = Iterable[tuple[Any, ...]]  # the arguments of each
 Digests = Annotated[tuple[Digest, ...], Len(1)]
 Score = Annotated[int, Interval(ge=0, le=ONE + 1)]  # 1 more than s in 2**-20; 0 of what one could not read
 
@@ -51,19 +55,6 @@ class State:
     weights: Vector
     contract: str
     contributions: Mapping[str, int]
-
-
-class Circle(NamedTuple):
-    """The agents as they stand on the chain, what they published, and how many models each audits from its own on."""
-
-    agents: tuple[str, ...]
-    contents: tuple[str, ...]
-    audits: int
-
-    def models(self, auditor: str) -> tuple[str, ...]:
-        """Those whose models it audits."""
-        place = self.agents.index(auditor)
-        return (*self.agents, *self.agents)[place : place + self.audits]
 
 
 @dataclass(frozen=True)
@@ -112,7 +103,7 @@ class BlockFlow(Strategy[State]):
         chain = world.at(address)
         # Step 1: train, add noise, encrypt, submit.
         members, encrypt = chain.call("members"), Query("encrypt", Kind.CONTROL, self.encrypt, reply=ContentId)
-        models = world.ask(members, FIT.then(encrypt), state.weights, within=_part(chain)).open()
+        models = world.ask(members, FIT.then(encrypt), state.weights, within=PART * chain.left()).open()
         there = tuple(models) or world.present(members, atleast=0)
         if not there:
             return State(state.weights, address, {})
@@ -122,36 +113,30 @@ class BlockFlow(Strategy[State]):
         circle = Circle(*chain.call("circle"))
         agents, keys = self._audit(world, chain, agents, circle)
         # Steps 5 and 6: the median m_k of each model's scores, how far each auditor is off, and so every p_k.
-        shares = self._shares(chain, circle, agents[0]) if agents else {}
+        shares = self._shares(world, chain, circle, agents[0]) if agents else {}
         # Step 7: all compute the same, so one is asked, and another if it does not answer. No stage waits meanwhile.
-        task = {agent: shares[agent] for agent in world.hospitals if agent in shares}, tuple(circle)
         merge = Query("merge", Kind.AGGREGATE, self.merge, reply=Weights)
-        answers = (world.ask(agent, merge, (*task, keys.get(agent))).open() for agent in agents)
+        answers = (world.ask(agent, merge, (shares, tuple(circle), keys.get(agent))).open() for agent in agents)
         weights = next((merged for answer in answers for merged in answer.values()), state.weights)
         _refund(chain, order)
-        return State(weights, address, task[0])
+        return State(weights, address, shares)
 
     def model(self, state: State) -> Vector:
         return state.weights
 
     def numbers(self, hospitals: int) -> Mapping[str, float]:
         """Agents, the auditors of each model, how many of them must have read it, R."""
-        auditors = self._auditors(hospitals)
-        cutoff = 2 * auditors // 3 if self.two_thirds else auditors // 2 + 1
-        counts = {"agents": hospitals, "auditors": auditors, "cutoff": cutoff}
-        return {**counts, "experiment_rounds": self.experiment_rounds}
+        audits = self._auditors(hospitals)
+        cutoff = 2 * audits // 3 if self.two_thirds else audits // 2 + 1
+        return {"agents": hospitals, "auditors": audits, "cutoff": cutoff, "experiment_rounds": self.experiment_rounds}
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
         """The last p of each agent, 0 to 1."""
         return {"score": {agent: share / ONE for agent, share in state.contributions.items()}}
 
     @property
-    def _ways(self) -> Whole:
-        return Pairwise() if self.pairwise else Whole()
-
-    @property
-    def _keys_at_once(self) -> bool:
-        return self.keys_at_once and not self.pairwise  # as published they are asked for
+    def _form(self) -> Form:
+        return PAIRWISE if self.pairwise else WHOLE._replace(keys=None) if self.keys_at_once else WHOLE
 
     def _auditors(self, hospitals: int) -> int:
         """Everybody, fewer if so many are named, and no more than the contract can judge in one block."""
@@ -167,39 +152,46 @@ class BlockFlow(Strategy[State]):
         money = (self.experiment_rounds, bond, reserve, fixed_point(self.refund_fraction))
         auditors = self._auditors(len(world.hospitals))
         rules = (self.phase_blocks, self.grace_blocks, self.two_thirds, auditors if auditors > 2 else 0)
-        chain = world.found(self._ways.contract, *money, *rules, world.hospitals, sender=present[0])
+        chain = world.found(self._form.contract, *money, *rules, world.hospitals, sender=present[0])
         chain.send_each("enrol", present, value=bond)
         _end(Stage.ENROLLING, chain, present)
         return chain.address
 
-    def _audit(
-        self, world: World, chain: Contract, agents: tuple[str, ...], circle: Circle
-    ) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+    def _audit(self, world: World, chain: Contract, agents: Names, circle: Circle) -> tuple[Names, Mapping[str, Any]]:
         """Retrieve, commit, reveal (steps 2 to 4); return who is left, and the keys that each was given."""
-        ways = self._ways
+        form = self._form  # one transaction an agent and stage, or as published one a pair
         # Step 2: retrieve what the others submitted, as the chain names it, with keys that they give only now.
-        keys = Each() if self._keys_at_once else ways.keys(world, chain, agents, circle)
+        keys = form.keys(world, chain, agents, circle) if form.keys else Each()
         tasks = Each({agent: (tuple(circle), keys.get(agent)) for agent in agents})
         retrieve = Query("retrieve", Kind.CONTROL, self.retrieve, reply=tuple[bool, ...])
-        read = world.ask(agents, retrieve, tasks, within=_part(chain)).open()
-        _send(chain, ways.mark, {agent: ways.marks(circle, agent, able) for agent, able in read.items()})
+        able = world.ask(agents, retrieve, tasks, within=PART * chain.left()).open()
+        read = {agent: tuple(circle.held(agent, own)) for agent, own in able.items()}
+        marks = {agent: self._calls((bits(own, circle.audited(agent)),), own) for agent, own in read.items()}
+        _send(chain, form.mark, marks)
         agents = _end(Stage.RETRIEVING, chain, agents)
         # Step 3: score every model and commit to the scores.
         bindings = Each({agent: chain.call("bindingOf", agent) for agent in agents})
         score = Query("score", Kind.CONTROL, self.commit, reply=Digests)
-        hidden = world.ask(agents, score, bindings, within=_part(chain)).open()
-        _send(chain, ways.submit, {agent: ways.commitments(circle, agent, read, own) for agent, own in hidden.items()})
+        hidden = world.ask(agents, score, bindings, within=PART * chain.left()).open()
+        _send(chain, form.commit, {agent: self._calls(own[:1], read[agent], own) for agent, own in hidden.items()})
         agents = _end(Stage.SCORING, chain, agents)
         # Step 4: reveal them.
-        opened = world.ask(agents, REVEAL, within=_part(chain)).open()
-        _send(chain, ways.reveal, {agent: ways.scores(circle, agent, *own) for agent, own in opened.items()})
+        opened = world.ask(agents, REVEAL, within=PART * chain.left()).open()
+        scores = {agent: [score - 1 for score in vector if score] for agent, (_, vector) in opened.items()}
+        calls = {a: self._calls((salts[0], vector), read[a], salts, scores[a]) for a, (salts, vector) in opened.items()}
+        _send(chain, form.reveal, calls)
         return _end(Stage.REVEALING, chain, agents), keys
 
-    def _shares(self, chain: Contract, circle: Circle, keeper: str) -> dict[str, int]:
+    def _calls(self, whole: tuple[Any, ...], *columns: Sequence[Any]) -> Calls:
+        """An agent's calls in a stage: one of all that it audits, or as published one of each model that it read."""
+        return zip(*columns, strict=False) if self.pairwise else [whole]
+
+    def _shares(self, world: World, chain: Contract, circle: Circle, keeper: str) -> dict[str, int]:
         """Every p_k, from the scores on the chain."""
         members = chain.call("members")
-        self._ways.tally(chain, circle, _medians(circle, chain.call("scoresBy"), members), keeper)
-        return dict(zip(members, chain.call("contributions"), strict=True))
+        self._form.tally(chain, circle, circle.medians(chain.call("scoresBy"), members), keeper)
+        shares = dict(zip(members, chain.call("contributions"), strict=True))
+        return {agent: shares[agent] for agent in world.hospitals if agent in shares}
 
     def encrypt(self, site: Site, memory: Memory, update: Update) -> tuple[str, Memory]:
         """Step 1 at an agent: add Lap(0, 2 / (d alpha epsilon)) to every weight, publish it for the other agents."""
@@ -209,14 +201,14 @@ class BlockFlow(Strategy[State]):
             weights, kind = laplace_noised(weights, scale, site.rng), Kind.NOISED_UPDATE
         key = site.rng.bytes(KEY_BYTES)
         others = tuple(hospital for hospital in site.hospitals if hospital != site.name)
-        content = weights if self._keys_at_once else locked(weights.tobytes(), key, site.rng)
+        content = weights if self._form.keys is None else locked(weights.tobytes(), key, site.rng)
         return site.publish(content, kind, readers=others), {"models": {site.name: weights}, "key": key}
 
     def retrieve(self, site: Site, memory: Memory, task: Any) -> tuple[tuple[bool, ...], Memory]:
         """Step 2 at an agent: decrypt the models it audits; tell which it could read, its own first."""
         circle, keys = Circle(*task[0]), task[1]
-        audited = circle.models(site.name)
-        models = {**memory["models"], **_read(site, circle, audited, self._ways.unwrapped(site, keys))}
+        audited = circle.audited(site.name)
+        models = self._read(site, memory, circle, audited, keys)
         return tuple(agent in models for agent in audited), {**memory, "models": models, "audited": audited}
 
     def score(self, site: Site, models: Vector) -> Any:
@@ -225,117 +217,101 @@ class BlockFlow(Strategy[State]):
 
     def commit(self, site: Site, memory: Memory, binding: bytes) -> tuple[tuple[bytes, ...], Memory]:
         """Step 3 at an auditor: score what it read, and commit to the scores under salts of its own."""
-        models = {agent: memory["models"][agent] for agent in memory["audited"] if agent in memory["models"]}
+        models = memory["models"]
         found = self.score(site, np.stack(list(models.values())))
         scores = site.scores(dict(zip(models, found, strict=True)), 0.0, 1.0)
-        vector = tuple(fixed_point(scores[agent]) + 1 if agent in models else 0 for agent in memory["audited"])
-        salts, hidden = self._ways.hidden(site, binding, vector)
+        vector = tuple(fixed_point(scores[agent]) + 1 if agent in scores else 0 for agent in memory["audited"])
+        prefix, rows = b"", [(int.from_bytes(binding), *vector)]
+        if self.pairwise:
+            prefix, rows = binding, [(score - 1,) for score in vector if score]
+        salts = tuple(prefix + site.rng.bytes(SALT_BYTES - len(prefix)) for _ in rows)
+        hidden = tuple(commitment(salt, *row) for salt, row in zip(salts, rows, strict=True))
         return hidden, {**memory, "opening": (salts, vector)}
 
     def merge(self, site: Site, memory: Memory, task: Any) -> tuple[Vector, Memory]:
         """Step 7 at an agent: w = sum_k p_k w_k / sum_k p_k over the models it can read."""
         shares, circle, keys = task[0], Circle(*task[1]), task[2]
-        unread = [agent for agent in shares if agent not in memory["models"]]
-        models = {**memory["models"], **_read(site, circle, unread, self._ways.unwrapped(site, keys))}
+        models = self._read(site, memory, circle, shares, keys)
         own = {agent: share for agent, share in shares.items() if agent in models}
         weights = list(own.values()) if any(own.values()) else [1] * len(own)
         return weighted_mean([models[agent] for agent in own], weights), memory
 
+    def _read(self, site: Site, memory: Memory, circle: Circle, wanted: Iterable[str], keys: Any) -> dict[str, Vector]:
+        """Models [P] that an agent has, and of those wanted the ones that it can read, with the keys it was given."""
+        contents = dict(zip(circle.agents, circle.contents, strict=True))
+        others = {agent: contents[agent] for agent in wanted if agent not in memory["models"]}
+        if keys is None:
+            return {**memory["models"], **site.read(others, Weights, sealed=True)}
+        closed = site.read({agent: content for agent, content in others.items() if agent in keys}, bytes, sealed=True)
+        opened = {agent: self._opened(site, agent, data, keys[agent]) for agent, data in closed.items()}
+        return {**memory["models"], **site.checked(opened, Weights)}
 
-class Whole:
-    """One transaction an agent and stage: bits of what it read, a commitment to all scores, all scores."""
-
-    contract, mark, submit, reveal = "BlockFlow", "markRetrieved", "commitScores", "revealScores"
-
-    def keys(self, world: World, chain: Contract, agents: tuple[str, ...], circle: Circle) -> Each:
-        """Agents send one another their models' keys, off the chain and unread by whoever forwards them."""
-        given = dict(world.ask(agents, GIVE, within=_part(chain) / 2))
-        return Each(dict.fromkeys(agents, given))
-
-    def unwrapped(self, site: Site, keys: Any) -> Any:
-        return keys
-
-    def marks(self, circle: Circle, agent: str, able: Sequence[bool]) -> Calls:
-        return [(sum(one << j for j, one in enumerate(able[: circle.audits])),)]
-
-    def hidden(self, site: Site, binding: bytes, vector: Sequence[int]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        salt = site.rng.bytes(SALT_BYTES)
-        return (salt,), (commitment(salt, int.from_bytes(binding), *vector),)
-
-    def commitments(self, circle: Circle, agent: str, read: Any, hidden: Sequence[bytes]) -> Calls:
-        return [(hidden[0],)]
-
-    def scores(self, circle: Circle, agent: str, salts: Sequence[bytes], vector: Sequence[int]) -> Calls:
-        return [(salts[0], vector)]
-
-    def tally(self, chain: Contract, circle: Circle, medians: Mapping[str, int], keeper: str) -> None:
-        """One agent has the contract count and compute, for as many models or auditors as fit into a block."""
-        proposed, step = tuple(medians.values()), max(1, PAIRS_A_CALL // circle.audits)
-        for start in range(0, len(proposed), step):
-            chain.send("commitMedians", proposed[start : start + step], sender=keeper)
-        for _ in range(0, len(circle.agents), step):
-            chain.send("tallyDatasets", step, sender=keeper)
+    def _opened(self, site: Site, agent: str, data: bytes, key: bytes) -> Vector | None:
+        """What an agent locked under its key; nothing if either is made up."""
+        with suppress(ValueError):
+            own = unlocked_between(key, site.key, site.keys[agent]) if self.pairwise else key
+            return np.frombuffer(unlocked(data, own), np.float32)
+        return None
 
 
-class Pairwise(Whole):
-    """The published transactions, each of one auditor and one model."""
-
-    contract, mark = "BlockFlowPublished", "markDataRetrieved"
-    submit, reveal = "submitEncryptedScore", "submitDecryptedScore"
-
-    def keys(self, world: World, chain: Contract, agents: tuple[str, ...], circle: Circle) -> Each:
-        """Auditors ask for the keys of models on the chain, where their agents give them, encrypted for each."""
-        asking = {agent: circle.models(agent)[1:] for agent in world.ask(agents, PRESENT, within=_part(chain) / 3)}
-        _send(chain, "requestDecryptionKey", {agent: [(model,) for model in own] for agent, own in asking.items()})
-        asked = Each({model: tuple(agent for agent, own in asking.items() if model in own) for model in agents})
-        given = world.ask(agents, WRAP, asked, within=_part(chain) / 2).open()
-        _send(
-            chain,
-            "provideDecryptionKey",
-            {model: zip(asked[model], keys, strict=False) for model, keys in given.items()},
-        )
-        found = {agent: zip(circle.models(agent), chain.call("keysFor", agent), strict=True) for agent in agents}
-        return Each({agent: {model: key for model, key in own if key} for agent, own in found.items()})
-
-    def unwrapped(self, site: Site, keys: Any) -> Any:
-        return {model: _opened(unlocked_between, key, site.key, site.keys[model]) for model, key in keys.items()}
-
-    def marks(self, circle: Circle, agent: str, able: Sequence[bool]) -> Calls:
-        return [(model,) for model, one in zip(circle.models(agent), able, strict=False) if one]
-
-    def hidden(self, site: Site, binding: bytes, vector: Sequence[int]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        own = [score - 1 for score in vector if score]
-        salts = tuple(binding + site.rng.bytes(SALT_BYTES - len(binding)) for _ in own)
-        return salts, tuple(map(commitment, salts, own))
-
-    def commitments(self, circle: Circle, agent: str, read: Any, hidden: Sequence[bytes]) -> Calls:
-        marked = self.marks(circle, agent, read[agent])
-        return [(*model, one) for model, one in zip(marked, hidden, strict=False)]
-
-    def scores(self, circle: Circle, agent: str, salts: Sequence[bytes], vector: Sequence[int]) -> Calls:
-        own = [(model, score - 1) for model, score in zip(circle.models(agent), vector, strict=False) if score]
-        return [(model, salt, score) for (model, score), salt in zip(own, salts, strict=False)]
-
-    def tally(self, chain: Contract, circle: Circle, medians: Mapping[str, int], keeper: str) -> None:
-        """Each agent has the scores of its own model counted one by one, then its own scores."""
-        rows = zip(circle.agents, chain.call("readBy"), strict=True)
-        pairs = [(auditor, model) for auditor, able in rows for (model,) in self.marks(circle, auditor, able)]
-        for model, median in medians.items():
-            for auditor in [auditor for auditor, one in pairs if one == model]:
-                chain.send("tallyModelScore", model, median, auditor, sender=model)
-            chain.send("commitModelMedianScore", model, median, sender=model)
-        chain.chain.settle()  # who tallies must see every median
-        for auditor, model in pairs:
-            if auditor in medians:
-                chain.send("tallyDatasetScore", auditor, model, sender=auditor)
+def _sent(world: World, chain: Contract, agents: Names, _: Circle) -> Each:
+    """Step 2: agents send one another their models' keys, off the chain and unread by whoever forwards them."""
+    given = dict(world.ask(agents, GIVE, within=PART * chain.left() / 2))
+    return Each(dict.fromkeys(agents, given))
 
 
-def _part(chain: Contract) -> float:
-    """Seconds for answers: most of what the stage has left; the rest is for transactions."""
-    return 0.9 * chain.left()
+def _provided(world: World, chain: Contract, agents: Names, circle: Circle) -> Each:
+    """Step 2 as published: auditors ask for keys on the chain, where agents give them, encrypted for each."""
+    asking = {agent: circle.audited(agent)[1:] for agent in world.ask(agents, PRESENT, within=PART * chain.left() / 3)}
+    _send(chain, "requestDecryptionKey", {agent: zip(own) for agent, own in asking.items()})
+    asked = Each({model: tuple(agent for agent, own in asking.items() if model in own) for model in agents})
+    given = world.ask(agents, WRAP, asked, within=PART * chain.left() / 2).open()
+    _send(
+        chain, "provideDecryptionKey", {model: zip(asked[model], keys, strict=False) for model, keys in given.items()}
+    )
+    return Each({agent: circle.held(agent, chain.call("keysFor", agent)) for agent in agents})
 
 
-def _send(chain: Contract, function: str, calls: Mapping[str, Iterable[tuple[Any, ...]]]) -> None:
+def _tally(chain: Contract, circle: Circle, medians: Mapping[str, int], keeper: str) -> None:
+    """Step 5: one agent has the contract count and compute, for as many models or auditors as fit into a block."""
+    proposed, step = tuple(medians.values()), max(1, PAIRS_A_CALL // circle.audits)
+    for start in range(0, len(proposed), step):
+        chain.send("commitMedians", proposed[start : start + step], sender=keeper)
+    for _ in range(0, len(circle.agents), step):
+        chain.send("tallyDatasets", step, sender=keeper)
+
+
+def _tally_pairs(chain: Contract, circle: Circle, medians: Mapping[str, int], _: str) -> None:
+    """Step 5 as published: each agent has the scores of its own model counted one by one, then its own scores."""
+    read = circle.table(chain.call("readBy"))
+    for model, median in medians.items():
+        for auditor in (auditor for auditor, own in read.items() if model in own):
+            chain.send("tallyModelScore", model, median, auditor, sender=model)
+        chain.send("commitModelMedianScore", model, median, sender=model)
+    chain.chain.settle()  # who tallies must see every median
+    for auditor in medians:
+        for model in read[auditor]:
+            chain.send("tallyDatasetScore", auditor, model, sender=auditor)
+
+
+class Form(NamedTuple):
+    """What differs in what is sent; without `keys` everybody can read models at once."""
+
+    contract: str
+    keys: Callable[[World, Contract, Names, Circle], Each] | None
+    mark: str
+    commit: str
+    reveal: str
+    tally: Callable[[Contract, Circle, Mapping[str, int], str], None]
+
+
+WHOLE = Form("BlockFlow", _sent, "markRetrieved", "commitScores", "revealScores", _tally)
+PAIRWISE = Form(
+    "BlockFlowPublished", _provided, "markDataRetrieved", "submitEncryptedScore", "submitDecryptedScore", _tally_pairs
+)
+
+
+def _send(chain: Contract, function: str, calls: Mapping[str, Calls]) -> None:
     """Have each agent send its calls. One that the contract refuses is as if it had not been sent."""
     for agent, own in calls.items():
         for arguments in own:
@@ -364,50 +340,13 @@ def _refund(chain: Contract, order: Sequence[str]) -> None:
         chain.send_each("collect", [agent for agent in order if chain.call("collectable", agent)])
 
 
-def _medians(circle: Circle, rows: Sequence[Sequence[int]], members: Sequence[str]) -> dict[str, int]:
-    """m_k of the members' models: lower medians of what the members revealed, by place in the circle."""
-    found: dict[str, list[int]] = {agent: [] for agent in circle.agents if agent in members}
-    for auditor, row in zip(circle.agents, rows, strict=True):
-        for model, score in zip(circle.models(auditor), row, strict=False):
-            if score and auditor in found and model in found:
-                found[model].append(score - 1)
-    return {model: lower_median(scores) for model, scores in found.items()}
-
-
-def _read(site: Site, circle: Circle, wanted: Sequence[str], keys: Mapping[str, Any] | None) -> dict[str, Vector]:
-    """Models [P] of others that can be read, with the keys that were given since if there are any."""
-    contents = dict(zip(circle.agents, circle.contents, strict=True))
-    others = {agent: contents[agent] for agent in wanted if agent != site.name}
-    if keys is None:
-        return site.read(others, Weights, sealed=True)
-    closed = site.read({agent: content for agent, content in others.items() if agent in keys}, bytes, sealed=True)
-    opened = {agent: _opened(unlocked, data, keys[agent]) for agent, data in closed.items()}
-    return site.checked({agent: _opened(np.frombuffer, data, np.float32) for agent, data in opened.items()}, Weights)
-
-
-def _opened(how: Callable[..., Any], *what: Any) -> Any:
-    """What comes of opening something that may have been made up; then nothing."""
-    try:
-        return how(*what)
-    except (TypeError, ValueError):
-        return None
-
-
-def _give(_: Site, memory: Memory, __: None) -> tuple[bytes, Memory]:
-    """Step 2 at an agent: its model's key."""
-    return memory["key"], memory
-
-
-def _wrap(site: Site, memory: Memory, auditors: tuple[str, ...]) -> tuple[tuple[bytes, ...], Memory]:
+def _wrap(site: Site, memory: Memory, auditors: Names) -> tuple[tuple[bytes, ...], Memory]:
     """Step 2 at an agent: its model's key, encrypted for each who asked for it."""
     return tuple(locked_between(memory["key"], site.key, site.keys[one], site.rng) for one in auditors), memory
 
 
-def _reveal(_: Site, memory: Memory, __: None) -> tuple[Any, Memory]:
-    """Step 4 at an auditor: its salts and scores."""
-    return memory["opening"], memory
-
-
-GIVE = Query("give_key", Kind.CONTROL, _give, reply=Digest)
+# At an agent in step 2: its model's key. At an auditor in step 4: its salts and scores.
+GIVE = Query("give_key", Kind.CONTROL, lambda _, memory, __: (memory["key"], memory), reply=Digest)
 WRAP = Query("wrap_key", Kind.CONTROL, _wrap, reply=tuple[Annotated[bytes, Len(1, 100)], ...])
-REVEAL = Query("reveal", Kind.SCORES, _reveal, reply=tuple[Digests, tuple[Score, ...]])
+OPENING = tuple[Digests, tuple[Score, ...]]
+REVEAL = Query("reveal", Kind.SCORES, lambda _, memory, __: (memory["opening"], memory), reply=OPENING)
