@@ -6,10 +6,9 @@ fork starts the epoch again, 6 download, 7 global update.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -19,6 +18,7 @@ from annotated_types import Interval
 
 from chainward.methods import epochs
 from chainward.methods.aggregation import weighted_mean
+from chainward.methods.content import fingerprint
 from chainward.methods.mining import proof_of_work
 from chainward.methods.variance_reduction import local_update
 from chainward.strategy import Audience, Card, Strategy, Vector
@@ -28,6 +28,7 @@ from chainward.world.forms import array
 POT = 10**18  # wei for mining rewards
 MANY = 10**5  # times its samples is what a device claims that lies
 Whole = Annotated[int, Interval(ge=1, lt=2**64)]
+Names = tuple[str, ...]
 Block = Mapping[str, tuple[str, int]]  # by device: content id of its update, N_i
 
 
@@ -49,9 +50,9 @@ class State:
 
     weights: Vector
     contract: str
-    miners: tuple[str, ...]
+    miners: Names
     block: Block = field(default_factory=dict)
-    merged: tuple[str, ...] = ()
+    merged: Names = ()
     step: float = math.inf
     epochs: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
@@ -109,57 +110,22 @@ class BlockFL(Strategy[State]):
 
     def round(self, state: State, world: World) -> State:
         """One epoch; it makes no block if nobody's update is verified."""
-        chain = world.at(state.contract)
-        drawn = world.rng.integers(len(state.miners), size=len(world.hospitals))
-        miner_of = {hospital: state.miners[place] for hospital, place in zip(world.hospitals, drawn, strict=True)}
-        # Steps 1 and 2: devices train and upload, each to the miner it drew; who missed the last block merges it first.
-        behind = [hospital for hospital in world.hospitals if state.block and hospital not in state.merged]
-        half = chain.left() / 2 or math.inf
-        away = world.ask(behind, self._merging, state.block, within=half).missing if behind else ()
-        ready = [hospital for hospital in world.hospitals if hospital not in away]
-        updates, local, upload = _timed(world, ready, *self._training(state), chain.left() or math.inf)
-        reports = {device: (Report(*report), miner_of[device]) for device, report in updates.open().items()}
-        own = {device: (*report, miner) for device, (report, miner) in reports.items()}
+        chain, drawn = world.at(state.contract), world.rng.choice(state.miners, len(world.hospitals)).tolist()
+        miner_of = dict(zip(world.hospitals, drawn, strict=True))
+        # Steps 1 and 2: devices train and upload, each to the miner it drew.
+        reports, local, upload = self._train(state, world)
+        own = {device: (*report, miner_of[device]) for device, report in reports.items()}
         uploaded = chain.send_each("upload", own, unless="more samples than enrolled")
         # Step 3: miners verify what they can read and pay for it, exchange it, and wait for the others.
-        brought = {miner: {d: own[d][0] for d in uploaded if own[d][-1] == miner} for miner in state.miners}
-        brought = {miner: contents for miner, contents in brought.items() if contents}
-        checks, checking, reading = _timed(
-            world, brought, Query("check", Kind.CONTROL, self.check, reply=tuple[str, ...]), Each(brought)
-        )
-        readable = {device for found in checks.open().values() for device in found}
-        for device in [device for device in uploaded if device in readable]:
-            report, miner = reports[device]
-            with suppress(Reverted):  # its time does not fit its samples
-                chain.send("verify", device, *report, sender=miner, value=report.samples * self.data_reward)
-        number = chain.call("epoch")
-        verified, contents, samples = chain.call("updatesIn", number)
-        if not verified:
+        brought = {device: (reports[device], miner_of[device]) for device in uploaded}
+        number, block, cross = self._verify(state, brought, world)
+        if not block:
             return state
-        block = dict(zip(verified, zip(contents, samples, strict=True), strict=True))
-        cross = checking + reading + self._exchange(Counter(miner_of[d] for d in verified), chain.left, world)
         # Steps 4 and 5: they race, from step 1 again after each fork; the winner packs the block.
-        spread = self._seconds(self.header_bits + len(block) * self._update_bits(world))
-        winner, epoch = self._mine(epochs.Try(local, upload, cross, spread), world)
-        nonce = proof_of_work(chain.call("headerOf", state.miners[winner]), self.work_bits)
-        chain.send("pack", nonce, sender=state.miners[winner])
+        spread = self._seconds(world, len(block), self.header_bits)
+        figures = self._mine(state, epochs.Try(local, upload, cross, spread), world)
         # Steps 6 and 7: every device downloads the block, computes the global weights and confirms their hash.
-        replies, merging, fetching = _timed(world, updates, self._merging, block, chain.left() / 2)
-        digests = replies.open()
-        chain.send_each("confirm", {device: (number, digests[device]) for device in digests if device in block})
-        read = world.read(dict(zip(verified, contents, strict=True)), self._form(world.network.parameters))
-        weights = _mean(read, block, world.hospitals)[: len(state.weights)]
-        figures, parties = {**epoch, "download": fetching + merging}, (*world.hospitals, *state.miners)
-        return replace(
-            state,
-            weights=weights,
-            block=block,
-            merged=tuple(device for device, digest in digests.items() if digest == _digest(weights)),
-            step=float(np.linalg.norm(weights - state.weights)),
-            epochs=state.epochs + 1,
-            sums={name: state.sums.get(name, 0.0) + value for name, value in figures.items()},
-            reward=dict(zip(parties, chain.call("rewards", parties), strict=True)),
-        )
+        return self._update(state, tuple(reports), number, block, figures, world)
 
     def model(self, state: State) -> Vector:
         """The weights that every device computed from the last block."""
@@ -190,9 +156,9 @@ class BlockFL(Strategy[State]):
         samples = site.scores({site.name: update.samples}, 1, MANY * update.samples)[site.name]
         return Report(content, samples, samples * self._sample_ns), memory
 
-    def check(self, site: Site, memory: Memory, contents: Mapping[str, str]) -> tuple[tuple[str, ...], Memory]:
+    def check(self, site: Site, memory: Memory, contents: Mapping[str, str]) -> tuple[Names, Memory]:
         """Step 3 at a miner: which of its devices' updates it can read."""
-        return tuple(site.read(contents, self._form(site.network.parameters))), memory
+        return tuple(site.read(contents, self._form(site))), memory
 
     def merge(self, site: Site, memory: Memory, block: Block) -> tuple[bytes, Memory]:
         """Steps 6 and 7 at a device: w = w' + sum_i N_i / N_S (w_i - w'), and SHA-256 of w.
@@ -200,74 +166,109 @@ class BlockFL(Strategy[State]):
         The shares sum to one, so w is the weighted mean of the w_i; taken as FedAvg takes it, to the bit. So is
         grad f(w') that of the gradients which came with them, of use to who trained from w' itself.
         """
-        contents = {device: content for device, (content, _) in block.items()}
-        mean = _mean(site.read(contents, self._form(site.network.parameters)), block, site.hospitals)
+        mean = self._mean(site, block)
         site.work(2.0 * len(block) * len(mean))
         weights, slope = np.split(mean, [site.network.parameters])
         anchored = (memory["start"], slope) if site.name in block and len(slope) else None
-        return _digest(weights), {**memory, "model": weights, "anchored": anchored}
+        return fingerprint(weights), {**memory, "model": weights, "anchored": anchored}
 
-    def _training(self, state: State) -> tuple[Query, Any]:
-        report = Query("upload", Kind.CONTROL, self.upload, reply=Report)
-        if not self.svrg_step:
-            return FIT.then(report), Held("model")
-        return Query("descend", Kind.UPDATE, self.descend).then(report), None if state.block else state.weights
+    def _train(self, state: State, world: World) -> tuple[Mapping[str, Report], float, float]:
+        """Steps 1 and 2, once who missed the last block has merged it: the reports, and the seconds of both."""
+        chain, first = world.at(state.contract), None if state.block else state.weights
+        behind = [hospital for hospital in world.hospitals if state.block and hospital not in state.merged]
+        half = chain.left() / 2 or math.inf
+        away = world.ask(behind, self._merging, state.block, within=half).missing if behind else ()
+        ready = [hospital for hospital in world.hospitals if hospital not in away]
+        descend = Query("descend", Kind.UPDATE, self.descend)
+        train, start = (descend, first) if self.svrg_step else (FIT, Held("model"))
+        train = train.then(Query("upload", Kind.CONTROL, self.upload, reply=Report))
+        return _timed(world, ready, train, start, chain.left() or math.inf)
+
+    def _verify(
+        self, state: State, brought: Mapping[str, tuple[Report, str]], world: World
+    ) -> tuple[int, Block, float]:
+        """Step 3, of what each device brought to which miner: the epoch, the verified updates, the seconds."""
+        chain = world.at(state.contract)
+        own = {m: {d: report.content for d, (report, miner) in brought.items() if miner == m} for m in state.miners}
+        tasks = Each({miner: contents for miner, contents in own.items() if contents})
+        checks, checking, reading = _timed(world, tasks, Query("check", Kind.CONTROL, self.check, reply=Names), tasks)
+        readable = {device for devices in checks.values() for device in devices}
+        for device, (report, miner) in brought.items():
+            with suppress(Reverted):  # its time does not fit its samples
+                if device in readable:
+                    chain.send("verify", device, *report, sender=miner, value=report.samples * self.data_reward)
+        number = chain.call("epoch")
+        block = {device: (content, n) for device, content, n in zip(*chain.call("updatesIn", number), strict=True)}
+        if not block:
+            return number, block, 0.0
+        # Every miner sends what it verified to all others; a block that is not full waits for T_wait.
+        exchange = self._seconds(world, max(Counter(brought[device][1] for device in block).values()))
+        world.elapse("consensus", exchange)
+        wait = 0.0 if len(block) == len(world.hospitals) else chain.left()
+        world.elapse("waiting", wait)
+        return number, block, checking + reading + (exchange + wait)
+
+    def _mine(self, state: State, once: epochs.Try, world: World) -> Mapping[str, float]:
+        """Steps 4 and 5, again from step 1 after each fork; what the epoch adds to the sums."""
+        rates = epochs.rates(once, self.miners, self.block_rate, self.rate_factor)
+        place, forks, figures = epochs.mined(once, self.miners, rates["rate used"], self.races, world.rng)
+        world.elapse("compute", forks * once.local)
+        world.elapse("network", forks * once.upload)
+        world.elapse("consensus", forks * once.cross_verification + figures["mining"] + figures["propagation"])
+        chain, winner = world.at(state.contract), state.miners[place]
+        chain.send("pack", proof_of_work(chain.call("headerOf", winner), self.work_bits), sender=winner)
+        return {**rates, **figures}
+
+    def _update(
+        self, state: State, devices: Names, number: int, block: Block, figures: Mapping[str, float], world: World
+    ) -> State:
+        """Steps 6 and 7; the weights are computed here too, so that they can be judged."""
+        chain, parties = world.at(state.contract), (*world.hospitals, *state.miners)
+        digests, merging, fetching = _timed(world, devices, self._merging, block, chain.left() / 2)
+        chain.send_each("confirm", {device: (number, own) for device, own in digests.items() if device in block})
+        weights, added = self._mean(world, block)[: len(state.weights)], {**figures, "download": fetching + merging}
+        return replace(
+            state,
+            weights=weights,
+            block=block,
+            merged=tuple(device for device, own in digests.items() if own == fingerprint(weights)),
+            step=float(np.linalg.norm(weights - state.weights)),
+            epochs=state.epochs + 1,
+            sums={name: state.sums.get(name, 0.0) + value for name, value in added.items()},
+            reward=dict(zip(parties, chain.call("rewards", parties), strict=True)),
+        )
 
     @property
     def _merging(self) -> Query:
         return Query("merge", Kind.CONTROL, self.merge, reply=Digest)
-
-    def _form(self, parameters: int) -> Any:
-        """Of what a device publishes: w_i, with SVRG followed by its gradient."""
-        return array((parameters * (2 if self.svrg_step else 1),))
-
-    def _exchange(self, brought: Counter[str], left: Callable[[], float], world: World) -> float:
-        """Step 3: every miner sends its devices' updates to all others; a block that is not full waits for T_wait."""
-        exchange = self._seconds(max(brought.values()) * self._update_bits(world))
-        world.elapse("consensus", exchange)
-        wait = 0.0 if brought.total() == len(world.hospitals) else left()
-        world.elapse("waiting", wait)
-        return exchange + wait
-
-    def _mine(self, once: epochs.Try, world: World) -> tuple[int, Mapping[str, float]]:
-        """Steps 4 and 5, again from step 1 after each fork; return the winner and what the epoch adds to the sums."""
-        rates = epochs.rates(once, self.miners, self.block_rate, self.rate_factor)
-        winner, forks, figures = epochs.mined(once, self.miners, rates["rate used"], self.races, world.rng)
-        world.elapse("compute", forks * once.local)
-        world.elapse("network", forks * once.upload)
-        world.elapse("consensus", forks * once.cross_verification + figures["mining"] + figures["propagation"])
-        return winner, {**rates, **figures}
 
     @property
     def _sample_ns(self) -> int:
         """Nanoseconds of computation a sample: delta_d / f_c."""
         return round(1e9 * self.sample_bits / self.processor_hz)
 
-    def _update_bits(self, world: World) -> float:
-        """delta_m: 32 bits a weight."""
-        return 32.0 * world.network.parameters
+    def _seconds(self, world: World, updates: int, header_bits: float = 0.0) -> float:
+        """Of updates, 32 bits a weight, on a link between miners; none where there is one miner."""
+        bits = header_bits + 32.0 * world.network.parameters * updates
+        return epochs.transfer(bits, self.bandwidth_hz, self.snr_db) if self.miners > 1 else 0.0
 
-    def _seconds(self, bits: float) -> float:
-        """On a link between miners, of W log2(1 + snr) bits a second; none where there is one miner."""
-        return bits / (self.bandwidth_hz * math.log2(1 + 10 ** (self.snr_db / 10))) if self.miners > 1 else 0.0
+    def _form(self, reader: Site | World) -> Any:
+        """Of what a device publishes: w_i, with SVRG followed by its gradient."""
+        return array((reader.network.parameters * (2 if self.svrg_step else 1),))
 
-
-def _mean(read: Mapping[str, Vector], block: Block, hospitals: tuple[str, ...]) -> Vector:
-    """sum_i N_i / N_S of what the devices of a block published, in the order of hospitals."""
-    devices = [hospital for hospital in hospitals if hospital in read]
-    return weighted_mean([read[device] for device in devices], [block[device][1] for device in devices])
-
-
-def _digest(weights: Vector) -> bytes:
-    return hashlib.sha256(weights.tobytes()).digest()
+    def _mean(self, reader: Site | World, block: Block) -> Vector:
+        """sum_i N_i / N_S of what the devices of a block published, in the order of hospitals."""
+        read = reader.read({device: content for device, (content, _) in block.items()}, self._form(reader))
+        devices = [hospital for hospital in reader.hospitals if hospital in read]
+        return weighted_mean([read[device] for device in devices], [block[device][1] for device in devices])
 
 
 def _timed(
     world: World, who: Iterable[str], what: Query, payload: Any, within: float = math.inf
-) -> tuple[Any, float, float]:
-    """Ask, and return the seconds of computing and on the wire besides."""
+) -> tuple[dict[str, Any], float, float]:
+    """Ask, and return what is replied, and the seconds of computing and on the wire."""
     world.chain.settle()  # what was sent before takes time of its own
     before = dict(world.clock.parts)
     replies = world.ask(who, what, payload, within=within)
     compute, network = (world.clock.parts[part] - before[part] for part in ("compute", "network"))
-    return replies, compute, network
+    return replies.open(), compute, network

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+from typing import Any
+
+import numpy.typing as npt
 
 from chainward import codec
 
@@ -39,3 +43,14 @@ def content_id(hashed: bytes) -> str:
     if len(hashed) != DIGEST_BYTES:
         raise ValueError(f"a SHA-256 has {DIGEST_BYTES} bytes, not {len(hashed)}")
     return codec.cid(hashed)
+
+
+def fingerprint(weights: npt.NDArray[Any]) -> bytes:
+    """Return the SHA-256 of weights as they lie in memory, by which parties tell that they hold the same.
+
+    Examples:
+        >>> import numpy as np
+        >>> fingerprint(np.zeros(2, np.float32)) == hashlib.sha256(bytes(8)).digest()
+        True
+    """
+    return hashlib.sha256(weights.tobytes()).digest()

@@ -40,6 +40,16 @@ class Epoch(NamedTuple):
     figures: Mapping[str, float]
 
 
+def transfer(bits: float, bandwidth_hz: float, snr_db: float) -> float:
+    """Return the seconds that bits take on a link of W log2(1 + snr) bits a second.
+
+    Examples:
+        >>> transfer(300, bandwidth_hz=100, snr_db=0)
+        3.0
+    """
+    return bits / (bandwidth_hz * math.log2(1 + 10 ** (snr_db / 10)))
+
+
 def rates(once: Try, miners: int, given: float = 0.0, factor: float = 1.0) -> dict[str, float]:
     """Return the rate `given`, or `factor` times the best one; the best one, and that of the recalled formula.
 
