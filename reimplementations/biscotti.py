@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,33 +13,19 @@ from eth_utils.crypto import keccak
 
 from chainward.methods.clear_sum import Clear
 from chainward.methods.committed_noise import Fixed, Noise, noise_digest
+from chainward.methods.content import fingerprint
 from chainward.methods.lottery import others_drawn
 from chainward.methods.packing import bits, named
 from chainward.methods.privacy import noise_multiplier
 from chainward.methods.secure_sum import VALUE_BITS, Opening, Points, Scheme, Whole
-from chainward.methods.selection import krum_names
+from chainward.methods.selection import krum_names, tolerable
 from chainward.methods.sharing import from_bytes, in_units, to_bytes
 from chainward.methods.vector_commitment import numbers_of, points_of
 from chainward.methods.verifiable_random import CHECKING_FLOPS, PROVING_FLOPS, outcome, prove, public_key
-from chainward.methods.verifiable_sum import Added, Collected, Party, Share, Told, digest, enough, included
+from chainward.methods.verifiable_sum import Added, Collected, Party, Share, Told, digest, enough
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import (
-    FIT,
-    ContentId,
-    Contract,
-    Digest,
-    Each,
-    Held,
-    Kind,
-    Memory,
-    Query,
-    Replies,
-    Site,
-    Update,
-    Weights,
-    World,
-    array,
-)
+from chainward.world import FIT, Contract, Digest, Each, Held, Kind, Memory, Query, Replies, Site, Update, World
+from chainward.world.forms import ContentId, Weights, array
 
 Phase = IntEnum("Phase", "REGISTERING COLLECTING VERIFYING AGGREGATING CHECKING", start=0)
 Names = tuple[str, ...]
@@ -165,14 +150,17 @@ class Biscotti(Strategy[State]):
         trainers = chain.call("submissions")[0]
         accepted, rejected = (named(chain.call(view), trainers) for view in ("accepted", "rejected"))
         if chain.call("phase") == Phase.AGGREGATING:
-            taken = {name: updates[name] for name in accepted}
-            weights = self._propose(world, chain, taken, self._aggregate(world, chain, taken, begun), tuple(begun))
+            committed = {name: updates[name] for name in accepted}
+            found = self._aggregate(world, chain, committed, begun)
+            weights = self._propose(world, chain, committed, found, tuple(begun))
         while chain.call("iteration") == block["iteration"]:
             chain.end_late(next(iter(begun)))
         if weights is None or chain.call("head") == head:
             return replace(state, stakes=_block(world, chain)["stakes"], lost=state.lost + 1)
-        counts = _counted(state.accepted, accepted), _counted(state.rejected, rejected)
-        return State(weights, state.contract, _block(world, chain)["stakes"], *counts, state.blocks + 1, state.lost)
+        taken = {name: count + (name in accepted) for name, count in state.accepted.items()}
+        refused = {name: count + (name in rejected) for name, count in state.rejected.items()}
+        stakes = _block(world, chain)["stakes"]
+        return State(weights, state.contract, stakes, taken, refused, state.blocks + 1, state.lost)
 
     def model(self, state: State) -> Vector:
         return state.weights
@@ -180,14 +168,13 @@ class Biscotti(Strategy[State]):
     def numbers(self, hospitals: int) -> Mapping[str, float]:
         """Roles, trainers drawn, how many of them Krum tolerates, shares that recover, and a noise's deviation."""
         counts, terms = self._counts(hospitals), self._scheme(hospitals).terms
-        krum = self._tolerated(counts.wanted, hospitals)
+        krum = tolerable(counts.wanted, self.poisoners * hospitals)
         return {**counts._asdict(), "tolerated": krum, "terms": terms, "sigma": self._sigma}
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
         """Stake, and updates accepted and rejected, of each hospital; iterations with a block and without."""
-        iterations = {"sealed": state.blocks, "lost": state.lost}
         told = {"stake": state.stakes, "accepted": state.accepted, "rejected": state.rejected}
-        return {**told, "iterations": iterations}
+        return {**told, "iterations": {"sealed": state.blocks, "lost": state.lost}}
 
     def _collect(self, world: World, chain: Contract, begun: Mapping[str, Begun]) -> dict[str, Points]:
         """Step 3: the drawn train and commit. The noise of the next iteration is fixed with it."""
@@ -236,7 +223,7 @@ class Biscotti(Strategy[State]):
         sums = self._ask(world, chain, held, "add", {"held": dict(held), "tasks": tasks}, 3)
         task = {"sums": dict(sums), "seats": seats, "commitments": updates}
         found = self._ask(world, chain, sums, "recover", task, 2).open()
-        blocks = {name: Found(_sha256(one[1]), *one) for name, one in found.items() if one is not None}
+        blocks = {name: Found(fingerprint(one[1]), *one) for name, one in found.items() if one is not None}
         fitting = {name for name in updates if scheme.committed(updates[name])}  # else the contract refuses the block
         return {n: one for n, one in blocks.items() if fitting >= set(one.names) and enough(set(one.names), updates)}
 
@@ -331,7 +318,7 @@ class Biscotti(Strategy[State]):
                 claims[name] = [] if odd else party.mask_claims(opening, task["committed"][name], points)
         sound = {name: shown[name].values / self.precision for name in party.true(claims, VALUE_BITS)}
         site.work(2.0 * len(sound) ** 2 * site.network.parameters)
-        kept = krum_names(sound, self._tolerated(len(sound), len(site.hospitals)))
+        kept = krum_names(sound, tolerable(len(sound), self.poisoners * len(site.hospitals)))
         scores = site.scores({name: float(name in kept) for name in claims}, 0.0, 1.0)
         approved = tuple(name for name in scores if scores[name] > 0.5)
         return (approved, tuple(name for name in scores if name not in approved)), memory
@@ -359,9 +346,7 @@ class Biscotti(Strategy[State]):
         held, tasks = {name: Collected(*value) for name, value in task["held"].items()}, task["tasks"]
         own, shares = tasks[site.name], memory["shares"]
         given = {holder: {name: hashed for name, (_, hashed) in tasks[holder]["given"].items()} for holder in held}
-        proven = self._party(site).proven(held, given, own["seats"], own["commitments"])
-        needed = -(-self._scheme(len(site.hospitals)).terms // min(map(len, own["seats"].values())))
-        names = included(own["commitments"], held, proven, needed)
+        names = self._party(site).included(held, given, own["seats"], own["commitments"])
         kept = {**memory, "names": names, "shares": {}}
         if not enough(names, own["commitments"]) or not shares.keys() >= set(names):
             return Added((), ()), kept
@@ -384,17 +369,17 @@ class Biscotti(Strategy[State]):
         block = Found(*task["block"])
         opening, points = Opening(block.values, from_bytes(block.blindings)), points_of(task["commitment"])
         opens = self._party(site).opens(opening, points)
-        return opens and block.digest == _sha256(self._updated(memory["model"], block.values, len(block.names))), memory
+        return opens and block.digest == fingerprint(
+            self._updated(memory["model"], block.values, len(block.names))
+        ), memory
 
     def _noisers(self, site: Site, name: str, key: bytes, proof: bytes, block: Block) -> Names:
         """Step 2: whom a hospital's proof draws by stake of those who fixed noise; nobody if the proof is wrong."""
         site.work(CHECKING_FLOPS)
-        chance = outcome(key, _message(block), proof)
-        if chance is None:
-            return ()
         able = [block["noises"][hospital] != bytes(32) for hospital in site.hospitals]
         stakes, seats = [block["stakes"][one] for one in site.hospitals], self._counts(len(site.hospitals)).noisers
-        drawn = others_drawn(stakes, able, site.hospitals.index(name), chance, seats)
+        chance = outcome(key, _message(block), proof)
+        drawn = others_drawn(stakes, able, site.hospitals.index(name), chance, seats) if chance else ()
         return tuple(site.hospitals[place] for place in drawn)
 
     def _updated(self, model: Vector, values: Whole, count: int) -> Vector:
@@ -420,10 +405,6 @@ class Biscotti(Strategy[State]):
             return Clear()
         threshold = self._counts(hospitals).aggregators // 2 + 1
         return Scheme(self.packing, self.packing) if self.packing > 1 else Scheme(threshold)
-
-    def _tolerated(self, updates: int, hospitals: int) -> int:
-        """Krum's f for so many updates."""
-        return max(0, min(math.floor(self.poisoners * hospitals + 1e-9), (updates - 3) // 2))
 
     def _counts(self, hospitals: int) -> Counts:
         """2, 3, 3 and 70 % as published; fewer where there are few hospitals, or more than votes have bits for."""
@@ -463,16 +444,7 @@ class Biscotti(Strategy[State]):
 
 def _message(block: Block) -> bytes:
     """What a hospital's draw of noisers is a function of."""
-    iteration, chance = int(block["iteration"]), bytes(block["chance"])
-    return b"noisers" + iteration.to_bytes(8, "big") + chance
-
-
-def _sha256(model: Vector) -> bytes:
-    return hashlib.sha256(model.tobytes()).digest()
-
-
-def _counted(counts: Mapping[str, int], names: Names) -> dict[str, int]:
-    return {name: count + (name in names) for name, count in counts.items()}
+    return b"noisers" + int(block["iteration"]).to_bytes(8, "big") + bytes(block["chance"])
 
 
 def _block(world: World, chain: Contract) -> Block:

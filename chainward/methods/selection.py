@@ -6,6 +6,7 @@ It is never selected, and no more of them than the rule tolerates keep nobody el
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -85,6 +86,16 @@ def krum_names(updates: Mapping[str, npt.ArrayLike], tolerated: int) -> tuple[st
         return names
     kept = krum_selected(np.stack([np.asarray(own) for own in updates.values()]), tolerated, len(names) - tolerated)
     return tuple(names[place] for place in sorted(kept.tolist()))
+
+
+def tolerable(updates: int, liars: float) -> int:
+    """Return Krum's f for so many updates: the liars, in whole hospitals, but no more than updates allow, 2 f + 3.
+
+    Examples:
+        >>> tolerable(14, liars=0.3 * 20), tolerable(5, liars=6.0), tolerable(2, liars=6.0)
+        (5, 1, 0)
+    """
+    return max(0, min(math.floor(liars + 1e-9), (updates - 3) // 2))
 
 
 def multi_krum(updates: npt.ArrayLike, tolerated: int, kept: int) -> Vector:

@@ -109,6 +109,17 @@ class Party:
         fitting = set(self.fitting(shown))
         return {name for holder, name in shown if (holder, name) not in fitting}
 
+    def included(
+        self,
+        held: Mapping[str, Collected],
+        given: Mapping[str, Mapping[str, bytes]],
+        seats: Mapping[str, Sequence[int]],
+        commitments: Mapping[str, Points],
+    ) -> tuple[str, ...]:
+        """Return whose vectors are added up by as many holders as recover the sum; see `included` and `proven`."""
+        needed = -(-self.scheme.terms // min(map(len, seats.values())))
+        return included(commitments, held, self.proven(held, given, seats, commitments), needed)
+
     def added(self, shares: Sequence[Told]) -> Told:
         """Return the sum of shares that fit, at each point."""
         sums = [summed(list(map(from_bytes, column))) for column in zip(*shares, strict=True)]
