@@ -1,11 +1,11 @@
-"""Content ids as contracts keep them: the 32 bytes of the hash that are all that differs between two of them."""
+"""What contracts keep of content: of an id the 32 bytes in which two of them differ, of weights their hash."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from chainward import codec
@@ -45,12 +45,11 @@ def content_id(hashed: bytes) -> str:
     return codec.cid(hashed)
 
 
-def fingerprint(weights: npt.NDArray[Any]) -> bytes:
-    """Return the SHA-256 of weights as they lie in memory, by which parties tell that they hold the same.
+def fingerprint(weights: npt.NDArray[np.float32]) -> bytes:
+    """Return the SHA-256 [32 bytes] of weights [P], each as four bytes in little-endian order.
 
     Examples:
-        >>> import numpy as np
-        >>> fingerprint(np.zeros(2, np.float32)) == hashlib.sha256(bytes(8)).digest()
+        >>> fingerprint(np.ones(1, np.float32)) == hashlib.sha256(bytes.fromhex("0000803f")).digest()
         True
     """
-    return hashlib.sha256(weights.tobytes()).digest()
+    return hashlib.sha256(np.ascontiguousarray(weights, dtype="<f4").tobytes()).digest()

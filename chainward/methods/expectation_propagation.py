@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import PlainValidator
 from scipy.special import expit
 
 from chainward.errors import ChainwardError
@@ -62,6 +64,12 @@ def checked(published: Any, coefficients: int) -> Gaussian:
     except np.linalg.LinAlgError:
         raise ValueError("a negative variance") from None
     return model
+
+
+@cache
+def form(coefficients: int) -> Any:
+    """Return the form of a published belief about so many coefficients, by which Pydantic reads it; see `checked`."""
+    return Annotated[Gaussian, PlainValidator(lambda published: checked(published, coefficients))]
 
 
 class Fit(NamedTuple):

@@ -4,7 +4,7 @@ from chainward.world.chain import Chain, Contract
 from chainward.world.clock import PARTS, Clock, Speeds
 from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
-from chainward.world.forms import ContentId, Digest, Records, Unreadable, Vector, Weights, array
+from chainward.world.forms import ContentId, Digest, Records, Unreadable, Vector, Weights, array, hashed
 from chainward.world.meter import Meter
 from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Store
 from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PRESENT, PUBLISH, SHARE_RECORDS, Query
@@ -58,4 +58,5 @@ __all__ = [
     "Weights",
     "World",
     "array",
+    "hashed",
 ]

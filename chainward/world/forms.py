@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Len
+from annotated_types import Len, Predicate
 from pydantic import PlainValidator, StringConstraints, TypeAdapter, ValidationError, ValidationInfo
 
 from chainward import codec
+from chainward.methods.content import fingerprint
 
 MOST_BYTES = 2**28
 """The size of the largest content that is read."""
@@ -53,6 +54,12 @@ def _weights(value: Any, info: ValidationInfo) -> Any:
 
 Weights = Annotated[Vector, PlainValidator(_weights)]
 """Weights [P] of the task's network."""
+
+
+def hashed(digest: bytes) -> Any:
+    """Return the form of the weights [P] whose `fingerprint` this is."""
+    return Annotated[Weights, Predicate(lambda weights: fingerprint(weights) == digest)]
+
 
 ContentId = Annotated[str, StringConstraints(pattern=r"^b[a-z2-7]{58}$")]
 """A CIDv1 (raw, sha2-256, base32)."""

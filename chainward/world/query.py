@@ -58,8 +58,7 @@ class Query:
 
 
 def _evaluate(site: Site, memory: Memory, weights: Any) -> tuple[Any, Memory]:
-    probability = site.predict(weights, site.train.features)
-    return float(np.mean((probability >= 0.5) == (site.train.labels > 0.5))), memory
+    return float(site.accuracy(weights)), memory
 
 
 def _publish(site: Site, memory: Memory, value: Any) -> tuple[Any, Memory]:

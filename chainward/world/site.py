@@ -64,6 +64,11 @@ class Site:
         self.work(self.network.flops_per_row * len(features) * models)
         return self.network.predict(weights, features)
 
+    def accuracy(self, weights: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Accuracy on this party's own training patients: [] for weights [P], [M] for [M, P]."""
+        right = (self.predict(weights, self.train.features) >= 0.5) == (self.train.labels > 0.5)
+        return np.asarray(right.mean(axis=-1))
+
     def train_network(self, features: Any, labels: Any, weights: Any, batch_factor: int = 1) -> Any:
         """Train the task's network here, on rows of one's own choice, by a `pytorch_lightning.Trainer`.
 
@@ -102,6 +107,10 @@ class Site:
         Whoever lies does it here.
         """
         return dict(scores)
+
+    def says(self, value: Any, lowest: Any, highest: Any) -> Any:
+        """Return what this party says of itself, its own score, from `lowest` to `highest`."""
+        return self.scores({self.name: value}, lowest, highest)[self.name]
 
     def _readable(self, given: Mapping[str, Any], reading: Callable[[str, Any], Any]) -> dict[str, Any]:
         found = {}

@@ -6,13 +6,14 @@ import hashlib
 from base64 import b32encode
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multiformats import CID, multihash
 
 from chainward import codec
-from chainward.methods.content import content_id, digest
+from chainward.methods.content import content_id, digest, fingerprint
 
 
 def by_hand(hashed: bytes) -> str:
@@ -65,3 +66,12 @@ def test_other_kinds_of_ids_are_refused(cid: str) -> None:
 def test_other_sizes_are_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"32 bytes, not {size}"):
         content_id(bytes(size))
+
+
+def test_a_fingerprint_is_of_the_bytes_a_little_endian_machine_holds():
+    weights = np.array([1.0, -2.5, 0.0], dtype=np.float32)
+    by_hand = hashlib.sha256(bytes.fromhex("0000803f 000020c0 00000000")).digest()
+    assert fingerprint(weights) == by_hand
+    assert fingerprint(weights.astype(">f4")) == by_hand
+    assert fingerprint(np.repeat(weights, 2)[::2]) == by_hand
+    assert fingerprint(weights + np.float32(1e-6)) != by_hand

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
@@ -16,6 +17,7 @@ from chainward.methods.expectation_propagation import (
     checked,
     fit,
     flops,
+    form,
     predict,
     prior,
     with_bias,
@@ -189,3 +191,6 @@ def test_what_somebody_published_is_a_belief_or_refused():
     for published in wrong:
         with pytest.raises(ValueError, match=r"."):
             checked(published, 2)
+        with pytest.raises(ValidationError):
+            TypeAdapter(form(2)).validate_python(published)
+    assert TypeAdapter(form(2)).validate_python(BELIEF).mean is BELIEF["mean"]
