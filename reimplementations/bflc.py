@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from annotated_types import Interval, Len, Predicate
 
 from chainward.methods.aggregation import weighted_mean
+from chainward.methods.content import fingerprint
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, PUBLISH, Contract, Digest, Kind, Memory, Query, Site, Update, World
 
@@ -42,8 +42,7 @@ class State:
 class BFLC(Strategy[State]):
     """Committee consensus as in the authors' demo; a count of 0 follows the rule for the number of hospitals.
 
-    `lower_median` takes the lower of two middle scores instead of their mean. `phase_blocks` pass before a phase of
-    the contract can be closed without those who are silent.
+    `lower_median` takes the lower of two middle scores, not their mean. Silence ends a phase after `phase_blocks`.
     """
 
     committee_size: int = 0
@@ -131,16 +130,15 @@ def _score(site: Site, memory: Memory, published: Mapping[str, str]) -> tuple[tu
     """Accuracy of each model on the member's own patients; what cannot be read scores 0."""
     scores, updates = dict.fromkeys(published, 0), site.read(published, Trained)
     if updates:
-        models = np.stack([update.weights for update in updates.values()])
-        right = (site.predict(models, site.train.features) >= 0.5) == (site.train.labels > 0.5)
-        scores |= zip(updates, np.rint(SCALE * right.mean(axis=1)).astype(int).tolist(), strict=True)
+        right = site.accuracy(np.stack([update.weights for update in updates.values()]))
+        scores |= zip(updates, np.rint(SCALE * right).astype(int).tolist(), strict=True)
     return tuple(site.scores(scores, 0, SCALE).values()), memory
 
 
 def _merge(site: Site, memory: Memory, best: Mapping[str, str]) -> tuple[bytes, Memory]:
     """SHA-256 of the global model, merged by the member itself."""
     site.work(2.0 * site.network.parameters * len(best))
-    return hashlib.sha256(merged(site.read(best, Trained).values()).tobytes()).digest(), memory
+    return fingerprint(merged(site.read(best, Trained).values())), memory
 
 
 TRAIN = FIT.then(PUBLISH)

@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from statistics import mode
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Interval
-from pydantic import PlainValidator
 
 from chainward.methods import expectation_propagation as explorer
 from chainward.methods.content import content_id, digest
@@ -28,10 +26,7 @@ Flag = IntEnum("Flag", "CLEAR INITIALIZE TRANSFER UPDATE EVALUATE CONSENSUS", st
 
 @dataclass(frozen=True)
 class State:
-    """The contract, the newest model (with Omega = 0 one a hospital), and whether it is the consensus.
-
-    A model is its mean [D] and covariance [D, D], the bias first.
-    """
+    """The contract, the newest model (mean [D], covariance [D, D]; with Omega = 0 one a site), is it agreed upon."""
 
     contract: str
     model: Mapping[str, Any]
@@ -42,10 +37,9 @@ class State:
 class ExplorerChain(Strategy[State]):
     """EXPLORER, a logistic regression by expectation propagation, in the order of proof of information.
 
-    A round is one iteration t: the holder learns, the others tell their errors, the contract decides who is next.
-    `exponent` is that of the prediction: 0.5 in the authors' code, -0.5 in textbooks. `decimals` are those a model is
-    published with. Who is missing is waited for `waiting_blocks` where sites evaluate, the paper's 5 s, and
-    `phase_blocks` (600 s) where they train.
+    A round is one iteration t; `max_iterations` is Omega. `exponent` is that of the prediction: 0.5 in the authors'
+    code, -0.5 in textbooks. `decimals` are those a model is published with. Who is missing is waited for
+    `waiting_blocks` where sites evaluate, the paper's 5 s, and `phase_blocks` (600 s) where they train.
     """
 
     prior_variance: float = 5.0
@@ -68,6 +62,7 @@ class ExplorerChain(Strategy[State]):
     )
 
     def open(self, world: World) -> State:
+        """Steps 1 to 3; with Omega = 0 nothing follows, and every site keeps its own model."""
         replies = world.ask(world.hospitals, CLEAR)
         sites = {site: size for site, size in replies.open().items() if size}
         if not sites:
@@ -78,7 +73,7 @@ class ExplorerChain(Strategy[State]):
         nothing = explorer.prior(mode(sites.values()) - 1, self.prior_variance)
         if self.max_iterations:
             return _state(world, chain, nothing._asdict())
-        own = world.read(first, form(len(nothing.mean)))  # Omega = 0: everybody for himself
+        own = world.read(first, explorer.form(len(nothing.mean)))
         return State(chain.address, {site: own.get(site, nothing)._asdict() for site in world.hospitals}, agreed=True)
 
     def round(self, state: State, world: World) -> State:
@@ -87,21 +82,23 @@ class ExplorerChain(Strategy[State]):
         holder, iteration = chain.call("holder"), chain.call("iteration")
         others = tuple(site for site in chain.call("members") if site != holder)
         there: tuple[str, ...] = ()
-        if chain.call("phase") == Flag.UPDATE:
-            learned = _ask(world, chain, holder, self._query("update"), {} if chain.call("ready") else _newest(chain))
-            there = chain.send_each("update", _posts(learned, iteration), unless="own model stays as it is")  # step 4
+        if chain.call("phase") == Flag.UPDATE:  # step 4
+            arriving = {} if chain.call("ready") else _newest(chain)
+            learned = world.ask(holder, self._learn("update"), arriving, within=chain.left() or math.inf).open()
+            posts = {site: (iteration, error, digest(model)) for site, (error, model) in learned.items()}
+            there = chain.send_each("update", posts, unless="own model stays as it is")
             if not there:
                 _advance(chain, world.ask(others, PRESENT, first=1))
-        if chain.call("phase") == Flag.EVALUATE:
-            errors = _ask(world, chain, others, self._query("evaluate"), _newest(chain))
+        if chain.call("phase") == Flag.EVALUATE:  # step 5
+            errors = self._errors(world, chain, others)
             read = {site: (iteration, error) for site, error in errors.items() if error is not None}
-            chain.send_each("evaluate", read)  # step 5
+            chain.send_each("evaluate", read)
             chain.send_each("unreadable", {site: iteration for site in errors if site not in read})
             _advance(chain, (*there, *errors))  # step 6: TRANSFER to the largest error; step 7: CONSENSUS
         if chain.call("phase") == Flag.CLEAR:  # that consensus would be worthless: anew, without its maker
             self._begin(world, chain, [site for site, size in world.ask(world.hospitals, CLEAR).open().items() if size])
         if chain.call("phase") == Flag.CONSENSUS:  # who was missing and errs at least as much takes it up again
-            errors = _ask(world, chain, chain.call("outsiders"), self._query("evaluate"), _newest(chain))
+            errors = self._errors(world, chain, chain.call("outsiders"))
             takers = [site for site, error in errors.items() if error is not None and error >= chain.call("errorE6")]
             chain.send_each("rejoin", {site: errors[site] for site in takers[:1]})
         return _state(world, chain, state.model)
@@ -115,23 +112,22 @@ class ExplorerChain(Strategy[State]):
     def finished(self, state: State) -> bool:
         return state.agreed
 
-    def numbers(self, hospitals: int) -> Mapping[str, float]:
-        waits = {"phase_blocks": self.phase_blocks, "waiting_blocks": self.waiting_blocks}
-        return {"sites": hospitals, "max_iterations": self.max_iterations, **waits}
-
     def _begin(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, str]:
         """Steps 1 to 3: CLEAR, INITIALIZE, TRANSFER to the lowest error; return the content ids of first models."""
         cleared = chain.send_each("clear", sites, unless="not a site")
         _advance(chain, cleared)
-        first = world.need_some(world.ask(cleared, self._query("initialize"), within=chain.left())).open()
-        chain.send_each("initialize", _posts(first))
+        first = world.need_some(world.ask(cleared, self._learn("initialize"), within=chain.left())).open()
+        chain.send_each("initialize", {site: (error, digest(model)) for site, (error, model) in first.items()})
         _advance(chain, first)
         return {site: model for site, (_, model) in first.items()}
 
-    def _query(self, name: str) -> Query:
-        if name == "evaluate":
-            return Query(name, Kind.SCORES, self._evaluate, reply=Error | None)
-        return Query(name, Kind.SCORES, self._train, reply=tuple[Error, ContentId])
+    def _errors(self, world: World, chain: Contract, sites: Iterable[str]) -> dict[str, int | None]:
+        """What these sites say the newest model errs; a phase that is overdue stays open until somebody ends it."""
+        evaluate = Query("evaluate", Kind.SCORES, self._evaluate, reply=Error | None)
+        return world.ask(sites, evaluate, _newest(chain), within=chain.left() or math.inf).open()
+
+    def _learn(self, step: str) -> Query:
+        return Query(step, Kind.SCORES, self._train, reply=tuple[Error, ContentId])
 
     def _train(self, site: Site, memory: Memory, arriving: Mapping[str, str] | None) -> tuple[Any, Memory]:
         """Learn from what arrives, from the prior (None) at first; {} is for the model that these patients made.
@@ -146,7 +142,7 @@ class ExplorerChain(Strategy[State]):
         site.work(explorer.flops(features, passes))
         model = learned.rounded(self.decimals)
         best = (ONE, 0) if arriving is None else (0, ONE)
-        told = site.scores({site.name: self._error(site, model) or 0}, *best)[site.name]
+        told = site.says(self._error(site, model) or 0, *best)
         posted = (told, site.publish(model._asdict(), Kind.UPDATE))
         return posted, {"own": posted} if arriving is None else memory
 
@@ -154,17 +150,11 @@ class ExplorerChain(Strategy[State]):
         """Reply the error here, None if there is none. Who wants the model says that it errs most."""
         model = _read(site, newest)
         error = self._error(site, model) if model else None
-        return None if error is None else site.scores({site.name: error}, 0, ONE)[site.name], memory
+        return None if error is None else site.says(error, 0, ONE), memory
 
     def _error(self, site: Site, model: Gaussian) -> int | None:
         site.work(2.0 * len(site.train) * len(model.mean) ** 2)
         return explorer.error(model, site.train.features, site.train.labels, self.exponent)
-
-
-@cache
-def form(coefficients: int) -> Any:
-    """The form of a published model."""
-    return Annotated[Gaussian, PlainValidator(lambda value: explorer.checked(value, coefficients))]
 
 
 def _clear(site: Site, _: Memory, __: Any) -> tuple[int, Memory]:
@@ -173,21 +163,12 @@ def _clear(site: Site, _: Memory, __: Any) -> tuple[int, Memory]:
 
 
 def _read(site: Site, published: Mapping[str, str]) -> Gaussian | None:
-    return next(iter(site.read(published, form(site.train.features.shape[1] + 1)).values()), None)
+    return next(iter(site.read(published, explorer.form(site.train.features.shape[1] + 1)).values()), None)
 
 
 def _newest(chain: Contract) -> dict[str, str]:
     """The content id of the newest model, by its maker."""
     return {chain.call("maker"): content_id(chain.call("model"))}
-
-
-def _posts(learned: Mapping[str, tuple[int, str]], *iteration: int) -> dict[str, tuple[Any, ...]]:
-    return {site: (*iteration, error, digest(model)) for site, (error, model) in learned.items()}
-
-
-def _ask(world: World, chain: Contract, who: Any, query: Query, payload: Any) -> dict[str, Any]:
-    """Ask for what is left of the phase; one that is overdue stays open until somebody ends it."""
-    return world.ask(who, query, payload, within=chain.left() or math.inf).open()
 
 
 def _advance(chain: Contract, there: Iterable[str]) -> None:
@@ -198,10 +179,10 @@ def _advance(chain: Contract, there: Iterable[str]) -> None:
         chain.send("advance", sender=sender)
 
 
-def _state(world: World, chain: Contract, before: Mapping[str, Any]) -> State:
-    """The newest model, or the one `before` if it cannot be read."""
-    found = world.read(_newest(chain), form(len(before["mean"])))
-    model = next((model._asdict() for model in found.values()), before)
+def _state(world: World, chain: Contract, model: Mapping[str, Any]) -> State:
+    """With the newest model, or with this one if that cannot be read."""
+    for newest in world.read(_newest(chain), explorer.form(len(model["mean"]))).values():
+        model = newest._asdict()
     return State(chain.address, model, chain.call("phase") == Flag.CONSENSUS)
 
 

@@ -1,11 +1,7 @@
-"""No coordinator: each round the chain draws one hospital to merge what the others trained.
-
-Warnat-Herresthal et al. 2021, Nature 594:265-270. Steps are those of the authors' documentation.
-"""
+"""No coordinator: the chain draws who merges each round. Warnat-Herresthal et al. 2021, Nature 594:265-270."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -13,13 +9,14 @@ from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Interval, Predicate
+from annotated_types import Interval
 
 from chainward.methods.aggregation import coordinate_median, geometric_median, weighted_mean
+from chainward.methods.content import fingerprint
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, ContentId, Digest, Held, HospitalAbsent, Kind, Memory, Query, Site, Weights, World
+from chainward.world.forms import hashed
 
-Merge = Literal["mean", "coordmedian", "geomedian"]
 MERGES: Mapping[str, Callable[[Any, list[float]], Any]] = {
     "mean": weighted_mean,  # sum_k W_k X_k / sum_k W_k
     "coordmedian": coordinate_median,  # weighted 0.5-quantile of each coordinate
@@ -40,16 +37,16 @@ class State:
 
 @dataclass(frozen=True)
 class SwarmLearning(Strategy[State]):
-    """One merge a round at an elected hospital, of all hospitals that trained, `min_peers` or more.
+    """Steps 1 to 6 of the authors' documentation: one merge a round, of `min_peers` hospitals or more that trained.
 
     `min_peers=0` is half of the hospitals, rounded up. `node_weights` are the W_k, 1 to 100, each a hospital's own
-    word: all 1, in proportion to the patients (themselves where no hospital has more than 100), or one each in order of
-    the hospitals. A round starts with all hospitals, or with those that are ready after `phase_blocks`, which are the
-    600 s of patience at 5 s a block; with `starts_with="min_peers"` it starts as soon as so many are. A leader that is
-    silent is replaced after `leader_blocks`, half of which others have to serve their files.
+    word: all 1, in proportion to the patients (themselves where no hospital has more than 100), or one each in order.
+    A round starts with all hospitals, or with those that are ready after `phase_blocks` (600 s at 5 s a block), or with
+    `starts_with="min_peers"` as soon as so many are. A silent leader is replaced after `leader_blocks`, half of which
+    the others have to serve their files.
     """
 
-    merge: Merge = "mean"
+    merge: Literal["mean", "coordmedian", "geomedian"] = "mean"
     min_peers: int = 0
     starts_with: Literal["all", "min_peers"] = "all"
     node_weights: Literal["equal", "patients"] | tuple[int, ...] = "equal"
@@ -68,19 +65,17 @@ class SwarmLearning(Strategy[State]):
     def open(self, world: World) -> State:
         """The first node there (Sentinel) deploys the contract for the certified hospitals; those present enrol."""
         sentinel, *_ = present = world.present()
-        terms = (self._peers(world), self._awaited(world), self.phase_blocks, self.leader_blocks)
+        terms = (*self.numbers(len(world.hospitals)).values(), self.phase_blocks, self.leader_blocks)
         chain = world.found("SwarmLearning", world.hospitals, *terms, sender=sentinel)
         return self._enrol(State(chain.address, world.hospitals, (), sentinel), world, present)
 
     def round(self, state: State, world: World) -> State:
         """Steps 2 to 6; whoever was away first takes the latest merged model (step 6), and enrols if need be."""
-        chain, awaited = world.at(state.contract), self._awaited(world)
+        chain, (peers, awaited) = world.at(state.contract), self.numbers(len(world.hospitals)).values()
         pulled = world.ask(world.hospitals, PULL, chain.call("latest"), first=awaited, within=chain.left() / 2)
-        state = self._enrol(state, world, world.need_some(pulled, self._peers(world)))
+        state = self._enrol(state, world, world.need_some(pulled, peers))
         nodes = [node for node in pulled if node in state.enrolled]
-        trained = world.need_some(
-            world.ask(nodes, TRAIN, Held("model"), within=chain.left()), self._peers(world)
-        )  # step 2
+        trained = world.need_some(world.ask(nodes, TRAIN, Held("model"), within=chain.left()), peers)  # step 2
         ready = {node: (chain.call("round"), digest) for node, digest in trained.open().items()}
         first, *_ = chain.send_each("checkIn", ready)  # step 3
         if chain.call("phase") == Phase.CHECK_IN:
@@ -91,32 +86,28 @@ class SwarmLearning(Strategy[State]):
         """The merged model, as the last leader holds it."""
         return dict.fromkeys(state.hospitals, Held("model", owner=state.leader))
 
-    def numbers(self, hospitals: int) -> Mapping[str, float]:
-        return {"min_peers": self.min_peers or (hospitals + 1) // 2}
-
-    def _peers(self, world: World) -> int:
-        return int(self.numbers(len(world.hospitals))["min_peers"])
+    def numbers(self, hospitals: int) -> Mapping[str, int]:
+        """How many may merge at least, and how many a round awaits."""
+        peers = self.min_peers or (hospitals + 1) // 2
+        return {"min_peers": peers, "awaited": peers if self.starts_with == "min_peers" else hospitals}
 
     def _merged_by(self, state: State, world: World, asking: str) -> str:
         """Steps 4 and 5: the leader, drawn once `asking` asks, pulls and merges, the others pull; return who holds it.
 
         A leader that stays silent is replaced after its deadline. A model that no other can pull is nobody's.
         """
-        chain = world.at(state.contract)
+        chain, (peers, _) = world.at(state.contract), self.numbers(len(world.hospitals)).values()
         world.chain.settle()  # the draw is for a later block than the one that closed the check-in
         chain.send("elect", sender=asking)
-        leader = chain.call("leader")
-        nodes, *columns = chain.call("participants")
+        leader, (nodes, *columns) = chain.call("leader"), chain.call("participants")
         others = [node for node in nodes if node != leader]
-        files = world.need_some(world.ask(others, SERVE, within=chain.left() / 2), self._peers(world) - 1)
+        files = world.need_some(world.ask(others, SERVE, within=chain.left() / 2), peers - 1)
         served = {"ready": dict(zip(nodes, zip(*columns, strict=True), strict=True)), "files": files}
         merge = Query("merge", Kind.CONTROL, self._merge, reply=tuple[Digest, ContentId] | None)
         merged = world.ask(leader, merge, served, within=chain.left())
         for told in merged.open().values():
             if told is None:
-                raise HospitalAbsent(
-                    f"round {world.round}: fewer files than may be merged are those that were checked in"
-                )
+                raise HospitalAbsent(f"round {world.round}: fewer files than may be merged are those checked in")
             chain.send("deliver", chain.call("round"), *told, sender=leader)
             pulled = world.ask((leader, *files), PULL, chain.call("latest"), within=chain.left() / 2).open()
             holders = [node for node, able in pulled.items() if able]
@@ -137,7 +128,7 @@ class SwarmLearning(Strategy[State]):
         shares = [served["ready"][node][0] for node in kept]
         model = MERGES[self.merge](list(kept.values()), shares).astype(np.float32)
         site.work(2.0 * len(kept) * len(model))
-        return (digest_of(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)), memory
+        return (fingerprint(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)), memory
 
     def _enrol(self, state: State, world: World, present: Iterable[str]) -> State:
         """Step 1: every hospital that is there and not yet a member joins with its weight."""
@@ -153,20 +144,7 @@ class SwarmLearning(Strategy[State]):
             weight = max(1, round(len(site.train) * min(1.0, 100 / largest)))
         elif self.node_weights != "equal":
             weight = dict(zip(site.hospitals, self.node_weights, strict=True))[site.name]
-        return site.scores({site.name: weight}, 1, 100)[site.name], memory
-
-    def _awaited(self, world: World) -> int:
-        return self._peers(world) if self.starts_with == "min_peers" else len(world.hospitals)
-
-
-def digest_of(weights: Vector) -> bytes:
-    """The SHA-256 of weights [P] that stands on chain."""
-    return hashlib.sha256(np.ascontiguousarray(weights, dtype="<f4").tobytes()).digest()
-
-
-def hashed(digest: bytes) -> Any:
-    """The form of weights [P] whose hash this is."""
-    return Annotated[Weights, Predicate(lambda weights: digest_of(weights) == digest)]
+        return site.says(weight, 1, 100), memory
 
 
 def _pull(site: Site, memory: Memory, latest: tuple[str, bytes, str]) -> tuple[bool, Memory]:
@@ -179,7 +157,7 @@ def _pull(site: Site, memory: Memory, latest: tuple[str, bytes, str]) -> tuple[b
 
 
 def _save(_: Site, memory: Memory, update: Any) -> tuple[bytes, Memory]:
-    return digest_of(update.weights), {**memory, "trained": update.weights}
+    return fingerprint(update.weights), {**memory, "trained": update.weights}
 
 
 def _serve(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:

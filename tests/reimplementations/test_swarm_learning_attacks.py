@@ -19,7 +19,7 @@ from test_swarm_learning_protocol import (
     weights_of,
 )
 
-from chainward.methods.content import content_id
+from chainward.methods.content import content_id, fingerprint
 from chainward.strategy import discovery
 from chainward.world import Kind, Site
 
@@ -43,10 +43,6 @@ def leading(monkeypatch, deliver):
 
 def published(site, model, readers):
     return site.publish(model, Kind.AGGREGATE, readers=readers)
-
-
-def digest_of(weights):
-    return discovery.load(KEY).round.__globals__["digest_of"](weights)
 
 
 @exploit(KEY, "a node serves another file than the one whose hash it checked in", "held")
@@ -86,10 +82,10 @@ def test_a_file_that_is_awaited_drops_no_leader(monkeypatch):
 
 WITHHELD = {
     "another model than announced": lambda site, model: (bytes(32), published(site, model, site.hospitals)),
-    "an id nobody serves": lambda site, model: (digest_of(model), content_id(bytes(32))),
-    "for nobody else": lambda site, model: (digest_of(model), published(site, model, (site.name,))),
-    "in the clear": lambda site, model: (digest_of(model), published(site, model, None)),
-    "a short vector": lambda site, model: (digest_of(model[:3]), published(site, model[:3], site.hospitals)),
+    "an id nobody serves": lambda site, model: (fingerprint(model), content_id(bytes(32))),
+    "for nobody else": lambda site, model: (fingerprint(model), published(site, model, (site.name,))),
+    "in the clear": lambda site, model: (fingerprint(model), published(site, model, None)),
+    "a short vector": lambda site, model: (fingerprint(model[:3]), published(site, model[:3], site.hospitals)),
 }
 
 
@@ -113,7 +109,7 @@ def test_a_model_that_nobody_can_pull_is_none_and_the_next_round_goes_on(case, m
 @exploit(KEY, "the leader merges nothing and hands its own model out", "succeeds")
 def test_the_leader_s_merge_is_taken_on_trust(monkeypatch):
     villains = leading(
-        monkeypatch, lambda site, model: (digest_of(-9 * model), published(site, -9 * model, site.hospitals))
+        monkeypatch, lambda site, model: (fingerprint(-9 * model), published(site, -9 * model, site.hospitals))
     )
     ready = prepared()
     state, _ = run(ready, 1)

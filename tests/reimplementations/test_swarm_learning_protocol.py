@@ -164,7 +164,7 @@ def test_below_the_minimum_the_round_is_refused_by_name():
 def test_half_of_the_hospitals_are_the_minimum():
     strategy = discovery.build(KEY, {})
     assert [strategy.numbers(count)["min_peers"] for count in (1, 2, 3, 4, 20)] == [1, 1, 2, 2, 10]
-    assert discovery.build(KEY, {"min_peers": 3}).numbers(20) == {"min_peers": 3}
+    assert discovery.build(KEY, {"min_peers": 3}).numbers(20) == {"min_peers": 3, "awaited": 20}
 
 
 # ------------------------------------------------------------------------------------------- leader
