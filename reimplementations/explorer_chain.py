@@ -26,7 +26,7 @@ Flag = IntEnum("Flag", "CLEAR INITIALIZE TRANSFER UPDATE EVALUATE CONSENSUS", st
 
 @dataclass(frozen=True)
 class State:
-    """The contract, the newest model (mean [D], covariance [D, D]; with Omega = 0 one a site), is it agreed upon."""
+    """The contract, newest model (mean [D], covariance [D, D], bias first; one a site if Omega = 0), is it final?"""
 
     contract: str
     model: Mapping[str, Any]
@@ -78,10 +78,9 @@ class ExplorerChain(Strategy[State]):
 
     def round(self, state: State, world: World) -> State:
         """Steps 4 to 7 of one iteration. Who is missing or unreadable is passed over."""
-        chain = world.at(state.contract)
+        chain, there = world.at(state.contract), tuple[str, ...]()
         holder, iteration = chain.call("holder"), chain.call("iteration")
         others = tuple(site for site in chain.call("members") if site != holder)
-        there: tuple[str, ...] = ()
         if chain.call("phase") == Flag.UPDATE:  # step 4
             arriving = {} if chain.call("ready") else _newest(chain)
             learned = world.ask(holder, self._learn("update"), arriving, within=chain.left() or math.inf).open()

@@ -92,10 +92,7 @@ class SwarmLearning(Strategy[State]):
         return {"min_peers": peers, "awaited": peers if self.starts_with == "min_peers" else hospitals}
 
     def _merged_by(self, state: State, world: World, asking: str) -> str:
-        """Steps 4 and 5: the leader, drawn once `asking` asks, pulls and merges, the others pull; return who holds it.
-
-        A leader that stays silent is replaced after its deadline. A model that no other can pull is nobody's.
-        """
+        """Steps 4 and 5: the leader, drawn once `asking` asks, merges and all pull; return who holds the model."""
         chain, (peers, _) = world.at(state.contract), self.numbers(len(world.hospitals)).values()
         world.chain.settle()  # the draw is for a later block than the one that closed the check-in
         chain.send("elect", sender=asking)
@@ -110,10 +107,10 @@ class SwarmLearning(Strategy[State]):
                 raise HospitalAbsent(f"round {world.round}: fewer files than may be merged are those checked in")
             chain.send("deliver", chain.call("round"), *told, sender=leader)
             pulled = world.ask((leader, *files), PULL, chain.call("latest"), within=chain.left() / 2).open()
-            holders = [node for node, able in pulled.items() if able]
+            holders = [node for node, able in pulled.items() if able]  # what no other can pull is nobody's model
             return holders[0] if len(holders) > 1 or not others else state.leader
         asking = next(iter(files), "") or world.present()[0]
-        chain.end_late(sender=asking, function="replaceLeader")
+        chain.end_late(sender=asking, function="replaceLeader")  # it was silent until its deadline
         if chain.call("phase") == Phase.CHECK_IN:
             world.need(merged)
         return self._merged_by(state, world, asking)
