@@ -87,10 +87,11 @@ contract ExplorerChain {
     /// @notice How many have posted in this phase.
     uint32 public posted;
 
-    /// @notice How many of them could not read the model.
+    /// @notice How many of them could not read the model; a suspect is not counted.
     uint32 public unread;
 
-    /// @notice How many find it worthless: no better than a coin, although their own first models are.
+    /// @notice How many find it worthless: no better than a coin, although their own first models are. A suspect is not
+    /// counted.
     uint32 public worthless;
 
     /// @notice How many posts the phase waits for.
@@ -111,7 +112,7 @@ contract ExplorerChain {
     /// @notice The site that made the newest model.
     address public maker;
 
-    /// @notice The site since whose update more than half find each model worthless; the zero address is nobody.
+    /// @notice The member since whose update the others have not found a model good; the zero address is nobody.
     address public suspect;
 
     /// @notice The last block in which the phase waits for those who are missing.
@@ -209,16 +210,16 @@ contract ExplorerChain {
     /// @notice Step 5: a site other than the holder tells how much the model errs on its own patients.
     function evaluate(uint32 iteration_, uint32 errorE6_) external evaluating(iteration_) {
         _report(errorE6_);
-        if (errorE6_ >= COIN && reports[msg.sender].firstE6 < COIN) ++worthless;
+        if (errorE6_ >= COIN && reports[msg.sender].firstE6 < COIN && msg.sender != suspect) ++worthless;
         emit Posted(Flag.Evaluate, msg.sender, holder, iteration_, errorE6_, model);
     }
 
     /// @notice Step 5 where there is nothing to evaluate: no such content, or no model of this many coefficients. If more
-    /// than half of those who were asked say so, the holder counts as missing.
+    /// than half of those who post say so, be it one alone, the holder counts as missing.
     function unreadable(uint32 iteration_) external evaluating(iteration_) {
         _once();
         reports[msg.sender].unread = turn;
-        ++unread;
+        if (msg.sender != suspect) ++unread;
         emit Unreadable(msg.sender, holder, iteration_, model);
     }
 
@@ -248,9 +249,9 @@ contract ExplorerChain {
         } else if (phase == Flag.Initialize) {
             _start();
         } else if (phase == Flag.Evaluate) {
-            if (2 * unread > expected) return _withdraw();
-            if (2 * worthless <= expected) suspect = address(0);
-            else if (suspect == address(0)) suspect = maker;
+            uint32 heard = _heard();
+            if (2 * unread > heard) return _withdraw();
+            _judge(heard - unread - worthless);
             _pass(iteration + 1);
         } else if (ready) {
             _updated(); // the missing holder's model and error are known already
@@ -357,6 +358,23 @@ contract ExplorerChain {
         } else {
             (errorE6, maker, model) = (errorBeforeE6, makerBefore, modelBefore);
             _pass(iteration);
+        }
+    }
+
+    /// @dev How many have a vote on the newest model and used it: a suspect would acquit itself.
+    function _heard() private view returns (uint32) {
+        if (suspect == address(0)) return posted;
+        Report storage report = reports[suspect];
+        return report.turn == turn || report.unread == turn ? posted - 1 : posted;
+    }
+
+    /// @dev Suspect the maker of a model that more than half find worthless, where one alone is not more than half. Only
+    /// more than half of those with a vote who find the model good clear it, for silence says nothing.
+    function _judge(uint32 good) private {
+        if (suspect == address(0)) {
+            if (expected > 1 && 2 * worthless > expected) suspect = maker;
+        } else if (2 * good > expected - (suspect == holder ? 0 : 1)) {
+            suspect = address(0);
         }
     }
 
