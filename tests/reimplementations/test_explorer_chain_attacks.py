@@ -163,6 +163,14 @@ def test_of_three_sites_with_one_late_there_is_no_majority():
     assert (board.call("phase"), board.call("model"), expelled(board)) == (CONSENSUS, b"3" * 32, [])
 
 
+@exploit(KEY, "a poison that no majority found worthless at once is blamed on who learned from it", "succeeds")
+@pytest.mark.parametrize("lukewarm", [evaluated(2, b=WORTHLESS - 1), [(FIRST_SITE, "wait", 2)]], ids=["half", "late"])
+def test_who_learns_before_there_is_a_majority_takes_the_blame(lukewarm):
+    board = Board().do(*POISONED, *evaluated(2, a=900_000), *lukewarm, NEXT)
+    board.do((FIRST_SITE, "update", 3, 900_000, b"3" * 32), *evaluated(3, b=900_000, c=900_000), NEXT)
+    assert expelled(board) == [FIRST_SITE]
+
+
 TWO = [(FIRST_SITE, "clear"), (SECOND_SITE, "clear"), NEXT]
 TWO += [(FIRST_SITE, "initialize", 100, b"m" * 32), (SECOND_SITE, "initialize", 200, b"n" * 32), NEXT]
 TWO += [(FIRST_SITE, "update", 1, 100, b"m" * 32)]
