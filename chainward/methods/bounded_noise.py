@@ -5,6 +5,9 @@ proof is by random projections (Gentry, Halevi and Lyubashevsky 2021, "Practical
 secret sharing", section 3.2): entries of R are 0 half of the time, else 1 or -1. y = R n is short only where n is,
 also where its numbers are field elements. That y is n's is a linear relation between commitments, that each y_j has so
 many bits a quadratic one, shown as by Schnorr and made non-interactive by a hash; so only the sum of all y_j^2 is told.
+
+R is drawn from the commitment as well as from chance: whoever knows chance before it commits finds by linear algebra no
+noise that its own R does not see, but may commit again and again, 2^32 times in the mean.
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ class Bound:
     def prove(self, rows: Sequence[Row], points: Sequence[bytes], rng: np.random.Generator) -> Proof | None:
         """Return the proof for noise laid out as rows that points commit to; None if it is too long."""
         values = np.array(signed(self._unpacked(rows)), dtype=object)
-        projected = [int(value) for value in self._projections @ values]
+        projected = [int(value) for value in self._projections(points) @ values]
         told, half = sum(value**2 for value in projected), 1 << (self.bits - 1)
         if told > self.limit or any(not -half <= value < half for value in projected):
             return None
@@ -82,7 +85,7 @@ class Bound:
         middle = [second, *(value * (1 - 2 * bit) for value, bit in zip(hidden[1:], digits, strict=True))]
         middle.append(2 * sum(height * value for height, value in zip(heights, projected, strict=True)))
         announced = tuple(map(commit, (*nonces, hidden, [blinding, *digits], squares, middle)))
-        differences = self._differences(heights, nonces)
+        differences = self._differences(points, heights, nonces)
         challenge = self._challenge(points, announced, differences, told)
         answers = [_answer(nonce, row, challenge) for nonce, row in zip(nonces, rows, strict=True)]
         shown = _answer(hidden, [blinding, *digits], challenge)
@@ -101,7 +104,7 @@ class Bound:
         challenge = self._challenge(points, proof.announced, differences, proof.told)
         shift = challenge << (self.bits - 1)
         heights = [(height - shift) % FIELD for height in self._heights(shown[1:])]
-        if self._differences(heights, rows) != differences:
+        if self._differences(points, heights, rows) != differences:
             return []
         *nonces, hidden, digits, squares, middle = proof.announced
         bits = [*(value * (challenge - value) for value in shown[1:])]
@@ -117,10 +120,10 @@ class Bound:
         width, digits = 1 + -(-self.count // rows), 1 + PROJECTIONS * self.bits
         return rows * commitment_flops(width) + 3 * commitment_flops(digits) + commitment_flops(digits, 1)
 
-    @property
-    def _projections(self) -> npt.NDArray[Any]:
-        """R [PROJECTIONS, count], from what nobody knew when the noise was committed to."""
-        drawn = stream("projections", self.chance.hex()).integers(0, 4, (PROJECTIONS, self.count))
+    def _projections(self, points: Sequence[bytes]) -> npt.NDArray[Any]:
+        """R [PROJECTIONS, count], from the commitment, and from what nobody should know when that is made."""
+        committed = hashlib.sha256(b"".join(points)).hexdigest()
+        drawn = stream("projections", self.chance.hex(), committed).integers(0, 4, (PROJECTIONS, self.count))
         return np.array([0, 0, 1, -1], dtype=object)[drawn]
 
     def _unpacked(self, rows: Sequence[Row]) -> Row:
@@ -131,9 +134,9 @@ class Bound:
         each = (digits[at : at + self.bits] for at in range(0, len(digits), self.bits))
         return [sum(digit << bit for bit, digit in enumerate(own)) % FIELD for own in each]
 
-    def _differences(self, heights: Row, rows: Sequence[Row]) -> Row:
+    def _differences(self, points: Sequence[bytes], heights: Row, rows: Sequence[Row]) -> Row:
         """Heights less the projections of rows."""
-        projected = self._projections @ np.array(self._unpacked(rows), dtype=object)
+        projected = self._projections(points) @ np.array(self._unpacked(rows), dtype=object)
         return [int(height - value) % FIELD for height, value in zip(heights, projected, strict=True)]
 
     def _challenge(self, points: Sequence[bytes], announced: Sequence[bytes], differences: Row, told: int) -> int:

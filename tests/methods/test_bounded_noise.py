@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -96,13 +98,13 @@ def test_digits_that_are_none_are_caught() -> None:
     rows = [list(row) for row in honest()[0]]
     rows[0][1:] = [8 * value % FIELD for value in rows[0][1:]]
     points = Scheme(2).commit(rows)
-    bold = _forged(rows, points, _projected(rows))
+    bold = _forged(rows, points, _projected(rows, points))
     assert BOUND.claims(bold, points)  # what is linear is right
     assert not shows(BOUND, bold, points)
 
 
-def _projected(rows: Any) -> list[int]:
-    return [int(value) for value in BOUND._projections @ np.array(signed(rows[0][1:]), dtype=object)]
+def _projected(rows: Any, points: Any) -> list[int]:
+    return [int(value) for value in BOUND._projections(points) @ np.array(signed(rows[0][1:]), dtype=object)]
 
 
 def _forged(rows: Any, points: Any, projected: list[int]) -> Proof:
@@ -120,7 +122,7 @@ def _forged(rows: Any, points: Any, projected: list[int]) -> Proof:
     middle = [4, *(value * (1 - 2 * bit) for value, bit in zip(hidden[1:], digits, strict=True))]
     middle.append(2 * sum(height * value for height, value in zip(heights, projected, strict=True)))
     announced = Scheme(2).commit([*nonces, hidden, [2, *digits], squares, middle])
-    differences = BOUND._differences(heights, nonces)
+    differences = BOUND._differences(points, heights, nonces)
     challenge = BOUND._challenge(points, announced, differences, told)
     answers = [bounded_noise._answer(nonce, row, challenge) for nonce, row in zip(nonces, rows, strict=True)]
     shown = bounded_noise._answer(hidden, [2, *digits], challenge)
@@ -131,7 +133,7 @@ def _forged(rows: Any, points: Any, projected: list[int]) -> Proof:
 def test_the_forger_of_that_test_passes_with_honest_noise() -> None:
     """So that it fails there for nothing but the length."""
     rows, points, _ = honest()
-    assert shows(BOUND, _forged(rows, points, _projected(rows)), points)
+    assert shows(BOUND, _forged(rows, points, _projected(rows, points)), points)
 
 
 @SCHEMES
@@ -140,6 +142,38 @@ def test_a_proof_is_of_its_points_and_its_chance(scheme: Scheme) -> None:
     other = scheme.commit([[row[0] + 1, *row[1:]] for row in rows])
     assert not shows(BOUND, proof, other)
     assert not shows(Bound(DEVIATION, COUNT, b"another seed"), proof, points)
+
+
+def kernel(projections: Any) -> list[int]:
+    """Whole numbers, not all 0, that no projection sees: each unknown beyond the pivots is free, the first is 1."""
+    matrix, pivots = [[Fraction(int(value)) for value in row] for row in projections], []
+    for column in range(len(matrix[0])):
+        at = next((row for row in range(len(pivots), len(matrix)) if matrix[row][column]), None)
+        if at is None:
+            break
+        own = len(pivots)
+        matrix[own], matrix[at] = matrix[at], matrix[own]
+        matrix[own] = [value / matrix[own][column] for value in matrix[own]]
+        for row in range(len(matrix)):
+            if row != own and matrix[row][column]:
+                matrix[row] = [a - matrix[row][column] * b for a, b in zip(matrix[row], matrix[own], strict=True)]
+        pivots.append(column)
+    free = len(pivots)
+    found = [-matrix[row][free] for row in range(free)] + [Fraction(1)]
+    whole = math.lcm(*(value.denominator for value in found))
+    return [int(whole * value) for value in found] + [0] * (len(matrix[0]) - free - 1)
+
+
+def test_who_knows_chance_hides_nothing_where_projections_do_not_look() -> None:
+    """Noise in the kernel of what chance gives with any points known before is seen by what its own points give."""
+    for known in ((), honest()[1]):
+        projections = BOUND._projections(known)
+        hidden = [10**6 * value for value in kernel(projections)]
+        assert not (projections @ np.array(hidden, dtype=object)).any()
+        rows = SHAMIR.blinded(np.array(hidden, dtype=object), RNG)
+        points = SHAMIR.commit(rows)
+        assert BOUND.prove(rows, points, RNG) is None
+        assert (BOUND._projections(points) @ np.array(hidden, dtype=object)).any()
 
 
 ODD: list[Callable[[Proof], Proof]] = [
