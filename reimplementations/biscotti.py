@@ -45,11 +45,12 @@ class Counts(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A hospital's public key, the noisers it drew, the digest of its noise for the next iteration."""
+    """A hospital's public key, the noisers it drew and the proof of that, the digest of its next iteration's noise."""
 
     key: Digest
     noisers: Names
     noise: Digest
+    proof: bytes = b""
 
 
 class Found(NamedTuple):
@@ -63,11 +64,10 @@ class Found(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What verifiers see: delta + noises in units [P], what opens it, the draw's proof."""
+    """What verifiers see: delta + noises in units [P], and what opens it."""
 
     values: Units
     blindings: bytes
-    proof: bytes
 
 
 @dataclass(frozen=True)
@@ -196,14 +196,17 @@ class Biscotti(Strategy[State]):
     def _verify(self, world: World, chain: Contract, updates: Mapping[str, Points], begun: Mapping[str, Begun]) -> None:
         """Step 4: trainers show their updates, under the noise of those they drew, to the verifiers, who vote."""
         block, verifiers, trainers = _block(world, chain), chain.call("roles")[0], chain.call("submissions")[0]
-        givers = [name for name in begun if any(name in begun[trainer].noisers for trainer in updates)]
-        seeds = self._ask(world, chain, givers, "noise", block["iteration"], 4) if givers else {}
+        proofs = {trainer: begun[trainer].proof for trainer in updates}
+        drawing = {name: {one: proofs[one] for one in updates if name in begun[one].noisers} for name in begun}
+        givers = [name for name in begun if drawing[name]]
+        asked = Each({name: {**block, "proofs": drawing[name]} for name in givers})
+        seeds = self._ask(world, chain, givers, "noise", asked, 4).open() if givers else {}
         fixed = self._ask(world, chain, givers, "bound", block, 4) if givers else {}
-        given = {name: {one: seeds[one] for one in begun[name].noisers if one in seeds} for name in updates}
+        given = {name: {one: seeds[one] for one in begun[name].noisers if seeds.get(one)} for name in updates}
         facts = {"iteration": block["iteration"], "noises": block["noises"]}
         tasks = Each({name: {**facts, "given": given[name]} for name in updates})
         shown = self._ask(world, chain, updates, "mask", tasks, 2)
-        task = {**block, "committed": dict(updates), "fixed": dict(fixed), "shown": dict(shown)}
+        task = {**block, "committed": dict(updates), "fixed": dict(fixed), "shown": dict(shown), "proofs": proofs}
         votes = self._ask(world, chain, verifiers, "verify", task).open()
         told = {name: (approved, set(refused) - set(approved)) for name, (approved, refused) in votes.items()}
         chain.send_each("vote", {name: tuple(bits(names, trainers) for names in own) for name, own in told.items()})
@@ -252,8 +255,10 @@ class Biscotti(Strategy[State]):
 
     def _check(self, world: World, chain: Contract, block: Found, begun: Names) -> None:
         """Step 7: before anybody trains on it, all check that the block opens the sum of the commitments in it."""
-        _, commitment = chain.call("proposed")
-        told = self._ask(world, chain, begun, "check", {"block": tuple(block), "commitment": commitment}, 2).open()
+        model, included, commitment = chain.call("proposed")
+        names = named(included, chain.call("submissions")[0])
+        task = {"block": tuple(block), "model": model, "names": names, "commitment": commitment}
+        told = self._ask(world, chain, begun, "check", task, 2).open()
         objecting = dict.fromkeys((name for name in told if not told[name]), False)
         opening = [name for name in told if told[name]][: chain.call("registered") // 2 + 1]  # enough to seal it
         chain.send_each("check", {**objecting, **dict.fromkeys(opening, True)}, unless="not the phase")
@@ -270,7 +275,7 @@ class Biscotti(Strategy[State]):
         proof = prove(secret, _message(block)) if iteration else b""
         site.work(PROVING_FLOPS if iteration else 0.0)
         drawn = self._noisers(site, site.name, public_key(secret), proof, block) if iteration else ()
-        return Begun(public_key(secret), drawn, digest), {**kept, "seeds": seeds, "proof": proof, "noisers": drawn}
+        return Begun(public_key(secret), drawn, digest, proof), {**kept, "seeds": seeds, "noisers": drawn}
 
     def commit(self, site: Site, memory: Memory, update: Update) -> tuple[Told, Memory]:
         """Step 3 at a trainer: delta in units as polynomials, a point for each power; nothing if it does not fit."""
@@ -280,9 +285,12 @@ class Biscotti(Strategy[State]):
         rows, points = self._party(site).commit(values)
         return points, {**memory, "rows": rows}
 
-    def noise(self, _: Site, memory: Memory, iteration: int) -> tuple[bytes, Memory]:
-        """Step 3 at a noiser: the seed of the noise it fixed; nothing if it came too late for that."""
-        return memory["seeds"].get(iteration, b""), memory
+    def noise(self, site: Site, memory: Memory, task: Task) -> tuple[ContentId | None, Memory]:
+        """Step 3 at a noiser: the seed of the noise it fixed, for those alone whose proofs draw it; nothing if late."""
+        proofs, seed = task["proofs"], memory["seeds"].get(task["iteration"])
+        drawn = {name: self._noisers(site, name, task["keys"][name], proof, task) for name, proof in proofs.items()}
+        readers = tuple(name for name in proofs if site.name in drawn[name])
+        return site.publish(seed, Kind.CONTROL, readers=readers) if seed and readers else None, memory
 
     def bound(self, site: Site, memory: Memory, block: Block) -> tuple[Fixed | None, Memory]:
         """Step 3 at a noiser: what commits to that noise, and a proof, asked by the block's seed, that it is short."""
@@ -294,12 +302,13 @@ class Biscotti(Strategy[State]):
 
     def mask(self, site: Site, memory: Memory, task: Task) -> tuple[Shown | None, Memory]:
         """Step 3 at a trainer: delta + the noise of all it drew; nothing if one of them did not give what it fixed."""
-        given, drawn, noise = task["given"], memory.get("noisers", ()), self._noise(site)
+        drawn, noise = memory.get("noisers", ()), self._noise(site)
+        given = site.read(task["given"], bytes, sealed=True)
         made = {name: noise_digest(task["iteration"], self._noise_points(site, seed)) for name, seed in given.items()}
         if self.noising and (not drawn or any(made.get(name) != task["noises"][name] for name in drawn)):
             return None, memory
         masked = self._party(site).masked(memory["rows"], [noise.rows(given[name]) for name in drawn])
-        return Shown(masked.values, to_bytes(masked.blindings), memory.get("proof", b"")), memory
+        return Shown(masked.values, to_bytes(masked.blindings)), memory
 
     def verify(self, site: Site, memory: Memory, task: Task) -> tuple[tuple[Names, Names], Memory]:
         """Step 4 at a verifier: approve the updates that open their commitments and that Multi-Krum keeps.
@@ -310,8 +319,8 @@ class Biscotti(Strategy[State]):
         fixed = {name: Fixed(*own) for name, own in task["fixed"].items() if own is not None}
         short = party.true(noise.claims_of(fixed, task["noises"], task["iteration"], task["chance"]))
         shown = {name: Shown(*value) for name, value in task["shown"].items() if value is not None}
-        for name, (values, blindings, proof) in shown.items():
-            drawn = self._noisers(site, name, task["keys"][name], proof, task) if self.noising else ()
+        for name, (values, blindings) in shown.items():
+            drawn = self._noisers(site, name, task["keys"][name], task["proofs"][name], task) if self.noising else ()
             if set(short) >= set(drawn):
                 opening, points = Opening(values, from_bytes(blindings)), [fixed[noiser].points for noiser in drawn]
                 odd = self.noising and not drawn
@@ -365,13 +374,13 @@ class Biscotti(Strategy[State]):
         return (names, model, whole.values, to_bytes(whole.blindings)), memory
 
     def check(self, site: Site, memory: Memory, task: Task) -> tuple[bool, Memory]:
-        """Step 7 at a hospital: whether the block's sum opens the commitment on chain, and the model is the sum's."""
-        block = Found(*task["block"])
+        """Step 7 at a hospital: whether the sum opens the commitment on chain, of those named there, and gives the model."""
+        block, names = Found(*task["block"]), task["names"]
+        if sorted(block.names) != sorted(names):
+            return False, memory
         opening, points = Opening(block.values, from_bytes(block.blindings)), points_of(task["commitment"])
-        opens = self._party(site).opens(opening, points)
-        return opens and block.digest == fingerprint(
-            self._updated(memory["model"], block.values, len(block.names))
-        ), memory
+        model = fingerprint(self._updated(memory["model"], block.values, len(names)))
+        return model == task["model"] and self._party(site).opens(opening, points), memory
 
     def _noisers(self, site: Site, name: str, key: bytes, proof: bytes, block: Block) -> Names:
         """Step 2: whom a hospital's proof draws by stake of those who fixed noise; nobody if the proof is wrong."""
@@ -425,7 +434,7 @@ class Biscotti(Strategy[State]):
         steps = (
             Query("begin", Kind.CONTROL, self.begin, reply=Begun),
             Query("commit", Kind.CONTROL, self.commit, reply=Told),
-            Query("noise", Kind.CONTROL, self.noise, reply=bytes),
+            Query("noise", Kind.CONTROL, self.noise, reply=ContentId | None),
             Query("bound", Kind.CONTROL, self.bound, reply=Fixed | None),
             Query("mask", masked, self.mask, reply=Shown | None),
             Query("verify", Kind.CONTROL, self.verify, reply=tuple[Names, Names]),

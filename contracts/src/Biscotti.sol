@@ -349,9 +349,9 @@ contract Biscotti {
         return (latest.model, latest.commitment);
     }
 
-    /// @notice The same of the block that is proposed.
-    function proposed() external view returns (bytes32 model, uint256[] memory commitment) {
-        return (proposal.model, proposal.commitment);
+    /// @notice The same of the block that is proposed, and the bits of the updates in it.
+    function proposed() external view returns (bytes32 model, uint256 included, uint256[] memory commitment) {
+        return (proposal.model, proposal.included, proposal.commitment);
     }
 
     /*//////////////////////////////////////////////////////////////

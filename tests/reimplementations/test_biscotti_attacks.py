@@ -16,8 +16,8 @@ from papers import preparing
 from chainward.methods import verifiable_random
 from chainward.methods.committed_noise import Noise
 from chainward.methods.secure_sum import Scheme
-from chainward.methods.sharing import signed
-from chainward.methods.vector_commitment import Claim
+from chainward.methods.sharing import FIELD, signed
+from chainward.methods.vector_commitment import Claim, combined
 from chainward.methods.verifiable_random import outcome, prove, public_key
 from chainward.methods.verifiable_sum import Added, Collected
 from chainward.strategy import discovery
@@ -141,6 +141,23 @@ def test_two_aggregators_seal_no_sum_that_does_not_open_the_commitments() -> Non
     assert sum(last.stakes.values()) == sum(first.stakes.values()) - 2 * UNIT
 
 
+@exploit("biscotti", "two aggregators of three name updates many times, so that their mean is small", outcome="held")
+@pytest.mark.parametrize("alter", [lambda names: names * 1_000, lambda names: names[1:]], ids=["repeated", "fewer"])
+def test_two_aggregators_seal_no_mean_of_other_updates_than_are_named_on_chain(alter: Callable[[Any], Any]) -> None:
+    _, aggregators, _ = roles()
+    kind = discovery.load("biscotti")
+
+    def local(self: Any, site: Site, memory: Memory, task: Any) -> tuple[Any, Memory]:
+        (names, _, values, blindings), kept = kind.recover(self, site, memory, task)  # type: ignore[attr-defined]
+        names = alter(names) if site.name in aggregators[:2] else names
+        return (names, self._updated(memory["model"], values, len(names)), values, blindings), kept
+
+    first, last = states(prepared(strategy=varied("biscotti", recover=local)))
+    np.testing.assert_array_equal(last.weights, first.weights)
+    assert (last.blocks, last.lost) == (0, 1)
+    assert sum(last.stakes.values()) == sum(first.stakes.values()) - 2 * UNIT
+
+
 @exploit("biscotti", "one aggregator of three, which leads, proposes junk", outcome="held")
 def test_a_leader_that_proposes_junk_loses_stake_and_no_iteration() -> None:
     _, aggregators, _ = roles()
@@ -185,6 +202,30 @@ def test_a_draw_cannot_be_ground(monkeypatch: pytest.MonkeyPatch) -> None:
         proofs.add(proof)
         found.add(outcome(public_key(secret), b"iteration 1", proof))
     assert (len(proofs), len(found), None in found) == (20, 1, False)
+    monkeypatch.undo()
+    for shift in range(1, 4):
+        assert {outcome(public_key(secret), b"iteration 1", one) for one in shifted(secret, shift)} == {None}
+
+
+def shifted(secret: bytes, shift: int) -> list[bytes]:
+    """Proofs of another Gamma: one would hold without Gamma in the challenge, one without what is announced for it."""
+    x, nonce, base = verifiable_random._scalar(secret), 7, verifiable_random._BASE
+    point = combined([base], [x])
+    target, own = verifiable_random._hashed(point, b"iteration 1"), combined([base], [nonce])
+    gamma = combined([target, base], [x, shift])
+    other = combined([target, base], [nonce, shift])  # announced so that Gamma is what is left
+    unbound = verifiable_random._challenge(point, target, own, other)
+    late = combined([target, base], [x, -shift * pow(unbound, -1, FIELD)])
+    forms = {
+        late: unbound,
+        gamma: verifiable_random._challenge(point, target, gamma, own),
+    }
+    tries = [*forms.items(), (gamma, verifiable_random._challenge(point, target, gamma, own, other))]
+    tries.append((gamma, verifiable_random._challenge(point, target, own)))
+    return [
+        point + one + challenge.to_bytes(32, "big") + ((nonce + challenge * x) % FIELD).to_bytes(32, "big")
+        for one, challenge in tries
+    ]
 
 
 ODD: dict[str, tuple[int, str, Callable[[Any], Any]]] = {  # by whom, in which step, what in place of its reply
@@ -306,10 +347,32 @@ def test_a_poison_as_long_as_noise_hides_under_it(monkeypatch: pytest.MonkeyPatc
     assert last.accepted[trainer] == 1
 
 
+@exploit("biscotti", "a trainer says that it drew all noisers, to take their noise off others' updates", outcome="held")
+def test_noisers_give_noise_to_those_alone_who_drew_them() -> None:
+    kind, liar = discovery.load("biscotti"), roles()[2][0]
+    drew, asked, got = set[str](), set[str](), set[str]()
+
+    def begin(self: Any, site: Site, memory: Memory, block: Any) -> tuple[Any, Memory]:
+        told, kept = kind.begin(self, site, memory, block)  # type: ignore[attr-defined]
+        if site.name == liar and block["iteration"]:
+            drew.update(told.noisers)
+            told = told._replace(noisers=tuple(name for name in site.hospitals if name != liar))
+        return told, kept
+
+    def mask(self: Any, site: Site, memory: Memory, task: Any) -> tuple[Any, Memory]:
+        if site.name == liar:
+            asked.update(task["given"])
+            got.update(site.read(task["given"], bytes, sealed=True))
+        return kind.mask(self, site, memory, task)  # type: ignore[attr-defined]
+
+    states(prepared(strategy=varied("biscotti", begin=begin, mask=mask)))
+    assert got == drew < asked
+
+
 @exploit("biscotti", "noisers give no noise to those who drew them", outcome="succeeds")
 def test_noisers_that_refuse_keep_others_from_being_taken_at_no_cost() -> None:
     refusing = ["hospital 01", "hospital 02", "hospital 03"]
-    *_, last = states(prepared(10, strategy=varied("biscotti", **whoever(refusing, noise=lambda _: b""))))
+    *_, last = states(prepared(10, strategy=varied("biscotti", **whoever(refusing, noise=lambda _: None))))
     assert last.blocks == 1
     assert sum(last.accepted.values()) < 5
     assert min(last.stakes.values()) >= STAKE - UNIT

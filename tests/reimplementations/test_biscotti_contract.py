@@ -150,9 +150,9 @@ def test_the_block_holds_the_sum_of_the_included_commitments() -> None:
     first, _, third = federation.call("submissions")[0]
     federation.propose(0b101)
     sums = [combined(pair, [1, 1]) for pair in zip(points_of(first, 2), points_of(third, 2), strict=True)]
-    whole = (MODEL, tuple(from_bytes(b"".join(sums))))
-    assert federation.call("proposed") == whole
-    assert federation.endorse(0b101).check().call("tip") == whole
+    model, commitment = MODEL, tuple(from_bytes(b"".join(sums)))
+    assert federation.call("proposed") == (model, 0b101, commitment)
+    assert federation.endorse(0b101).check().call("tip") == (model, commitment)
 
 
 def test_a_neutral_point_can_be_added() -> None:
