@@ -22,7 +22,7 @@ from chainward.methods.selection import krum_names, tolerable
 from chainward.methods.sharing import from_bytes, in_units, to_bytes
 from chainward.methods.vector_commitment import numbers_of, points_of
 from chainward.methods.verifiable_random import CHECKING_FLOPS, PROVING_FLOPS, outcome, prove, public_key
-from chainward.methods.verifiable_sum import Added, Collected, Party, Share, Told, digest, enough
+from chainward.methods.verifiable_sum import Added, Collected, Party, Share, Told, digest, enough, missing
 from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import FIT, Contract, Digest, Each, Held, Kind, Memory, Query, Replies, Site, Update, World
 from chainward.world.forms import ContentId, Weights, array
@@ -197,10 +197,9 @@ class Biscotti(Strategy[State]):
         """Step 4: trainers show their updates, under the noise of those they drew, to the verifiers, who vote."""
         block, verifiers, trainers = _block(world, chain), chain.call("roles")[0], chain.call("submissions")[0]
         proofs = {trainer: begun[trainer].proof for trainer in updates}
-        drawing = {name: {one: proofs[one] for one in updates if name in begun[one].noisers} for name in begun}
-        givers = [name for name in begun if drawing[name]]
-        asked = Each({name: {**block, "proofs": drawing[name]} for name in givers})
-        seeds = self._ask(world, chain, givers, "noise", asked, 4).open() if givers else {}
+        by = {name: {one: proofs[one] for one in updates if name in begun[one].noisers} for name in begun}
+        givers = Each({name: {**block, "proofs": own} for name, own in by.items() if own})
+        seeds = self._ask(world, chain, givers, "noise", givers, 4).open() if givers else {}
         fixed = self._ask(world, chain, givers, "bound", block, 4) if givers else {}
         given = {name: {one: seeds[one] for one in begun[name].noisers if seeds.get(one)} for name in updates}
         facts = {"iteration": block["iteration"], "noises": block["noises"]}
@@ -223,7 +222,10 @@ class Biscotti(Strategy[State]):
         own = {name: {one: told[name] for one, told in given.items() if name in told} for name in seats}
         tasks = {name: {"seats": seats, "commitments": updates, "given": own[name]} for name in seats if name in begun}
         held = self._ask(world, chain, tasks, "collect", Each(tasks), 3)
-        sums = self._ask(world, chain, held, "add", {"held": dict(held), "tasks": tasks}, 3)
+        lacking = missing(held.open(), given)
+        asked = Each({one: {name: seats[name] for name in holders} for one, holders in lacking.items()})
+        shown = self._ask(world, chain, asked, "show", asked, 3).open() if asked else {}
+        sums = self._ask(world, chain, held, "add", {"held": dict(held), "tasks": tasks, "shown": shown}, 3)
         task = {"sums": dict(sums), "seats": seats, "commitments": updates}
         found = self._ask(world, chain, sums, "recover", task, 2).open()
         blocks = {name: Found(fingerprint(one[1]), *one) for name, one in found.items() if one is not None}
@@ -255,9 +257,9 @@ class Biscotti(Strategy[State]):
 
     def _check(self, world: World, chain: Contract, block: Found, begun: Names) -> None:
         """Step 7: before anybody trains on it, all check that the block opens the sum of the commitments in it."""
-        model, included, commitment = chain.call("proposed")
+        model, included, points = chain.call("proposed")
         names = named(included, chain.call("submissions")[0])
-        task = {"block": tuple(block), "model": model, "names": names, "commitment": commitment}
+        task = {"block": tuple(block), "model": model, "names": names, "commitment": points}
         told = self._ask(world, chain, begun, "check", task, 2).open()
         objecting = dict.fromkeys((name for name in told if not told[name]), False)
         opening = [name for name in told if told[name]][: chain.call("registered") // 2 + 1]  # enough to seal it
@@ -338,6 +340,12 @@ class Biscotti(Strategy[State]):
         shares = {name: party.shares(memory["rows"], at) for name, at in seats.items()}
         return {name: (site.publish(own, kind, readers=(name,)), digest(own)) for name, own in shares.items()}, memory
 
+    def show(self, site: Site, memory: Memory, seats: Mapping[str, Sequence[int]]) -> tuple[dict[str, Told], Memory]:
+        """Step 5 at a trainer: to all aggregators, the shares that some say did not come; nothing if they are it."""
+        scheme = self._scheme(len(site.hospitals))
+        told = scheme.reveals or sum(map(len, seats.values())) < scheme.terms
+        return {name: self._party(site).shares(memory["rows"], at) for name, at in seats.items() if told}, memory
+
     def collect(self, site: Site, memory: Memory, task: Task) -> tuple[Collected, Memory]:
         """Step 5 at an aggregator: keep the shares that fit the commitments, show those that do not."""
         given, at = task["given"], task["seats"][site.name]
@@ -350,16 +358,18 @@ class Biscotti(Strategy[State]):
     def add(self, site: Site, memory: Memory, task: Task) -> tuple[Added, Memory]:
         """Step 5 at an aggregator: add up the shares it holds, once, of no fewer than hide each of them.
 
-        Whose share another shows that does not fit is left out; who shows one that fits, or not what was sent, is too.
+        Who sent or shows one that does not fit is left out; who complains of one that fits, or was not sent, is too.
         """
         held, tasks = {name: Collected(*value) for name, value in task["held"].items()}, task["tasks"]
-        own, shares = tasks[site.name], memory["shares"]
+        own, party = tasks[site.name], self._party(site)
+        held, came, sound = party.answered(held, task["shown"], own["seats"], own["commitments"])
+        shares = {**memory["shares"], **came[site.name]}
         given = {holder: {name: hashed for name, (_, hashed) in tasks[holder]["given"].items()} for holder in held}
-        names = self._party(site).included(held, given, own["seats"], own["commitments"])
+        names = party.included(held, given, own["seats"], sound)
         kept = {**memory, "names": names, "shares": {}}
         if not enough(names, own["commitments"]) or not shares.keys() >= set(names):
             return Added((), ()), kept
-        return Added(names, self._party(site).added([shares[name] for name in names])), kept
+        return Added(names, party.added([shares[name] for name in names])), kept
 
     def recover(self, site: Site, memory: Memory, task: Task) -> tuple[tuple[Any, ...] | None, Memory]:
         """Step 6 at an aggregator: the names, the model, the sum and what opens it; nothing if too few sums fit."""
@@ -374,13 +384,12 @@ class Biscotti(Strategy[State]):
         return (names, model, whole.values, to_bytes(whole.blindings)), memory
 
     def check(self, site: Site, memory: Memory, task: Task) -> tuple[bool, Memory]:
-        """Step 7 at a hospital: whether the sum opens the commitment on chain, of those named there, and gives the model."""
-        block, names = Found(*task["block"]), task["names"]
-        if sorted(block.names) != sorted(names):
+        """Step 7 at a hospital: whether the sum opens the commitment, of those named on chain, and gives the model."""
+        block, names, points = Found(*task["block"]), task["names"], points_of(task["commitment"])
+        opening = Opening(block.values, from_bytes(block.blindings))
+        if sorted(block.names) != sorted(names) or not self._party(site).opens(opening, points):
             return False, memory
-        opening, points = Opening(block.values, from_bytes(block.blindings)), points_of(task["commitment"])
-        model = fingerprint(self._updated(memory["model"], block.values, len(names)))
-        return model == task["model"] and self._party(site).opens(opening, points), memory
+        return fingerprint(self._updated(memory["model"], block.values, len(names))) == task["model"], memory
 
     def _noisers(self, site: Site, name: str, key: bytes, proof: bytes, block: Block) -> Names:
         """Step 2: whom a hospital's proof draws by stake of those who fixed noise; nobody if the proof is wrong."""
@@ -431,6 +440,7 @@ class Biscotti(Strategy[State]):
     def _steps(self) -> Mapping[str, Query]:
         """What hospitals do, and the form of what they reply."""
         masked, found = Kind.NOISED_UPDATE if self.noising else Kind.UPDATE, tuple[Names, Weights, Units, bytes] | None
+        shown = Kind.SHARE if self.secure_aggregation and self.packing == 1 else Kind.UPDATE
         steps = (
             Query("begin", Kind.CONTROL, self.begin, reply=Begun),
             Query("commit", Kind.CONTROL, self.commit, reply=Told),
@@ -439,6 +449,7 @@ class Biscotti(Strategy[State]):
             Query("mask", masked, self.mask, reply=Shown | None),
             Query("verify", Kind.CONTROL, self.verify, reply=tuple[Names, Names]),
             Query("share", Kind.CONTROL, self.share, reply=dict[str, tuple[ContentId, Digest]]),
+            Query("show", shown, self.show, reply=dict[str, Told]),
             Query("collect", Kind.CONTROL, self.collect, reply=Collected),
             Query("add", Kind.AGGREGATE, self.add, reply=Added),
             Query("recover", Kind.AGGREGATE, self.recover, reply=found),

@@ -35,6 +35,14 @@ class Collected(NamedTuple):
     bad: dict[str, Told]
 
 
+class Answered(NamedTuple):
+    """What holders have once owners showed what was missing, what came so, and commitments of those who owe nothing."""
+
+    held: dict[str, Collected]
+    came: dict[str, dict[str, Told]]
+    commitments: dict[str, Points]
+
+
 class Added(NamedTuple):
     """Whose shares one added up, and their sums at each of its points."""
 
@@ -120,6 +128,26 @@ class Party:
         needed = -(-self.scheme.terms // min(map(len, seats.values())))
         return included(commitments, held, self.proven(held, given, seats, commitments), needed)
 
+    def answered(
+        self,
+        held: Mapping[str, Collected],
+        shown: Mapping[str, Mapping[str, Told]],
+        seats: Mapping[str, Sequence[int]],
+        commitments: Mapping[str, Points],
+    ) -> Answered:
+        """Take in what owners showed to those that their shares did not come to, see `missing`.
+
+        Who shows none that fits is left out: who withholds a share from one holder keeps nobody from adding.
+        """
+        asked = [(holder, name) for name, holders in missing(held, commitments).items() for holder in holders]
+        told = {(holder, name): tuple(shown.get(name, {}).get(holder, ())) for holder, name in asked}
+        claims = {pair: Share(told[pair], seats[pair[0]], commitments[pair[1]]) for pair in asked}
+        fitting = set(self.fitting(claims))
+        came = {one: {name: told[one, name] for name in commitments if (one, name) in fitting} for one in held}
+        whole = {one: own._replace(held=(*own.held, *came[one])) for one, own in held.items()}
+        owing = {name for holder, name in asked if (holder, name) not in fitting}
+        return Answered(whole, came, {name: own for name, own in commitments.items() if name not in owing})
+
     def added(self, shares: Sequence[Told]) -> Told:
         """Return the sum of shares that fit, at each point."""
         sums = [summed(list(map(from_bytes, column))) for column in zip(*shares, strict=True)]
@@ -172,6 +200,17 @@ def included(
     if len(fullest) < needed:
         return ()
     return tuple(name for name in names if name not in proven and all(name in own for own in fullest))
+
+
+def missing(held: Mapping[str, Collected], names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return by owner the holders that say its share did not come; it has to show them.
+
+    Examples:
+        >>> missing({"x": Collected(("a", "b"), {}), "y": Collected(("a",), {})}, "ab")
+        {'b': ('y',)}
+    """
+    lacking = {name: tuple(one for one, own in held.items() if name not in {*own.held, *own.bad}) for name in names}
+    return {name: holders for name, holders in lacking.items() if holders}
 
 
 def enough(names: Collection[str], accepted: Collection[str]) -> bool:

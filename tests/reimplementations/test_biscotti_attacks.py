@@ -78,6 +78,30 @@ def test_one_aggregator_leaves_nobody_out(seat: int, complains: bool) -> None:
     assert last.stakes == honest().stakes
 
 
+@exploit(
+    "biscotti",
+    "one hospital trains, withholds its share from one aggregator, and as another adds nothing",
+    outcome="held",
+)
+@pytest.mark.parametrize("params", [{}, {"packing": 10}, {"secure_aggregation": False}], ids=str)
+def test_one_trainer_that_is_an_aggregator_loses_no_iteration(params: dict[str, Any]) -> None:
+    _, aggregators, trainers = roles()
+    liar = next(name for name in aggregators if name in trainers)
+    victim = next(name for name in aggregators if name != liar)
+    withheld = whoever([liar], share=lambda told: {name: own for name, own in told.items() if name != victim})
+    silent = whoever([liar], add=lambda _: Added((), ()), show=lambda _: {})
+    first, last = states(prepared(params=params, strategy=varied("biscotti", params, **withheld, **silent)))
+    assert (last.blocks, last.lost) == (1, 0)
+    assert not np.array_equal(last.weights, first.weights)
+
+
+def test_a_share_that_did_not_come_is_shown_and_all_are_in() -> None:
+    _, aggregators, trainers = roles()
+    withheld = whoever(trainers[:1], share=lambda told: {name: told[name] for name in aggregators[1:]})
+    *_, last = states(prepared(strategy=varied("biscotti", **withheld)))
+    np.testing.assert_array_equal(last.weights, honest().weights)
+
+
 @exploit("biscotti", "one aggregator of three complains of good shares", outcome="held")
 @pytest.mark.parametrize("seat", [0, 1, 2])
 def test_a_share_that_fits_proves_nothing(seat: int) -> None:
