@@ -201,7 +201,7 @@ class Biscotti(Strategy[State]):
         givers = Each({name: {**block, "proofs": own} for name, own in by.items() if own})
         seeds = self._ask(world, chain, givers, "noise", givers, 4).open() if givers else {}
         fixed = self._ask(world, chain, givers, "bound", block, 4) if givers else {}
-        given = {name: {one: seeds[one] for one in begun[name].noisers if seeds.get(one)} for name in updates}
+        given = {name: {one: own[name] for one, own in seeds.items() if name in own} for name in updates}
         facts = {"iteration": block["iteration"], "noises": block["noises"]}
         tasks = Each({name: {**facts, "given": given[name]} for name in updates})
         shown = self._ask(world, chain, updates, "mask", tasks, 2)
@@ -287,12 +287,14 @@ class Biscotti(Strategy[State]):
         rows, points = self._party(site).commit(values)
         return points, {**memory, "rows": rows}
 
-    def noise(self, site: Site, memory: Memory, task: Task) -> tuple[ContentId | None, Memory]:
+    def noise(self, site: Site, memory: Memory, task: Task) -> tuple[dict[str, ContentId], Memory]:
         """Step 3 at a noiser: the seed of the noise it fixed, for those alone whose proofs draw it; nothing if late."""
         proofs, seed = task["proofs"], memory["seeds"].get(task["iteration"])
         drawn = {name: self._noisers(site, name, task["keys"][name], proof, task) for name, proof in proofs.items()}
         readers = tuple(name for name in proofs if site.name in drawn[name])
-        return site.publish(seed, Kind.CONTROL, readers=readers) if seed and readers else None, memory
+        if not seed or not readers:
+            return {}, memory
+        return dict.fromkeys(readers, site.publish(seed, Kind.CONTROL, readers=readers)), memory
 
     def bound(self, site: Site, memory: Memory, block: Block) -> tuple[Fixed | None, Memory]:
         """Step 3 at a noiser: what commits to that noise, and a proof, asked by the block's seed, that it is short."""
@@ -305,7 +307,7 @@ class Biscotti(Strategy[State]):
     def mask(self, site: Site, memory: Memory, task: Task) -> tuple[Shown | None, Memory]:
         """Step 3 at a trainer: delta + the noise of all it drew; nothing if one of them did not give what it fixed."""
         drawn, noise = memory.get("noisers", ()), self._noise(site)
-        given = site.read(task["given"], bytes, sealed=True)
+        given = site.read({name: cid for name, cid in task["given"].items() if name in drawn}, bytes, sealed=True)
         made = {name: noise_digest(task["iteration"], self._noise_points(site, seed)) for name, seed in given.items()}
         if self.noising and (not drawn or any(made.get(name) != task["noises"][name] for name in drawn)):
             return None, memory
@@ -444,7 +446,7 @@ class Biscotti(Strategy[State]):
         steps = (
             Query("begin", Kind.CONTROL, self.begin, reply=Begun),
             Query("commit", Kind.CONTROL, self.commit, reply=Told),
-            Query("noise", Kind.CONTROL, self.noise, reply=ContentId | None),
+            Query("noise", Kind.CONTROL, self.noise, reply=dict[str, ContentId]),
             Query("bound", Kind.CONTROL, self.bound, reply=Fixed | None),
             Query("mask", masked, self.mask, reply=Shown | None),
             Query("verify", Kind.CONTROL, self.verify, reply=tuple[Names, Names]),

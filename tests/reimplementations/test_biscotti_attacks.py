@@ -381,11 +381,11 @@ def test_noisers_give_noise_to_those_alone_who_drew_them() -> None:
         if site.name == liar and block["iteration"]:
             drew.update(told.noisers)
             told = told._replace(noisers=tuple(name for name in site.hospitals if name != liar))
+            asked.update(told.noisers)
         return told, kept
 
     def mask(self: Any, site: Site, memory: Memory, task: Any) -> tuple[Any, Memory]:
         if site.name == liar:
-            asked.update(task["given"])
             got.update(site.read(task["given"], bytes, sealed=True))
         return kind.mask(self, site, memory, task)  # type: ignore[attr-defined]
 
@@ -396,7 +396,7 @@ def test_noisers_give_noise_to_those_alone_who_drew_them() -> None:
 @exploit("biscotti", "noisers give no noise to those who drew them", outcome="succeeds")
 def test_noisers_that_refuse_keep_others_from_being_taken_at_no_cost() -> None:
     refusing = ["hospital 01", "hospital 02", "hospital 03"]
-    *_, last = states(prepared(10, strategy=varied("biscotti", **whoever(refusing, noise=lambda _: None))))
+    *_, last = states(prepared(10, strategy=varied("biscotti", **whoever(refusing, noise=lambda _: {}))))
     assert last.blocks == 1
     assert sum(last.accepted.values()) < 5
     assert min(last.stakes.values()) >= STAKE - UNIT

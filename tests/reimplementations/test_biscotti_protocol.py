@@ -209,18 +209,24 @@ def test_without_verifiers_a_huge_number_loses_the_iteration_and_no_more() -> No
     "change",
     [
         lambda told: told._replace(values=told.values // 2),  # another update than the committed one
-        lambda told: told._replace(proof=bytes(64)),  # noisers that were not drawn
         lambda told: told._replace(blindings=bytes(32)),
         lambda told: told._replace(blindings=b""),
         lambda told: told._replace(values=told.values[:-1]),
     ],
-    ids=["update", "proof", "blinding", "no blinding", "short"],
+    ids=["update", "blinding", "no blinding", "short"],
 )
 def test_what_is_not_the_committed_update_under_drawn_noise_is_rejected(change: Callable[[Any], Any]) -> None:
     liar, _, _ = trainer_and_others()
     *_, last = states(prepared(params={"sampled": 1.0}, strategy=at(liar, "mask", change)))
     assert {name for name, count in last.rejected.items() if count} == {liar}
     assert last.stakes[liar] == STAKE - UNIT
+
+
+def test_who_has_no_proof_of_its_draw_gets_no_noise_and_is_not_accepted() -> None:
+    liar, _, _ = trainer_and_others()
+    change = at(liar, "begin", lambda told: told._replace(proof=bytes(64)))
+    *_, last = states(prepared(params={"sampled": 1.0}, strategy=change))
+    assert (last.blocks, last.accepted[liar]) == (1, 0)
 
 
 def test_another_commitment_than_the_one_on_chain_is_rejected() -> None:
