@@ -14,7 +14,7 @@ from annotated_types import Interval
 from chainward.methods.aggregation import coordinate_median, geometric_median, weighted_mean
 from chainward.methods.content import fingerprint
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import FIT, ContentId, Digest, Held, HospitalAbsent, Kind, Memory, Query, Site, Weights, World
+from chainward.world import FIT, ContentId, Digest, Held, Kind, Memory, Query, Site, Weights, World
 from chainward.world.forms import hashed
 
 MERGES: Mapping[str, Callable[[Any, list[float]], Any]] = {
@@ -42,8 +42,8 @@ class SwarmLearning(Strategy[State]):
     `min_peers=0` is half of the hospitals, rounded up. `node_weights` are the W_k, 1 to 100, each a hospital's own
     word: all 1, in proportion to the patients (themselves where no hospital has more than 100), or one each in order.
     A round starts with all hospitals, or with those that are ready after `phase_blocks` (600 s at 5 s a block), or with
-    `starts_with="min_peers"` as soon as so many are. A silent leader is replaced after `leader_blocks`, half of which
-    the others have to serve their files.
+    `starts_with="min_peers"` as soon as one more is than so many: then one may fail. A silent leader is replaced after
+    `leader_blocks`, half of which the others have to serve their files. With too few files the model stays.
     """
 
     merge: Literal["mean", "coordmedian", "geomedian"] = "mean"
@@ -88,23 +88,21 @@ class SwarmLearning(Strategy[State]):
 
     def numbers(self, hospitals: int) -> Mapping[str, int]:
         """How many may merge at least, and how many a round awaits."""
-        peers = self.min_peers or (hospitals + 1) // 2
-        return {"min_peers": peers, "awaited": peers if self.starts_with == "min_peers" else hospitals}
+        peers, early = self.min_peers or (hospitals + 1) // 2, self.starts_with == "min_peers"
+        return {"min_peers": peers, "awaited": min(peers + 1, hospitals) if early else hospitals}
 
     def _merged_by(self, state: State, world: World, asking: str) -> str:
         """Steps 4 and 5: the leader, drawn once `asking` asks, merges and all pull; return who holds the model."""
-        chain, (peers, _) = world.at(state.contract), self.numbers(len(world.hospitals)).values()
+        chain = world.at(state.contract)
         world.chain.settle()  # the draw is for a later block than the one that closed the check-in
         chain.send("elect", sender=asking)
         leader, (nodes, *columns) = chain.call("leader"), chain.call("participants")
         others = [node for node in nodes if node != leader]
-        files = world.need_some(world.ask(others, SERVE, within=chain.left() / 2), peers - 1)
+        files = world.ask(others, SERVE, within=chain.left() / 2)
         served = {"ready": dict(zip(nodes, zip(*columns, strict=True), strict=True)), "files": files}
-        merge = Query("merge", Kind.CONTROL, self._merge, reply=tuple[Digest, ContentId] | None)
+        merge = Query("merge", Kind.CONTROL, self._merge, reply=tuple[Digest, ContentId])
         merged = world.ask(leader, merge, served, within=chain.left())
         for told in merged.open().values():
-            if told is None:
-                raise HospitalAbsent(f"round {world.round}: fewer files than may be merged are those checked in")
             chain.send("deliver", chain.call("round"), *told, sender=leader)
             pulled = world.ask((leader, *files), PULL, chain.call("latest"), within=chain.left() / 2).open()
             holders = [node for node, able in pulled.items() if able]  # what no other can pull is nobody's model
@@ -115,16 +113,19 @@ class SwarmLearning(Strategy[State]):
             world.need(merged)
         return self._merged_by(state, world, asking)
 
-    def _merge(self, site: Site, memory: Memory, served: Mapping[str, Any]) -> tuple[tuple[bytes, str] | None, Memory]:
-        """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals."""
+    def _merge(self, site: Site, memory: Memory, served: Mapping[str, Any]) -> tuple[tuple[bytes, str], Memory]:
+        """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals.
+
+        Below `min_peers` files that fit it publishes the model as it was: nobody can end the swarm with a file.
+        """
         files, kept = {**served["files"], site.name: memory["trained"]}, dict[str, Vector]()
         for node in (node for node in site.hospitals if node in files):
             kept |= site.checked({node: files[node]}, hashed(served["ready"][node][1]))
-        if len(kept) < self.numbers(len(site.hospitals))["min_peers"]:
-            return None, memory
-        shares = [served["ready"][node][0] for node in kept]
-        model = MERGES[self.merge](list(kept.values()), shares).astype(np.float32)
-        site.work(2.0 * len(kept) * len(model))
+        model = memory["model"]
+        if len(kept) >= self.numbers(len(site.hospitals))["min_peers"]:
+            shares = [served["ready"][node][0] for node in kept]
+            model = MERGES[self.merge](list(kept.values()), shares).astype(np.float32)
+            site.work(2.0 * len(kept) * len(model))
         return (fingerprint(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)), memory
 
     def _enrol(self, state: State, world: World, present: Iterable[str]) -> State:

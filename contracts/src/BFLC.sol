@@ -124,14 +124,14 @@ contract BFLC {
         require(standing[msg.sender] != Standing.Outsider, "not in the consortium");
         require(standing[msg.sender] == Standing.Listed, "already registered");
         standing[msg.sender] = Standing.Registered;
-        if (roster.length < committeeSize) _seat(1, msg.sender);
+        if (phase == Phase.Registering && roster.length < committeeSize) _seat(1, msg.sender);
         roster.push(msg.sender);
         emit Registered(msg.sender);
         if (phase == Phase.Registering && roster.length == hospitals) _begin(1);
     }
 
     /// @notice Step 2: a trainer proposes the model it trained. The first `updatesWanted` are taken, one a trainer and
-    /// each content once, which stops plain copying and no more: a copy that differs in one bit is another content.
+    /// each content once, for whoever proposes it first, be it a copy; one that differs in a bit is another content.
     /// @param cid content id of the model and its number of patients
     function propose(string calldata cid) external {
         require(phase == Phase.Collecting, "not collecting");

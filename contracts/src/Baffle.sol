@@ -137,7 +137,8 @@ contract Baffle {
     //////////////////////////////////////////////////////////////*/
 
     /// @notice The founder writes the first model, in as many pieces as blocks demand; with the last, round 1 begins.
-    /// Any hospital may go on with it once the founder has kept it waiting.
+    /// Any hospital may go on with it once the founder has kept it waiting, and gains no time by that: the model is then
+    /// whoever's writes.
     /// @param piece the next slots
     function fill(uint256[] calldata piece) external {
         require(phase() == Phase.Filling, "not filling");
@@ -147,7 +148,8 @@ contract Baffle {
         uint256 end = filled + piece.length;
         require(end <= slots, "more than the model");
         for (uint256 i; i < piece.length; ++i) copies[0][filled + i] = piece[i];
-        (filled, deadline) = (end, Deadlines.within(phaseBlocks));
+        filled = end;
+        if (msg.sender == founder) deadline = Deadlines.within(phaseBlocks);
         if (end == slots) {
             require(copies[0][slots - 1] & padding == 0, "padding is not zero");
             _begin();

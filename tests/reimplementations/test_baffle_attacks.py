@@ -113,6 +113,7 @@ def test_the_order_of_bids_decides_nothing() -> None:
 @pytest.mark.parametrize("form", MALFORMED)
 def test_whatever_a_hospital_sends_the_others_learn(form: str) -> None:
     first, last, attacker = attacked(kind="malformed", form=form)
+    assert sum(last.written[attacker]) == 0
     assert sum(sum(last.written[name]) for name in last.written if name != attacker) > 0
     assert np.isfinite(last.weights).all()
     assert np.abs(last.weights - first.weights).max() > 1e-3
@@ -124,6 +125,15 @@ def test_another_hospital_writes_the_first_model() -> None:
     with refused("not the founder"):
         federation.wait(PHASE - 1).send("c", "fill", (0, 0))
     federation.late().send("c", "fill", (0, 0))
+    assert federation.wait(1).call("phase") == 2
+
+
+@exploit("baffle", "a founder that never writes the first model", outcome="held")
+def test_who_fills_in_for_the_founder_shuts_nobody_out() -> None:
+    """One slot, junk or not, buys no other deadline: any hospital goes on at once."""
+    federation = Federation().late()
+    federation.send("c", "fill", (2**255 - 1,))
+    federation.send("b", "fill", (0,))
     assert federation.wait(1).call("phase") == 2
 
 

@@ -127,27 +127,63 @@ def test_what_cannot_be_read_is_left_out_where_it_is_merged_all_the_same(
     assert all(ours.call("modelOf", epoch) != bytes(32) for epoch in (1, 2))
 
 
-@exploit("bflc", "a trainer copies an update bit for bit and proposes it first", outcome="held")
-def test_a_content_id_is_taken_once() -> None:
+@exploit("bflc", "a trainer copies an update bit for bit and proposes it first", outcome="succeeds")
+def test_a_copy_that_is_proposed_first_robs_its_author() -> None:
+    """A content id is taken once an epoch, whose ever it is: the thief is merged and seated, the author is not."""
+    author, thief = "h3", "h5"
     federation = Federation().register()
-    federation.send("h5", "propose", "the same model")
+    federation.send(thief, "propose", f"model of {author}")
     with refused("already proposed content"):
-        federation.send("h3", "propose", "the same model")
-    assert federation.call("updates", 1)[0] == ("h5",)
+        federation.propose([author])
+    federation.propose(["h4", "h6"]).score([(member, [0.9, 0.5, 0.4]) for member in federation.members])
+    trainers, cids = federation.call("best", 1)
+    assert (trainers[0], cids[0]) == (thief, f"model of {author}")
+    assert author not in federation.call("updates", 1)[0]
+    assert federation.call("committee", 2) == (thief, "h4")
+
+
+@exploit(
+    "bflc",
+    "more colluders than wanted - merged answer first with models that every member scores 0",
+    outcome="succeeds",
+)
+def test_what_everybody_scores_0_is_merged_where_too_little_else_came() -> None:
+    federation = Federation(hospitals=20, committee=4, wanted=10, merged=6).register()
+    honest, bad = federation.trainers[:4], federation.trainers[4:10]
+    federation.propose([*bad, *honest]).score([(member, [0] * 6 + [0.9] * 4) for member in federation.members])
+    best, _ = federation.call("best", 1)
+    assert set(honest) < set(best)
+    assert len(set(bad) & set(best)) == len(bad) - (10 - 6)
 
 
 @exploit("bflc", "a trainer changes one bit of an update that it copies", outcome="succeeds")
 def test_one_bit_makes_another_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    copied: list[Update] = []
+    """Both the update of another trainer and the villain's copy of it, one bit off, are among those to be scored."""
+    victim = next(trainer for trainer in TRAINERS if trainer != VILLAIN)
 
-    def copy(update: Update) -> Update:
-        copied.append(update)
-        return update._replace(weights=np.nextafter(update.weights, np.float32(1)))
+    def one_bit_off(weights: Any) -> Any:
+        bits = weights.view(np.uint32).copy()
+        bits[0] ^= 1
+        return bits.view(np.float32)
 
-    monkeypatch.setattr(module("bflc"), "TRAIN", publishing(copy))
+    original = trained_by(victim)
+    monkeypatch.setattr(
+        module("bflc"), "TRAIN", publishing(lambda _: original._replace(weights=one_bit_off(original.weights)))
+    )
     ours = run(1)
-    assert len(copied) == 1
-    assert VILLAIN in ours.call("updates", 1)[0]
+    cids = dict(zip(*ours.call("updates", 1), strict=True))
+    read = ours.world.read({name: cids[name] for name in (victim, VILLAIN)}, Update)
+    differ = read[victim].weights.view(np.uint32) ^ read[VILLAIN].weights.view(np.uint32)
+    assert cids[victim] != cids[VILLAIN]
+    np.testing.assert_array_equal(read[victim].weights, original.weights)
+    assert differ.tolist() == [1, *[0] * (len(differ) - 1)]
+
+
+def trained_by(name: str) -> Update:
+    """What a trainer proposes in the first epoch."""
+    ours = run(1)
+    cid = dict(zip(*ours.call("updates", 1), strict=True))[name]
+    return ours.world.read({name: cid}, Update)[name]
 
 
 @exploit("bflc", "a trainer claims a million times its patients", outcome="succeeds")

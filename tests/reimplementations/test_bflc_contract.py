@@ -268,6 +268,16 @@ def test_registration_closes_without_the_absent_who_may_come_later() -> None:
     assert federation.call("updates", 1)[0] == ("h1", "h4", "h6")
 
 
+def test_who_registers_late_takes_no_seat_left_free() -> None:
+    """A committee that is smaller than its seats stays so for the epoch: its median is of those who founded it."""
+    federation = Federation(hospitals=10, committee=4, wanted=4).register(["h1", "h2"]).late().close()
+    assert federation.call("committee", 1) == ("h1",)
+    federation.propose(["h2"]).late().close().register(["h3"])
+    assert federation.call("committee", 1) == ("h1",)
+    federation.score([("h1", [0.9])])
+    assert federation.call("epoch") == 2
+
+
 def test_model_is_on_record_once_more_than_half_confirm_it() -> None:
     federation = decided({str(number): [0.5] * 4 for number in range(4)})
     ours, other = b"\x01" * 32, b"\x02" * 32

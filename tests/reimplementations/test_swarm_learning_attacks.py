@@ -21,7 +21,7 @@ from test_swarm_learning_protocol import (
 
 from chainward.methods.content import content_id, fingerprint
 from chainward.strategy import discovery
-from chainward.world import Kind, Site
+from chainward.world import Faults, Kind, Site
 
 BLOCK_S = 5.0
 
@@ -46,18 +46,47 @@ def published(site, model, readers):
 
 
 @exploit(KEY, "a node serves another file than the one whose hash it checked in", "held")
-def test_another_file_is_left_out_and_the_round_goes_on(monkeypatch):
-    swapped = []
+@pytest.mark.parametrize("starts_with", ["all", "min_peers"])
+def test_another_file_is_left_out_and_the_round_goes_on(starts_with, monkeypatch):
+    swapped, rest = [], []
 
     def act(world, who):
         swapped.append(who[0])
+        rest.extend({*who, *(event["leader"] for event in events(ready, "LeaderElected"))} - {who[0]})
         world.ask(who[0], swap("trained", lambda weights: -weights))
 
     before(monkeypatch, "serve", act)
-    ready = prepared()
-    state, _ = run(ready, 2)
+    ready = prepared(params={"starts_with": starts_with})
+    state, _ = run(ready, 1)
+    assert len(rest) == (3 if starts_with == "all" else 2)
+    merged = np.mean([ready.world.engine.held(node, "trained") for node in rest], axis=0)
+    np.testing.assert_allclose(weights_of(ready, state), merged, atol=1e-6)
+    ready.world.begin(2)
+    ready.strategy.round(state, ready.world)
     assert len(events(ready, "Merged")) == 2
-    assert swapped[0] in state.enrolled
+
+
+TOO_FEW = {
+    "another file": lambda world, who: world.ask(who[0], swap("trained", lambda weights: -weights)),
+    "no file": lambda world, who: silence(world, who[0]),
+}
+
+
+@exploit(KEY, "so many nodes serve another file, or none, that fewer than min_peers fit", "held")
+@pytest.mark.parametrize("case", TOO_FEW)
+@pytest.mark.parametrize("starts_with", ["all", "min_peers"])
+def test_with_too_few_files_the_model_stays_and_the_swarm_goes_on(case, starts_with, monkeypatch):
+    ready = prepared(params={"starts_with": starts_with, "min_peers": 4})
+    first, _ = run(ready, 1)
+    before(monkeypatch, "serve", TOO_FEW[case])
+    ready.world.begin(2)
+    second = ready.strategy.round(first, ready.world)
+    np.testing.assert_array_equal(weights_of(ready, second), weights_of(ready, first))
+    ready.world.faults = Faults()
+    ready.world.begin(3)
+    third = ready.strategy.round(second, ready.world)
+    assert not np.array_equal(weights_of(ready, third), weights_of(ready, second))
+    assert len(events(ready, "Merged")) == 3
 
 
 @exploit(KEY, "the leader is silent", "held")
@@ -125,8 +154,13 @@ def test_a_weight_is_a_node_s_own_word(monkeypatch):
 
     monkeypatch.setattr(Site, "scores", scores)
     ready = prepared()
-    run(ready, 1)
+    state, _ = run(ready, 1)
     assert {event["node"]: event["weight"] for event in events(ready, "Enrolled")}[SECOND] == 100
+    trained = {node: ready.world.engine.held(node, "trained") for node in ready.world.hospitals}
+    own, others = trained.pop(SECOND), np.mean([*trained.values()], axis=0)
+    np.testing.assert_allclose(weights_of(ready, state), (100 * own + 3 * others) / 103, atol=1e-6)
+    distance = [float(np.linalg.norm(weights_of(ready, state) - weights)) for weights in (own, others)]
+    assert 30 * distance[0] < distance[1]
 
 
 @exploit(KEY, "a node asks for the draw in the block, or by the contract, that suits it", "held")
@@ -138,9 +172,9 @@ def test_the_draw_is_of_the_block_that_closed_the_check_in():
 
 
 @pytest.mark.parametrize("late", ["absent", "delay"])
-def test_a_round_may_start_with_as_few_as_may_merge(late):
+def test_a_round_may_start_with_one_more_than_may_merge(late):
     faults = {"absent": {SECOND: []}} if late == "absent" else {"delay": {SECOND: 100.0}}
-    ready = prepared(params={"starts_with": "min_peers", "min_peers": 3}, faults=faults)
+    ready = prepared(params={"starts_with": "min_peers", "min_peers": 2}, faults=faults)
     state = ready.strategy.open(ready.world)
     ready.world.begin(1)
     started = ready.world.clock.now
