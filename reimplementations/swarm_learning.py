@@ -22,6 +22,7 @@ MERGES: Mapping[str, Callable[[Any, list[float]], Any]] = {
     "coordmedian": coordinate_median,  # weighted 0.5-quantile of each coordinate
     "geomedian": partial(geometric_median, tolerance=1e-6, iterations=1_000),  # argmin_x sum_k W_k |x - X_k|
 }
+Merged = tuple[Digest, ContentId]  # hash of a model and where it lies
 Phase = IntEnum("Phase", "CHECK_IN DRAW MERGE", start=0)  # what a round waits for, as in the contract
 
 
@@ -100,8 +101,10 @@ class SwarmLearning(Strategy[State]):
         others = [node for node in nodes if node != leader]
         files = world.ask(others, SERVE, within=chain.left() / 2)
         served = {"ready": dict(zip(nodes, zip(*columns, strict=True), strict=True)), "files": files}
-        merge = Query("merge", Kind.CONTROL, self._merge, reply=tuple[Digest, ContentId])
+        merge = Query("merge", Kind.CONTROL, self._merge, reply=Merged | None)
         merged = world.ask(leader, merge, served, within=chain.left())
+        if None in merged.open().values():  # too few files fit: the model stays, and nobody ends the swarm by a file
+            merged = world.ask(leader, KEEP, world.initial_weights(), within=chain.left())
         for told in merged.open().values():
             chain.send("deliver", chain.call("round"), *told, sender=leader)
             pulled = world.ask((leader, *files), PULL, chain.call("latest"), within=chain.left() / 2).open()
@@ -113,20 +116,17 @@ class SwarmLearning(Strategy[State]):
             world.need(merged)
         return self._merged_by(state, world, asking)
 
-    def _merge(self, site: Site, memory: Memory, served: Mapping[str, Any]) -> tuple[tuple[bytes, str], Memory]:
-        """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals.
-
-        Below `min_peers` files that fit it publishes the model as it was: nobody can end the swarm with a file.
-        """
+    def _merge(self, site: Site, memory: Memory, served: Mapping[str, Any]) -> tuple[tuple[bytes, str] | None, Memory]:
+        """What the leader does: check every file against its hash, merge by W_k, publish to the hospitals."""
         files, kept = {**served["files"], site.name: memory["trained"]}, dict[str, Vector]()
         for node in (node for node in site.hospitals if node in files):
             kept |= site.checked({node: files[node]}, hashed(served["ready"][node][1]))
-        model = memory["model"]
-        if len(kept) >= self.numbers(len(site.hospitals))["min_peers"]:
-            shares = [served["ready"][node][0] for node in kept]
-            model = MERGES[self.merge](list(kept.values()), shares).astype(np.float32)
-            site.work(2.0 * len(kept) * len(model))
-        return (fingerprint(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)), memory
+        if len(kept) < self.numbers(len(site.hospitals))["min_peers"]:
+            return None, memory
+        shares = [served["ready"][node][0] for node in kept]
+        model = MERGES[self.merge](list(kept.values()), shares).astype(np.float32)
+        site.work(2.0 * len(kept) * len(model))
+        return _announced(site, model), memory
 
     def _enrol(self, state: State, world: World, present: Iterable[str]) -> State:
         """Step 1: every hospital that is there and not yet a member joins with its weight."""
@@ -154,6 +154,15 @@ def _pull(site: Site, memory: Memory, latest: tuple[str, bytes, str]) -> tuple[b
     return not uri or memory.get("digest") == digest, memory
 
 
+def _keep(site: Site, memory: Memory, first: Vector) -> tuple[tuple[bytes, str], Memory]:
+    """What the leader does where it cannot merge: publish the model as it was."""
+    return _announced(site, memory.get("model", first)), memory
+
+
+def _announced(site: Site, model: Vector) -> tuple[bytes, str]:
+    return fingerprint(model), site.publish(model, Kind.AGGREGATE, readers=site.hospitals)
+
+
 def _save(_: Site, memory: Memory, update: Any) -> tuple[bytes, Memory]:
     return fingerprint(update.weights), {**memory, "trained": update.weights}
 
@@ -162,6 +171,7 @@ def _serve(_: Site, memory: Memory, __: None) -> tuple[Vector, Memory]:
     return memory["trained"], memory
 
 
+KEEP = Query("keep", Kind.CONTROL, _keep, reply=Merged)
 PULL = Query("pull", Kind.CONTROL, _pull, reply=bool)
 TRAIN = FIT.then(Query("save", Kind.CONTROL, _save, reply=Digest))
 SERVE = Query("serve", Kind.UPDATE, _serve, reply=Weights)
