@@ -84,7 +84,7 @@ contract SwarmLearning {
     /// @notice The first node (Sentinel) sets the swarm up.
     /// @param certified the accounts that hold a certificate and so may enrol
     /// @param minPeers_ fewest nodes that may merge
-    /// @param awaited_ nodes that a round awaits: all of them, or as few as may merge
+    /// @param awaited_ nodes that a round awaits: all of them, or one more than may merge
     /// @param phaseBlocks_ blocks that a check-in waits for those who are not in
     /// @param leaderBlocks_ blocks a leader has to deliver
     constructor(
