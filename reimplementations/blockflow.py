@@ -201,7 +201,7 @@ class BlockFlow(Strategy[State]):
             weights, kind = laplace_noised(weights, scale, site.rng), Kind.NOISED_UPDATE
         key = site.rng.bytes(KEY_BYTES)
         others = tuple(hospital for hospital in site.hospitals if hospital != site.name)
-        content = weights if self._form.keys is None else locked(weights.tobytes(), key, site.rng)
+        content = weights if self._form.keys is None else locked(weights.tobytes(), key, site.name.encode(), site.rng)
         return site.publish(content, kind, readers=others), {"models": {site.name: weights}, "key": key}
 
     def retrieve(self, site: Site, memory: Memory, task: Any) -> tuple[tuple[bool, ...], Memory]:
@@ -247,10 +247,10 @@ class BlockFlow(Strategy[State]):
         return {**memory["models"], **site.checked(opened, Weights)}
 
     def _opened(self, site: Site, agent: str, data: bytes, key: bytes) -> Vector | None:
-        """What an agent locked under its key; nothing if either is made up."""
+        """What an agent locked under its key and name; nothing if any is made up or another's."""
         with suppress(ValueError):
             own = unlocked_between(key, site.key, site.keys[agent]) if self.pairwise else key
-            return np.frombuffer(unlocked(data, own), np.float32)
+            return np.frombuffer(unlocked(data, own, agent.encode()), np.float32)
         return None
 
 

@@ -68,46 +68,49 @@ def unseal(data: bytes, reader: str, publisher: bytes, own: KeyPair) -> bytes:
     return AESGCM(key).decrypt(sealed["nonce"], sealed["data"], None)
 
 
-def locked(data: bytes, key: bytes, rng: np.random.Generator) -> bytes:
-    """Encrypt `data` under a key of 32 bytes, to be read by whoever is given that.
+def locked(data: bytes, key: bytes, owner: bytes, rng: np.random.Generator) -> bytes:
+    """Encrypt `data` under a key of 32 bytes, to be read as its `owner`'s by whoever is given that key.
+
+    Who republishes it under another name cannot have it opened, also not with the right key.
 
     Examples:
-        >>> unlocked(locked(b"weights", key=bytes(32), rng=np.random.default_rng(0)), key=bytes(32))
+        >>> closed = locked(b"weights", key=bytes(32), owner=b"us", rng=np.random.default_rng(0))
+        >>> unlocked(closed, key=bytes(32), owner=b"us")
         b'weights'
     """
     nonce = rng.bytes(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, data, None)
+    return nonce + AESGCM(key).encrypt(nonce, data, owner)
 
 
-def unlocked(data: bytes, key: bytes) -> bytes:
+def unlocked(data: bytes, key: bytes, owner: bytes) -> bytes:
     """Decrypt what `locked` made.
 
     Raises:
-        ValueError: another key was used, or the content was tampered with.
+        ValueError: another key was used, it is another owner's, or the content was tampered with.
     """
     try:
-        return AESGCM(key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None)
+        return AESGCM(key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], owner)
     except (InvalidTag, ValueError):
         raise ValueError("the key does not open it") from None
 
 
 def locked_between(data: bytes, own: KeyPair, public: bytes, rng: np.random.Generator) -> bytes:
-    """Encrypt `data` for one reader by its public key; `unlocked_between` reads it."""
-    return locked(data, _shared(_Pair.of(own, public)), rng)
+    """Encrypt `data` for one reader by its public key, who reads it by `unlocked_between`; it cannot be sent back."""
+    return locked(data, _shared(_Pair.of(own, public)), _public(own.secret), rng)
 
 
 def unlocked_between(data: bytes, own: KeyPair, public: bytes) -> bytes:
     """Decrypt what somebody with a public key encrypted by `locked_between`.
 
     Raises:
-        ValueError: it is for somebody else, or the content was tampered with.
+        ValueError: it is for somebody else or from somebody else, or the content was tampered with.
 
     Examples:
         >>> us, them = key_pair(bytes(31) + b"\1"), key_pair(bytes(31) + b"\2")
         >>> unlocked_between(locked_between(b"key", us, them.public, np.random.default_rng(0)), them, us.public)
         b'key'
     """
-    return unlocked(data, _shared(_Pair.of(own, public)))
+    return unlocked(data, _shared(_Pair.of(own, public)), owner=public)
 
 
 @dataclass(frozen=True)

@@ -124,18 +124,26 @@ def test_secrets_are_not_zero() -> None:
 
 @given(st.binary(max_size=99), st.binary(min_size=32, max_size=32))
 def test_what_is_locked_is_opened_by_its_key_alone_and_not_once_it_was_changed(data: bytes, key: bytes) -> None:
-    closed = locked(data, key, stream("nonce"))
-    assert unlocked(closed, key) == data
+    closed = locked(data, key, b"us", stream("nonce"))
+    assert unlocked(closed, key, b"us") == data
     for wrong in (closed[:-1] + bytes([closed[-1] ^ 1]), closed[:5], b""):
         with pytest.raises(ValueError, match="does not open"):
-            unlocked(wrong, key)
+            unlocked(wrong, key, b"us")
     with pytest.raises(ValueError, match="does not open"):
-        unlocked(closed, bytes([key[0] ^ 1]) + key[1:])
+        unlocked(closed, bytes([key[0] ^ 1]) + key[1:], b"us")
 
 
-def test_what_is_locked_between_two_is_opened_by_these_two() -> None:
+def test_what_is_locked_opens_for_nobody_under_another_name() -> None:
+    closed = locked(b"weights", bytes(32), b"us", stream("nonce"))
+    for owner in (b"them", b""):
+        with pytest.raises(ValueError, match="does not open"):
+            unlocked(closed, bytes(32), owner)
+
+
+def test_what_is_locked_between_two_is_opened_by_its_reader_as_its_senders() -> None:
     us, them, others = (key_pair(bytes([n]) * 32) for n in (1, 2, 3))
     closed = locked_between(b"key", us, them.public, stream("nonce"))
-    assert unlocked_between(closed, them, us.public) == unlocked_between(closed, us, them.public) == b"key"
-    with pytest.raises(ValueError, match="does not open"):
-        unlocked_between(closed, others, us.public)
+    assert unlocked_between(closed, them, us.public) == b"key"
+    for reader, sender in ((others, us), (us, them)):  # sent back, it is not the other's
+        with pytest.raises(ValueError, match="does not open"):
+            unlocked_between(closed, reader, sender.public)

@@ -27,7 +27,7 @@ from chainward.methods.attack import MALFORMED
 from chainward.methods.contribution import ONE
 from chainward.strategy import discovery
 from chainward.testing import states, varied
-from chainward.world import Memory, Reverted, Site, Update, Weights
+from chainward.world import Kind, Memory, Reverted, Site, Update, Weights
 
 prepared = preparing("blockflow", hospitals=6, rounds=2, patients=60)
 unequal = preparing("blockflow", hospitals=6, rounds=2, patients=60, size_skew=1.0)
@@ -129,10 +129,9 @@ def peeking(self: Any, site: Site, memory: Memory, update: Update) -> Any:
     return kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
 
 
-def earned(seed: int, **how: Any) -> float:
+def earned(seed: int, encrypt: Any = None, **how: Any) -> float:
     """What the last and smallest of six hospitals has gained in ether when an experiment of two rounds is over."""
-    peeks = how.pop("peeks")
-    strategy = varied("blockflow", {"experiment_rounds": 2, **how}, **({"encrypt": peeking} if peeks else {}))
+    strategy = varied("blockflow", {"experiment_rounds": 2, **how}, **({"encrypt": encrypt} if encrypt else {}))
     ready = replace(unequal(seed=seed), strategy=strategy)
     name = ready.world.hospitals[-1]
     before = ready.world.chain.balance(name)
@@ -143,7 +142,40 @@ def earned(seed: int, **how: Any) -> float:
 @exploit("blockflow", "a hospital waits for the others' models and names the best as its own", "held")
 @pytest.mark.parametrize("pairwise", [False, True])
 def test_a_copier_finds_nothing_to_read_before_submission_closes(pairwise: bool) -> None:
-    assert earned(2, pairwise=pairwise, peeks=True) == earned(2, pairwise=pairwise, peeks=False)
+    assert earned(2, peeking, pairwise=pairwise) == earned(2, pairwise=pairwise)
+
+
+def republishing() -> Any:
+    """The last hospital names the first one's ciphertext, takes off only what is for itself, and has its key later."""
+    kind, known = discovery.load("blockflow"), dict[str, Any]()
+
+    def encrypt(self: Any, site: Site, memory: Memory, update: Update) -> Any:
+        victim, *_, copier = site.hospitals
+        if site.name != copier:
+            cid, own = kind.encrypt(self, site, memory, update)  # type: ignore[attr-defined]
+            known[site.name] = (cid, own)
+            return cid, own
+        cid, own = known[victim]
+        (locked,) = site.read({victim: cid}, bytes, sealed=True).values()
+        copy = site.publish(locked, Kind.UPDATE, readers=site.hospitals[:-1])
+        return copy, {"models": {copier: own["models"][victim]}, "key": own["key"]}
+
+    return encrypt
+
+
+@exploit(
+    "blockflow",
+    "a hospital publishes another's ciphertext as its own, and gives the other's key once that is out",
+    "held",
+)
+@pytest.mark.parametrize("params", [{}, {"pairwise": True}, {"auditors": 4}])
+def test_a_republished_ciphertext_opens_for_nobody(params: Any) -> None:
+    """The copier is expelled as one whose model cannot be read, and its bond is the others'."""
+    strategy = varied("blockflow", params, encrypt=republishing())
+    ready = replace(unequal(seed=2), strategy=strategy)
+    *_, last = states(ready)
+    assert set(last.contributions) == set(ready.world.hospitals[:-1])
+    assert earned(2, republishing(), **params) < 0 < earned(2, **params) + 1
 
 
 @exploit(
@@ -151,8 +183,8 @@ def test_a_copier_finds_nothing_to_read_before_submission_closes(pairwise: bool)
 )
 def test_copying_pays_where_models_can_be_read_before() -> None:
     """Against itself honest: about 0.4 ether a bond."""
-    copied = mean(earned(seed, keys_at_once=True, peeks=True) for seed in range(3))
-    honest = mean(earned(seed, keys_at_once=True, peeks=False) for seed in range(3))
+    copied = mean(earned(seed, peeking, keys_at_once=True) for seed in range(3))
+    honest = mean(earned(seed, keys_at_once=True) for seed in range(3))
     assert copied > honest + 0.1
 
 
