@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from papers import NOBODY, preparing
 
 from chainward import tasks
 from chainward.methods.commitment import sealed, words
+from chainward.methods.content import content_id
 from chainward.plans.specification import Specification
 from chainward.strategy import discovery
 from chainward.testing import states, varied
@@ -173,24 +174,57 @@ def test_who_withholds_holds_up_nobody() -> None:
 IDLE = "a hospital of four returns the global model that it received"
 
 
-def paid_for_nothing(baseline: str) -> float:
-    """The share of the free rider of `heart` in a first round."""
+def paid_for_nothing(baseline: str, seed: int = 0, rounds: int = 1) -> list[float]:
+    """The share of the free rider of `heart` after each round."""
     attack = {"kind": "free_rider", "share": 0.25}
-    specification = Specification("fedcoin", "heart", 0, 1, {"baseline": baseline}, attack=attack)
-    ready = prepare(specification, tasks.load("heart").dataset(0))
+    specification = Specification("fedcoin", "heart", seed, rounds, {"baseline": baseline}, attack=attack)
+    ready = prepare(specification, tasks.load("heart").dataset(seed))
     (idle,) = ready.attackers
-    return float(ready.strategy.outcomes(states(ready)[-1])["paid"][idle])
+    return [float(ready.strategy.outcomes(state)["paid"][idle]) for state in states(ready)[1:]]
 
 
 @exploit("fedcoin", f"as published, {IDLE}", outcome="succeeds")
 def test_an_idle_hospital_is_paid_where_nobody_is_worth_nothing() -> None:
     """A fifth of the pay of four, for the accuracy of the model that everybody began from."""
-    assert 0.15 <= paid_for_nothing("empty") <= 0.25
+    (share,) = paid_for_nothing("empty")
+    assert 0.15 <= share <= 0.25
 
 
-@exploit("fedcoin", f"with baseline = global, {IDLE}", outcome="held")
-def test_an_idle_hospital_is_paid_nothing_from_the_global_model_on() -> None:
-    assert paid_for_nothing("global") == 0
+@exploit("fedcoin", f"with baseline = global, {IDLE}: in later rounds it is paid now and then", outcome="succeeds")
+def test_from_the_global_model_on_an_idle_hospital_is_paid_now_and_then() -> None:
+    """Nothing in any of three rounds of the first seed; of another .18 of all pay after two, .12 after three."""
+    assert paid_for_nothing("global", 0, 3) == [0, 0, 0]
+    first, *later = paid_for_nothing("global", 4, 3)
+    assert first == 0
+    assert min(later) > 0.1
+
+
+class Censoring:
+    """What the hospitals answered, as a server that cheats the first of them passes it on."""
+
+    def __init__(self, cids: Mapping[str, str], another: str | None) -> None:
+        self.cids, self.another = cids, another
+
+    def open(self) -> dict[str, str]:
+        others = {name: cid for name, cid in self.cids.items() if name != "hospital 1"}
+        return others if self.another is None else {"hospital 1": self.another} | others
+
+
+@exploit("fedcoin", "a server leaves a hospital out, or names another content id for it", outcome="succeeds")
+@pytest.mark.parametrize("another", [None, content_id(bytes(32))], ids=["left out", "another content id"])
+def test_whom_the_server_does_not_name_is_unpaid(another: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready, honest = prepared(), states(prepared())[-1]
+    ask = ready.world.ask
+
+    def cheating(who: Any, what: Any, *arguments: Any, **others: Any) -> Any:
+        replies = ask(who, what, *arguments, **others)
+        return Censoring(replies.open(), another) if what.name == "fit" else replies
+
+    monkeypatch.setattr(ready.world, "ask", cheating)
+    *_, last = states(ready)
+    assert last.paid == 2
+    assert last.earned["hospital 1"] == 0 < honest.earned["hospital 1"]
+    assert sum(last.earned.values()) == pytest.approx(sum(honest.earned.values()))
 
 
 @exploit("fedcoin", "a hospital of six sends what cannot be read, on any occasion", outcome="held")
