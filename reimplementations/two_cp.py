@@ -44,11 +44,11 @@ class State:
 class TwoCP(Strategy[State]):
     """Crowdsource, where Alice brings patients to evaluate on, or consortium, where hospitals score one another.
 
-    `method` "step" gives an update the loss it took off the global model of its round; "shapley" its Shapley value,
-    of up to `exact_players` updates exactly, of more by so many `orders` drawn at random. `budget`, in losses of 1, is
-    what a run's evaluator shares out by these each round; at 0 there is none, and an update gets what it took off. A
-    hospital trains for `local_passes` over its patients, or for the task's steps at 0. A phase lasts `phase_blocks`
-    at most.
+    `method` "step" gives an update the loss it took off the global model of its round; "shapley" its Shapley value, of
+    up to `exact_players` updates exactly, of more by so many `orders` drawn at random. `budget`, in losses of 1, is
+    what a run's evaluator shares out by these a round where any is positive; at 0 there is none, and an update gets
+    what it took off. A hospital trains for `local_passes` over its patients, or for the task's steps at 0. A phase
+    lasts `phase_blocks` at most.
     """
 
     setting: Literal["crowdsource", "consortium"] = "crowdsource"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from papers import module, preparing
 from two_cp_runs import ALICE, COMMITTING, ONE, REVEALING, SALT, A, B, Protocol, consortium
 
 from chainward.methods.commitment import sealed
+from chainward.methods.contribution import squared_error
 from chainward.strategy import discovery
 from chainward.testing import states, varied
 from chainward.trials.prepare import Trial
@@ -39,8 +41,8 @@ def of_honest(ready: Trial) -> tuple[list[float], list[float]]:
     )
 
 
-def favouring(params: dict[str, Any], liar: str) -> dict[str, float]:
-    """Shares where one evaluator gives a friend all that it can, and the others nothing."""
+def favouring(params: dict[str, Any], liar: str, **others: Any) -> Trial:
+    """A trial where one evaluator gives a friend all that it can, and the others nothing."""
     kind = discovery.load("two_cp")
 
     class Lying:
@@ -56,7 +58,7 @@ def favouring(params: dict[str, Any], liar: str) -> dict[str, float]:
     def score(self: Any, site: Site, memory: Memory, task: Any) -> Any:
         return kind.score(self, Lying(site) if site.name == liar else site, memory, task)  # type: ignore[attr-defined]
 
-    return shares(prepared(strategy=varied("two_cp", params, score=score)))
+    return prepared(strategy=varied("two_cp", params, score=score), **others)
 
 
 @exploit("two_cp", "an evaluator of a run gives a friend all that it can, and the others nothing", outcome="succeeds")
@@ -64,17 +66,26 @@ def favouring(params: dict[str, Any], liar: str) -> dict[str, float]:
 def test_a_lying_evaluator_makes_its_friend_the_owner(params: dict[str, Any], liar: str) -> None:
     """A quarter of the model is nearly all of it: an update that took off 0.01 is worth 1."""
     honest = shares(prepared(params=params))[FRIEND]
-    favoured = favouring(params, liar)[FRIEND]
+    favoured = shares(favouring(params, liar))[FRIEND]
     assert honest < 0.4
     assert favoured > 0.8
 
 
 @exploit("two_cp", "with a budget a run, one evaluator of four gives all of it to a friend", outcome="held")
-def test_with_a_budget_a_liar_hands_out_no_more_than_its_run() -> None:
-    """The friend has a third of each of two other runs, as before, and at most all of the liar's: a quarter of all."""
-    honest, favoured = shares(prepared(params=BUDGET)), favouring(BUDGET, "hospital 1")
-    assert favoured[FRIEND] < honest[FRIEND] + 1 / 4
-    assert min(favoured.values()) > 0.1
+def test_with_a_budget_a_liar_moves_no_more_than_that_a_round() -> None:
+    """All train as before and the other runs pay as before, so all that differs is what the liar's run hands out."""
+    honest, favoured = ([s.tokens for s in states(r)] for r in (prepared(rounds=6, params=BUDGET), lying(6)))
+    budget, moved = round(BUDGET["budget"] * ONE), []
+    for (before, after), (before_honest, after_honest) in zip(pairwise(favoured), pairwise(honest), strict=True):
+        more = {name: after[name] - before[name] - after_honest[name] + before_honest[name] for name in after}
+        moved.append(more[FRIEND])
+        assert all(-budget <= tokens <= 0 for name, tokens in more.items() if name != FRIEND)
+        assert sum(after.values()) - sum(before.values()) <= 4 * budget
+    assert budget / 3 < max(moved) <= budget
+
+
+def lying(rounds: int) -> Trial:
+    return favouring(BUDGET, "hospital 1", rounds=rounds)
 
 
 @exploit("two_cp", "two evaluators of four credit each other and nobody else", outcome="succeeds")
@@ -148,11 +159,48 @@ def test_a_free_rider_earns_nothing(params: dict[str, str]) -> None:
 
 @exploit("two_cp", "a hospital of a consortium publishes what it read as an evaluator before", outcome="succeeds")
 def test_what_an_evaluator_read_earns_it_tokens_in_other_runs() -> None:
-    """Not in a crowdsource, where no hospital need read an update to take part."""
     (copier,), others = of_honest(attacked("copy", params=CONSORTIUM))
     assert 0.3 * min(others) < copier < max(others)
-    (copier,), others = of_honest(attacked("copy"))
-    assert copier < 1e-6 < min(others)
+
+
+def copying(params: dict[str, str], copier: str, monkeypatch: pytest.MonkeyPatch, **others: Any) -> Trial:
+    """A hospital trains nothing from the second round on: in each run it names the best update of the last round.
+
+    It finds them all by the content ids on chain, tries them on its own patients, and changes one number by one ulp.
+    """
+    kind, revealed = discovery.load("two_cp"), list[dict[str, str]]()
+
+    def copy(site: Site, memory: Memory, update: Update) -> tuple[Update, Memory]:
+        if site.name != copier or not revealed:
+            return update, memory
+        models = np.stack([read.weights for read in site.read(revealed.pop(0), Update).values()])
+        errors = squared_error(site.train.labels, site.predict(models, site.train.features))
+        weights = models[int(np.argmin(errors))].copy()
+        weights[0] = np.nextafter(weights[0], np.float32(np.inf))
+        return update._replace(weights=weights), memory
+
+    def score(self: Any, state: Any, updates: Any, chain: Any, world: Any) -> None:
+        own = [named for named, evaluator in zip(updates, state.evaluators, strict=True) if evaluator != copier]
+        revealed[:] = [{name: cid for name, cid in named.items() if name != copier} for named in own]
+        kind._score(self, state, updates, chain, world)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(module("two_cp"), "FIT", FIT.then(Query("copy", Kind.UPDATE, copy, reply=Update)))
+    return prepared(strategy=varied("two_cp", params, _score=score), **others)
+
+
+@exploit(
+    "two_cp",
+    "a trainer publishes another's update of the last round, one number changed by one ulp",
+    outcome="succeeds",
+)
+@BOTH
+def test_a_copy_of_the_last_round_is_paid(params: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what the rounds after the first paid, a fair part of which is a quarter."""
+    copier = "hospital 1"
+    _, first, *_, last = states(copying(params, copier, monkeypatch))
+    earned = {name: last.tokens[name] - first.tokens[name] for name in last.tokens}
+    assert min(earned.values()) > 0
+    assert earned[copier] > sum(earned.values()) / 4 / 4
 
 
 @exploit("two_cp", "a hospital of six sends what cannot be read, on any occasion", outcome="held")
