@@ -93,6 +93,8 @@ def _encode_other(encoder: cbor2.CBOREncoder, value: Any) -> None:
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, cbor2.CBORTag):
+        if value.tag != _MULTI_DIMENSIONAL:
+            raise ValueError(f"tag {value.tag} is of nothing that is encoded here")
         shape, typed = value.value
         array = np.frombuffer(typed.value, dtype=_DTYPE_OF_TAG[typed.tag])
         return array.reshape(shape) if math.prod(shape) else np.empty(shape, array.dtype)

@@ -69,7 +69,8 @@ def label_flip(labels: npt.NDArray[np.generic], share: float, rng: np.random.Gen
 
 def cut(value: Any, _: np.random.Generator) -> Any:
     """Return what is too short: half of an array [n, ...], a text, bytes or a tuple."""
-    return value[: len(value) // 2] if isinstance(value, np.ndarray | str | bytes) else value
+    sliced = isinstance(value, str | bytes) or (isinstance(value, np.ndarray) and value.ndim)
+    return value[: len(value) // 2] if sliced else value
 
 
 def lengthened(value: Any, _: np.random.Generator) -> Any:
@@ -105,9 +106,9 @@ def not_a_number(value: Any, _: np.random.Generator) -> Any:
 
 def huge(value: Any, _: np.random.Generator) -> Any:
     """Return numbers that are as large as their type holds."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype.kind != "b":
         return np.full_like(value, (np.finfo if value.dtype.kind == "f" else np.iinfo)(value.dtype).max)
-    if isinstance(value, bool | str | bytes):
+    if isinstance(value, bool | str | bytes | np.ndarray):
         return value
     return 1e300 if isinstance(value, float) else 2**63 - 1
 

@@ -85,6 +85,8 @@ class AttackPlan(Strict):
     def _known(self) -> Self:
         if self.kind != "none":
             Attack(**self.model_dump())
+        elif self.also or self.form:
+            raise ValueError("kind: nobody attacks; name a kind beside also or form")
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -27,6 +28,11 @@ class Unreadable(ValueError):
     """What a party sent has not the form that it must have."""
 
 
+@dataclass(frozen=True)
+class Garbled:
+    """Stands for bytes that came as an answer and encode none; it has no form at all."""
+
+
 @lru_cache(maxsize=256)
 def array(shape: tuple[int | None, ...], dtype: str = "float32") -> Any:
     """Return the form of an array of this shape (None: any length) and type, each number finite and within `LARGEST`.
@@ -43,7 +49,7 @@ def _array(value: Any, shape: tuple[int | None, ...], dtype: str) -> Any:
         raise ValueError(f"no array of {dtype}")
     if value.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, value.shape, strict=True)):
         raise ValueError(f"has shape {value.shape}, not {shape}")
-    if not np.all(np.abs(value) <= LARGEST):  # also where it is not a number
+    if not np.all((value >= -LARGEST) & (value <= LARGEST)):  # also where it is not a number
         raise ValueError(f"has a number beyond {LARGEST:g}, or what is none")
     return value
 
@@ -89,6 +95,8 @@ def read(value: Any, form: Any, parameters: int | None = None) -> Any:
     Raises:
         Unreadable: it has not; the message says where and why.
     """
+    if isinstance(value, Garbled):
+        raise Unreadable("encodes nothing")
     if form is Any:
         return value
     try:

@@ -70,10 +70,10 @@ def _share_records(site: Site, memory: Memory, _: Any) -> tuple[Any, Memory]:
 
 
 def _keep_records(site: Site, memory: Memory, records: Any) -> tuple[Any, Memory]:
-    wide = site.train.features.shape[1]
-    fitting = [part for part in records.values() if part["features"].shape[1] == wide]
-    features = np.concatenate([part["features"] for part in fitting])
-    labels = np.concatenate([part["labels"] for part in fitting])
+    own, kind = site.train.features[:0], site.train.features.dtype
+    fitting = [part for part in records.values() if part["features"].shape[1] == own.shape[1]]
+    features = np.concatenate([own, *(part["features"].astype(kind) for part in fitting)])
+    labels = np.concatenate([site.train.labels[:0], *(part["labels"].astype(kind) for part in fitting)])
     return features.shape[1], {**memory, "features": features, "labels": labels}
 
 

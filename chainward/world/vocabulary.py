@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
-from annotated_types import Ge
+from annotated_types import Interval
 
 from chainward.errors import ChainwardError
 from chainward.world.forms import Weights
 
 Memory = Mapping[str, Any]
+
+MOST_SAMPLES = 10**9
+"""The most patients that anybody can say to have trained on."""
 
 
 class Audience(StrEnum):
@@ -53,7 +56,7 @@ class Update(NamedTuple):
     """What training at a party returns: its weights [P], how many patients it has, its mean training loss."""
 
     weights: Weights
-    samples: Annotated[int, Ge(0)]
+    samples: Annotated[int, Interval(ge=0, le=MOST_SAMPLES)]
     loss: float
 
 

@@ -136,7 +136,7 @@ def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
         ("tasks = []", "tasks: .*at least 1"),
         ("attacks = []", "attacks: .*at least 1"),
         ('attacks = ["bribe"]', "attacks.0: .*no attack is called 'bribe'; there is label_flip, "),
-        ('attacks = [{kind = "label_flip", strength = 2}]', "attacks.0: .*strength: 2.0 of the labels"),
+        ('attacks = [{kind = "label_flip", strength = 2}]', "attacks.0: .*strength: 2.0 is no share of labels"),
         ('attacks = [{kind = "sign_flip", share = 1.5}]', "attacks.0: .*share: 1.5 of the hospitals"),
         ('attacks = [{kind = "sign_flip", strength = inf}]', "attacks.0.strength: .*finite"),
         ("parts = [{strategies = []}]", "parts.0: .*strategies: name at least 1"),

@@ -54,7 +54,7 @@ class FlowerEngine:
             for party, payload in requests.items()
             if party in self._hospitals
         }
-        found = {name: answer_of(loads(data)) for name, data in self._ask(questions).items()}
+        found = {name: answer_of(data) for name, data in self._ask(questions).items()}
         answers |= {name: answer for name, answer in found.items() if answer is not None}
         return {party: answers[party] for party in requests if party in answers}
 

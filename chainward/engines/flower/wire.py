@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from inspect import isroutine
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+from annotated_types import Interval
+from pydantic import TypeAdapter
 
 from chainward import codec
 from chainward.errors import ChainwardError
@@ -16,6 +19,7 @@ from chainward.names import is_identifier, quoted
 from chainward.strategy import Strategy
 from chainward.world import Answer, Cost, Held, Kind, Passes, Proximal, Published, Query, Update
 from chainward.world import query as built_in
+from chainward.world.forms import Garbled
 
 CONFIG, ASKED, ANSWER, ERROR, SETTINGS = "config", "question", "answer", "error", "settings"
 """The record of our messages, and what may be in it."""
@@ -123,10 +127,36 @@ def answer_document(answer: Answer | None) -> tuple[Any, ...]:
     return answer.value, *spent, cost.spoiled, cost.hasty, cost.unreadable
 
 
-def answer_of(document: tuple[Any, ...]) -> Answer | None:
-    """Invert `answer_document`."""
-    if not document:
-        return None
-    value, flops, fetched, published, *rest = document
+def answer_of(data: bytes) -> Answer | None:
+    """Invert `dumps` of `answer_document`, None where there is no answer.
+
+    Bytes that somebody made up, and costs that nothing has, are an answer that no form admits.
+    """
+    try:
+        document = loads(data)
+        return _answer(*document) if document else None
+    except Exception:  # they fail in any way
+        return Answer(Garbled(), Cost(0.0, 0, (), 0, 0.0))
+
+
+def _answer(value: Any, flops: Any, fetched: Any, published: Any, *rest: Any) -> Answer:
     items = tuple(Published(Kind(kind), readers, size) for kind, readers, size in published)
-    return Answer(value, Cost(flops, fetched, items, *rest))
+    return Answer(value, Cost(*_told().validate_python((flops, fetched, items, *rest), strict=True)))
+
+
+class _Told(NamedTuple):
+    """The fields of a `Cost` as a hospital may tell them, with limits that no work comes near."""
+
+    flops: Annotated[float, Interval(ge=0, le=1e24)]
+    fetched: Annotated[int, Interval(ge=0, le=2**48)]
+    published: tuple[Published, ...]
+    trips: Annotated[int, Interval(ge=0, le=2**32)]
+    seconds: Annotated[float, Interval(ge=0, le=1e9)]
+    spoiled: Annotated[int, Interval(ge=0, le=1)]
+    hasty: bool
+    unreadable: tuple[str, ...]
+
+
+@cache
+def _told() -> TypeAdapter[_Told]:
+    return TypeAdapter(_Told)

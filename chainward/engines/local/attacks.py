@@ -42,13 +42,17 @@ class Attack:
             raise ValueError(f"no attack is called {self.kind!r}; there is {', '.join(KINDS)}")
         if unknown := next((kind for kind in self.also if kind not in CONDUCT), None):
             raise ValueError(f"also: no conduct is called {unknown!r}; there is {', '.join(CONDUCT)}")
+        if len({self.kind, *self.also}) <= len(self.also):
+            raise ValueError(f"also: {', '.join(self.also)} beside {self.kind} says something twice; say it once")
+        if self.form and "malformed" not in (self.kind, *self.also):
+            raise ValueError(f"form: {self.kind} has none; only malformed has")
         if self.form and self.form not in MALFORMED:
             raise ValueError(f"form: none is called {self.form!r}; there is {', '.join(MALFORMED)}")
         if not 0 <= self.share <= 1:
             raise ValueError(f"share: {self.share} of the hospitals cannot attack; give 0 to 1")
-        if self.kind in (LABEL_FLIP, *CONDUCT) and not 0 <= self.strength <= 1:
-            what = "labels cannot be flipped" if self.on_records else "occasions are none"
-            raise ValueError(f"strength: {self.strength} of the {what}; give 0 to 1")
+        if self.kind in (LABEL_FLIP, *CONDUCT) and self.kind != COPY and not 0 <= self.strength <= 1:
+            what = "labels" if self.on_records else "occasions"
+            raise ValueError(f"strength: {self.strength} is no share of {what}; give 0 to 1")
 
     def attackers(self, hospitals: Sequence[str], seed: int) -> tuple[str, ...]:
         """Return who attacks in a trial, in the order of the hospitals."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,21 @@ from chainward.engines.flower.wire import Question, answer_document, answer_of, 
 from chainward.errors import ChainwardError
 from chainward.ledgers.store import MemoryStore
 from chainward.strategy import discovery
-from chainward.world import ACCURACY, FIT, PUBLISH, Answer, Cost, Held, Kind, Passes, Published, Query, Update
+from chainward.world import (
+    ACCURACY,
+    FIT,
+    PUBLISH,
+    Answer,
+    Cost,
+    Held,
+    Kind,
+    Passes,
+    Published,
+    Query,
+    Unreadable,
+    Update,
+)
+from chainward.world.forms import read
 
 
 @pytest.mark.parametrize(
@@ -48,10 +63,40 @@ def test_answers_come_back() -> None:
     answer = Answer(
         (1, "x"), Cost(2.0, 3, (Published(Kind.UPDATE, ("a", "b"), 4), Published(Kind.SCORES, None, 5)), 6, 0.7)
     )
-    assert answer_of(loads(dumps(answer_document(answer)))) == answer
+    assert answer_of(dumps(answer_document(answer))) == answer
     marked = replace(answer, cost=replace(answer.cost, hasty=True, unreadable=("a", "b")))
-    assert answer_of(loads(dumps(answer_document(marked)))) == marked
-    assert answer_of(loads(dumps(answer_document(None)))) is None
+    assert answer_of(dumps(answer_document(marked))) == marked
+    assert answer_of(dumps(answer_document(None))) is None
+
+
+SOUND = (1.0, 0, (), 0, 0.5, 0, False, ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        dumps(7),
+        dumps("text"),
+        dumps((1, 2)),
+        dumps((1, math.nan, *SOUND[1:])),
+        dumps((1, -1.0, *SOUND[1:])),
+        dumps((1, "fast", *SOUND[1:])),
+        dumps((1, 1.0, -(10**12), *SOUND[2:])),
+        dumps((1, *SOUND[:2], (("gossip", None, 3),), *SOUND[3:])),
+        dumps((1, *SOUND[:4], math.nan, *SOUND[5:])),
+        dumps((1, *SOUND[:7], 5)),
+    ],
+)
+def test_what_a_hospital_makes_up_is_an_answer_that_nobody_can_read(data: bytes) -> None:
+    answer = answer_of(data)
+    assert answer is not None
+    assert answer.cost == Cost(0.0, 0, (), 0, 0.0)
+    for form in (Any, int, Update, dict[str, int]):
+        with pytest.raises(Unreadable):
+            read(answer.value, form)
+    assert answer_of(dumps((1, *SOUND))) == Answer(1, Cost(*SOUND))
 
 
 @pytest.mark.parametrize("key", ["bflc", "blockflow", "explorer_chain", "local_only", "pooled"])
