@@ -65,7 +65,7 @@ def test_a_signal_to_the_run_ends_all_of_it(number: int, code: int, tmp_path: Pa
         await_records(out, 1, process)
         await_process(mark, "time.sleep(600)")
         process.send_signal(number)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=90)
     assert process.returncode == code
     assert recorded(out) == 1
     assert "Traceback" not in told
