@@ -35,7 +35,8 @@ def test_a_block_adds_the_points_of_accepted_updates(biscotti: Any, hospitals: l
         biscotti.submit(DIGEST, {"from": trainer})
     biscotti.vote(0b11, 0, {"from": verifier})
     biscotti.propose(MODEL, 0b11, GENERATOR * 2, {"from": aggregator})
-    assert list(biscotti.proposed()[1]) == DOUBLED
+    model, included, commitment = biscotti.proposed()
+    assert (str(model), included, list(commitment)) == (f"0x{MODEL.hex()}", 0b11, DOUBLED)
     for hospital in hospitals[:3]:
         biscotti.check(True, {"from": hospital})
     assert biscotti.iteration() == 2
