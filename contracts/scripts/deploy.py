@@ -31,14 +31,14 @@ def main() -> list[Any]:
     sender = {"from": hospitals[0]}
     founder, *others = hospitals
     return [
-        Baffle.deploy(hospitals, 64, 1, 2, 4, 1, 10, sender),
+        Baffle.deploy(hospitals, 64, 1, 2, 4, 10_000_000, 1, 10, sender),
         BFLC.deploy(hospitals, 1, 2, 1, False, 10, sender),
         Biscotti.deploy(hospitals, 1, 3, 3, 2, 10, 5, 10, sender),
-        BlockFL.deploy(others, [founder], 10, 100_000, 10, 8, 10, 10, {**sender, "value": 10_000}),
+        BlockFL.deploy(others, [100] * 3, [founder], (10, 100), 100_000, 10, 8, (10, 10), {**sender, "value": 10_000}),
         BlockFlow.deploy(3, 1000, 100, 100_000, 10, 10, False, 0, hospitals, sender),
         BlockFlowPublished.deploy(3, 1000, 100, 100_000, 10, 10, False, 0, hospitals, sender),
         ExplorerChain.deploy(hospitals, 3, 10, 10, sender),
         FedCoin.deploy(founder, others, [founder], 1_000, 70, 10, 50_000, False, 10, sender),
-        SwarmLearning.deploy(hospitals, 2, 10, 10, sender),
+        SwarmLearning.deploy(hospitals, 2, 4, 10, 10, sender),
         TwoCP.deploy(founder, others, 2**256 - 1, 10, sender),
     ]
