@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from nodes import ended, group, kill_node, members, own
 from chainward import tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import build, evm
+from chainward.ledgers.consensus import rules as consensus_rules
 from chainward.ledgers.node import NodeLedger
 from chainward.plans.file import read as read_plan
 from chainward.plans.specification import Specification
@@ -76,7 +78,7 @@ def test_every_transaction_of_a_trial_is_the_same(
     key: str, faults: dict[str, Any], consensus: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Same calldata, block, gas to the unit, events and refusals. The EVM in process makes a block's hash of its number
-    alone; here it has those of the node, so that what contracts draw from hashes is the same."""
+    alone; here it has those of the node, and its randomness, so that what contracts draw is the same."""
     settings = {"ledger_params": {"consensus": consensus}, "faults": faults}
     node, end = tried(specification(key, "brownie", **settings))
     assert isinstance(node, NodeLedger)
@@ -85,6 +87,8 @@ def test_every_transaction_of_a_trial_is_the_same(
         blocks = {n: node.blocks.request("eth_getBlockByNumber", hex(n), False) for n in range(head + 1)}
     with evm_with_hashes(blocks) as machine:
         monkeypatch.setattr("chainward.ledgers.evm_machine.pyrevm.EVM", machine)
+        monkeypatch.setattr(evm, "rules", lambda *model: replace(consensus_rules(*model), beacon=True))
+        monkeypatch.setattr(evm, "randao", lambda n, _=0: bytes.fromhex(blocks.get(n, blocks[0])["mixHash"][2:]))
         here, end_here = tried(specification(key, "evm", **settings))
     assert end == end_here
     assert len(node.receipts) == len(here.receipts) > 6

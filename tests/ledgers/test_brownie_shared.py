@@ -168,7 +168,10 @@ def test_the_main_network_is_refused(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"gas": 1}, "no parameter 'gas'; it has consensus, gas_limit, period_s, signers, silent, network"),
+        (
+            {"gas": 1},
+            "no parameter .gas.; it has consensus, gas_limit, period_s, signers, silent, confirmations, network",
+        ),
         ({"consensus": "pow", "signers": 3}, "no parameter 'signers'; it has"),
         ({"period_s": 0}, "period_s must be above 0"),
         ({"network": "sepolia", "gas_limit": 1}, "no parameter 'gas_limit'"),
