@@ -346,7 +346,19 @@ def _wrap(site: Site, memory: Memory, auditors: Names) -> tuple[tuple[bytes, ...
 
 
 # At an agent in step 2: its model's key. At an auditor in step 4: its salts and scores.
-GIVE = Query("give_key", Kind.CONTROL, lambda _, memory, __: (memory["key"], memory), reply=Digest)
+
+
+def _give(_: Site, memory: Memory, __: None) -> tuple[bytes, Memory]:
+    """Step 2 at an agent: its model's key."""
+    return memory["key"], memory
+
+
+def _reveal(_: Site, memory: Memory, __: None) -> tuple[Any, Memory]:
+    """Step 4 at an auditor: its salts and scores."""
+    return memory["opening"], memory
+
+
+GIVE = Query("give_key", Kind.CONTROL, _give, reply=Digest)
 WRAP = Query("wrap_key", Kind.CONTROL, _wrap, reply=tuple[Annotated[bytes, Len(1, 100)], ...])
 OPENING = tuple[Digests, tuple[Score, ...]]
-REVEAL = Query("reveal", Kind.SCORES, lambda _, memory, __: (memory["opening"], memory), reply=OPENING)
+REVEAL = Query("reveal", Kind.SCORES, _reveal, reply=OPENING)
