@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -104,6 +104,18 @@ def read(value: Any, form: Any, parameters: int | None = None) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")) from None
+
+
+def readable(given: Mapping[str, Any], reading: Callable[[str, Any], Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return what `reading` makes of each party's content, and of whom it cannot be read."""
+    found: dict[str, Any] = {}
+    unreadable = []
+    for owner, content in given.items():
+        try:
+            found[owner] = reading(owner, content)
+        except Unreadable:
+            unreadable.append(owner)
+    return found, unreadable
 
 
 def decoded(get: Callable[[], bytes], form: Any, parameters: int | None = None) -> Any:

@@ -113,12 +113,8 @@ class Site:
         return self.scores({self.name: value}, lowest, highest)[self.name]
 
     def _readable(self, given: Mapping[str, Any], reading: Callable[[str, Any], Any]) -> dict[str, Any]:
-        found = {}
-        for owner, value in given.items():
-            try:
-                found[owner] = reading(owner, value)
-            except forms.Unreadable:
-                self._unreadable.append(owner)
+        found, unreadable = forms.readable(given, reading)
+        self._unreadable += unreadable
         return found
 
     def _decoded(self, owner: str, cid: str, form: Any, sealed: bool) -> Any:

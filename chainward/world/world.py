@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
@@ -182,21 +182,19 @@ class World:
 
         Returns what can be read and has the form; of the others the record tells who they are.
         """
-        found, size = {}, 0
+        sizes: list[int] = []
 
-        def get(cid: str) -> bytes:
-            nonlocal size
-            data = self.store.get(cid)
-            size += len(data)
-            return data
+        def decoded(_: str, cid: str) -> Any:
+            def get() -> bytes:
+                data = self.store.get(cid)
+                sizes.append(len(data))
+                return data
 
-        for owner, cid in published.items():
-            try:
-                found[owner] = forms.decoded(lambda cid=cid: get(cid), form, self._parameters)  # type: ignore[misc]
-            except forms.Unreadable:
-                self.meter.unreadable.add(owner)
-        self.meter.store_bytes += size
-        self.clock.spend("network", self.speeds.transfer(size) if published else 0.0)
+            return forms.decoded(get, form, self._parameters)
+
+        found = self._readable(published, decoded)
+        self.meter.store_bytes += sum(sizes)
+        self.clock.spend("network", self.speeds.transfer(sum(sizes)) if published else 0.0)
         return found
 
     def elapse(self, part: str, seconds: float) -> None:
@@ -233,7 +231,8 @@ class World:
         deadline: float,
     ) -> Replies:
         """Keep what is readable; time passes until the last of it is there, or the deadline if somebody is not."""
-        start, values = self.clock.now, self._readable(what, in_time, answers)
+        start, replied = self.clock.now, {arrival.party: answers[arrival.party].value for arrival in in_time}
+        values = self._readable(replied, lambda _, value: forms.read(value, what.form, self._parameters))
         kept = [arrival for arrival in in_time if arrival.party in values][:first]
         arrived = {arrival.party for arrival in in_time}
         missing = tuple(party for party in parties if party not in arrived)
@@ -251,15 +250,11 @@ class World:
         unreadable = tuple(party for party in parties if party in arrived and party not in values)
         return Replies((sealed[party] for party in parties if party in sealed), missing, self._open, unreadable)
 
-    def _readable(self, what: Query, in_time: list[Arrival], answers: Mapping[str, Answer]) -> dict[str, Any]:
-        """What has the form that the query declares; of the others the meter notes who they are."""
-        values = {}
-        for arrival in in_time:
-            try:
-                values[arrival.party] = forms.read(answers[arrival.party].value, what.form, self._parameters)
-            except forms.Unreadable:
-                self.meter.unreadable.add(arrival.party)
-        return values
+    def _readable(self, given: Mapping[str, Any], reading: Callable[[str, Any], Any]) -> dict[str, Any]:
+        """What `reading` makes of each party's content; of the others the meter notes who they are."""
+        found, unreadable = forms.readable(given, reading)
+        self.meter.unreadable.update(unreadable)
+        return found
 
     def _pass_time(self, last: Sequence[Arrival], deadline: float | None) -> None:
         for arrival in last:
