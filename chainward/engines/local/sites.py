@@ -131,42 +131,39 @@ class Sites:
             "local_steps": self.training.local_steps,
             "batch_size": self.training.batch_size,
         }
-        if self.attack is None or party not in self.attackers:
+        attack = self._attack_of(party)
+        if attack is None:
             return Site(**inside)
+        # Nobody breaks the rules in the set-up: who is not there from the beginning is a hospital less, and no attack.
+        set_up = occasion.startswith("0/")
         return DishonestSite(
             **inside,
-            conduct=self.conduct(party, occasion),
+            conduct=frozenset() if set_up else attack.conduct(self.rng(party, f"{occasion}/conduct")),
             accomplices=self.attackers,
-            form=self.attack.form,
+            form=attack.form,
             luck=self.rng(party, f"{occasion}/malformed"),
         )
 
-    def conduct(self, party: str, occasion: str) -> frozenset[str]:
-        """Return what a party does in the protocol on one occasion that is against its rules; nothing in the set-up.
-
-        Who is not there from the beginning is a hospital less, and no attack.
-        """
-        if self.attack is None or party not in self.attackers or occasion.startswith("0/"):
-            return frozenset()
-        return self.attack.conduct(self.rng(party, f"{occasion}/conduct"))
+    def _attack_of(self, party: str) -> Attack | None:
+        return self.attack if party in self.attackers else None
 
     def spoils(self, party: str) -> bool:
         """Tell whether what a party trains is spoiled."""
-        attack = self.attack if party in self.attackers else None
+        attack = self._attack_of(party)
         return attack is not None and (attack.on_records or attack.on_updates)
 
     def given(self, party: str, received: Any, update: Update, label: str) -> Update:
         """Return what a party gives out as the result of training from the weights [P] it received."""
-        if self.attack is None or party not in self.attackers:
+        attack = self._attack_of(party)
+        if attack is None:
             return update
         copied = self.memories.get(party, {}).get(COPIED, received)
-        return self.attack.update(received, update, copied, self.rng(party, f"{label}/attack"))
+        return attack.update(received, update, copied, self.rng(party, f"{label}/attack"))
 
     def _used(self, party: str, patients: Patients, seed: int) -> Patients:
         """The training patients as a party uses them."""
-        if self.attack is None or party not in self.attackers:
-            return patients
-        return self.attack.records(patients, stream(seed, party, "attack"))
+        attack = self._attack_of(party)
+        return patients if attack is None else attack.records(patients, stream(seed, party, "attack"))
 
 
 def _share(patients: Patients) -> Share:
