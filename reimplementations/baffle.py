@@ -136,7 +136,7 @@ class Baffle(Strategy[State]):
         chunks, scores, fit = moved(update.weights, memory["slots"], layout)
         sound = [k for k in range(layout.chunks) if fit[k] and scores[k] <= self.cap]
         best = sorted(sound, key=lambda k: -scores[k])[: layout.most_bids(self.budget)]
-        told = {k: site.scores({site.name: scores[k]}, 0, self.cap)[site.name] + 1 for k in best}
+        told = {k: site.says(scores[k], 0, self.cap) + 1 for k in best}
         hashes = tuple(keccak(chunk) if k in best else bytes(32) for k, chunk in enumerate(chunks))
         committed = commitment(site.hospitals.index(site.name) + 1, hashes)
         scored = tuple(told.get(k, 0) for k in range(layout.chunks))

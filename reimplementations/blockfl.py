@@ -153,7 +153,7 @@ class BlockFL(Strategy[State]):
     def upload(self, site: Site, memory: Memory, update: Update) -> tuple[Report, Memory]:
         """Step 2 at a device: publish w_i (and its gradient); report N_i and the computation time in nanoseconds."""
         content = site.publish(np.concatenate([update.weights, memory.get("own", update.weights[:0])]), Kind.UPDATE)
-        samples = site.scores({site.name: update.samples}, 1, MANY * update.samples)[site.name]
+        samples = site.says(update.samples, 1, MANY * update.samples)
         return Report(content, samples, samples * self._sample_ns), memory
 
     def check(self, site: Site, memory: Memory, contents: Mapping[str, str]) -> tuple[Names, Memory]:
