@@ -121,6 +121,15 @@ def refused(reason: str) -> Iterator[None]:
     assert caught.value.reason == reason
 
 
+def accepted(act: Act) -> bool:
+    """Tell whether no contract refuses this."""
+    try:
+        act()
+    except Reverted:
+        return False
+    return True
+
+
 @dataclass
 class OnChain:
     """A contract on a chain of its own, on which it is `now`; `folders` have artifacts besides chainward's own.

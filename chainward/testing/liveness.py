@@ -31,8 +31,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chainward.testing.contracts import OnChain
-from chainward.world import Reverted
+from chainward.testing.contracts import OnChain, accepted
 
 OUTSIDER = "outsider"
 """Somebody who is no party, and is always awake."""
@@ -95,7 +94,7 @@ class Liveness(RuleBasedStateMachine):
 
     def end_phase(self, sender: str) -> bool:
         """Have somebody do what may end an overdue phase; tell whether the contract took it."""
-        return any(self.accepts(partial(self.it.send, sender, name)) for name in self.ends)
+        return any(accepted(partial(self.it.send, sender, name)) for name in self.ends)
 
     # --- the run ---------------------------------------------------------------------------------
 
@@ -164,29 +163,21 @@ class Liveness(RuleBasedStateMachine):
         if self.owes or self.keeps:
             for party in [*self.parties, OUTSIDER]:
                 for name in self.collects:
-                    self.accepts(partial(self.it.send, party, name))
+                    accepted(partial(self.it.send, party, name))
             self._demand(self._held() == 0, f"{self._held()} wei are locked for ever")
 
     def _does(self, sender: str, name: str, draw: Draw) -> bool:
         phase = (*self.stand(), self.deadline())
-        accepted = self.accepts(partial(self.acts[name], self.it, sender, draw))
-        if accepted and name not in self.repeatable:
+        taken = accepted(partial(self.acts[name], self.it, sender, draw))
+        if taken and name not in self.repeatable:
             self._demand((phase, sender, name) not in self._done, f"{sender} did {name} twice in {phase}")
             self._done.add((phase, sender, name))
-        return accepted
+        return taken
 
     def _demand(self, holds: bool, complaint: str) -> None:
         """Fail unless something holds, and end the run there."""
         self._sound = holds
         assert holds, complaint
-
-    def accepts(self, act: Callable[[], Any]) -> bool:
-        """Tell whether no contract refuses this."""
-        try:
-            act()
-        except Reverted:
-            return False
-        return True
 
     def _held(self) -> int:
         return self.it.holds([*self.parties, OUTSIDER])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine
 
-from chainward.world import Reverted
+from chainward.testing.contracts import accepted
 
 
 class Anybody(RuleBasedStateMachine):
@@ -24,17 +23,9 @@ class Anybody(RuleBasedStateMachine):
     def __init_subclass__(cls) -> None:
         cls.TestCase.settings = settings(max_examples=cls.examples, stateful_step_count=cls.steps, deadline=None)
 
-    def accepts(self, act: Callable[[], Any]) -> bool:
-        """Whether no contract refuses this."""
-        try:
-            act()
-        except Reverted:
-            return False
-        return True
-
     def try_to(self, sender: str, function: str, *arguments: Any, value: int = 0) -> bool:
         """Whether the contract accepts this."""
-        return self.accepts(lambda: self.it.send(sender, function, *arguments, value=value))
+        return accepted(lambda: self.it.send(sender, function, *arguments, value=value))
 
     def end(self) -> None:
         """Whatever happened before."""

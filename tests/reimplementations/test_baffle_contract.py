@@ -15,7 +15,7 @@ from papers import STRANGER, solidity
 
 from chainward.methods.packing import packed, slots
 from chainward.testing import ContractConformance, refused
-from chainward.testing.contracts import Refusals
+from chainward.testing.contracts import Refusals, accepted
 from chainward.testing.liveness import Liveness
 
 
@@ -524,7 +524,7 @@ class Silence(Liveness):
         return bool(self.it.call("phase") == 0 and self._sleepers.issuperset(self.hospitals))
 
     def end_phase(self, sender: str) -> bool:
-        return super().end_phase(sender) or self.accepts(lambda: self.it.send(sender, "fill", (0,)))
+        return super().end_phase(sender) or accepted(lambda: self.it.send(sender, "fill", (0,)))
 
 
 TestSilence = Silence.TestCase

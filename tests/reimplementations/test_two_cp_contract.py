@@ -31,7 +31,7 @@ from chainward.ledgers.consensus import Periodic
 from chainward.ledgers.evm import EvmLedger
 from chainward.methods import commitment
 from chainward.testing import ContractConformance
-from chainward.testing.contracts import Act, Refusals
+from chainward.testing.contracts import Act, Refusals, accepted
 from chainward.testing.liveness import Act as Deed
 from chainward.testing.liveness import Draw, Liveness
 from chainward.world import Reverted
@@ -256,18 +256,18 @@ class Earning(Anybody):
         run %= len(self.scorers)
         self.made += not old
         digest = named(f"{run} {self.made}")  # an old one is a copy of another's or one's own
-        if self.accepts(lambda: self.it.commit(sender, digest, run)):
+        if accepted(lambda: self.it.commit(sender, digest, run)):
             self.secrets[sender, run] = digest
 
     @rule(sender=st.sampled_from("abc"), run=run)
     def reveal(self, sender: str, run: int) -> None:
         run %= len(self.scorers)
-        self.accepts(lambda: self.it.reveal(sender, self.secrets.get((sender, run), C), run))
+        accepted(lambda: self.it.reveal(sender, self.secrets.get((sender, run), C), run))
 
     @rule(blocks=st.sampled_from([1, WINDOW + 1]))
     def close(self, blocks: int) -> None:
         overdue = self.it.late(blocks).ledger.block(self.it.now) + 1 > self.it.call("deadline")
-        assert self.accepts(self.it.close) == overdue
+        assert accepted(self.it.close) == overdue
 
     @rule(sender=anybody, run=run, honest=st.booleans(), amount=st.integers(0, ONE + 1))
     def score(self, sender: str, run: int, honest: bool, amount: int) -> None:
@@ -278,7 +278,7 @@ class Earning(Anybody):
             for trainer, digest in zip(*self.it.call("updates", run, number), strict=True):
                 right = sender == self.scorers[run] and number < open_round and amount <= ONE
                 expected = right and (run, digest) not in self.due
-                assert self.accepts(lambda d=digest: self.it.score(sender, {d: amount}, run)) == expected
+                assert accepted(lambda d=digest: self.it.score(sender, {d: amount}, run)) == expected
                 if expected:
                     self.due[run, digest] = (trainer, amount)
 
