@@ -7,6 +7,7 @@ beta := beta + (D + ridge I)^-1 E. The ridge bends the way and not where it ends
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, NamedTuple
@@ -31,6 +32,9 @@ FARTHEST = 1e9
 
 INDEPENDENT = 1e-10
 """A direction in which features of unit size vary less is one in which no patient differs, and the rest is rounding."""
+
+NOTHING, FAR = 1e-9, 1e-2
+"""Where coefficients move so far and the likelihood gains so little, it has no maximum."""
 
 STEEPEST = 60.0
 """Logits are held within this where their exponential is needed; beyond it a probability is 0 or 1 to 26 digits."""
@@ -113,15 +117,18 @@ def maximum_likelihood(
         ([1.098612], True)
     """
     rows, signs = with_bias(features), np.where(np.asarray(labels) > 0.5, 1.0, -1.0)
-    coefficients = np.zeros(rows.shape[1])
+    coefficients, loss = np.zeros(rows.shape[1]), len(rows) * math.log(2)
     for iteration in range(1, most + 1):
         logits = np.clip(rows @ coefficients, -STEEPEST, STEEPEST)
         root = 0.5 / np.cosh(logits / 2)  # of p (1 - p)
         moved = np.linalg.lstsq(rows * root[:, None], signs * np.exp(-signs * logits / 2), rcond=None)[0]
-        coefficients = coefficients + moved
+        coefficients, before = coefficients + moved, loss
+        loss = float(np.logaddexp(0, -signs * (rows @ coefficients)).sum())
         if settled(coefficients - moved, coefficients, tolerance):
             return Fit(coefficients, iteration, converged=True)
-    return Fit(coefficients, most, converged=False)
+        if abs(before - loss) < NOTHING and not settled(coefficients - moved, coefficients, FAR):
+            break
+    return Fit(coefficients, iteration, converged=False)
 
 
 def predict(coefficients: Floats, features: npt.NDArray[Any]) -> Floats:
