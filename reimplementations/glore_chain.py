@@ -76,9 +76,7 @@ class GloreChain(Strategy[State]):
         """Steps 3 to 5: all post their sums, the server takes the step, and the others take it again."""
         chain, there = world.at(state.contract), tuple[str, ...]()
         if chain.call("phase") == Phase.UPDATE:  # step 3
-            update = Query("update", Kind.CONTROL, self._update, reply=ContentId)
-            iteration, newest = chain.call("iteration"), _newest(chain)
-            sums = world.ask(world.hospitals, update, newest, within=chain.left() or math.inf).open()
+            iteration, sums = chain.call("iteration"), self._updates(world, chain)
             there = chain.send_each("update", {site: (iteration, digest(cid)) for site, cid in sums.items()})
             _advance(chain, there)
         server, made = chain.call("server"), tuple[str, ...]()
@@ -93,6 +91,15 @@ class GloreChain(Strategy[State]):
         if made:
             self._have_checked(world, chain, server)
         return _state(world, chain, state, there, made)
+
+    def _updates(self, world: World, chain: Contract) -> Published:
+        """Ask all for their sums; nobody waits for who missed the last iteration, beyond ten times what the others took."""
+        update, newest = Query("update", Kind.CONTROL, self._update, reply=ContentId), _newest(chain)
+        awaited, started = chain.call("awaited"), world.clock.now
+        sums = world.ask(awaited, update, newest, within=chain.left() or math.inf).open()
+        others = [site for site in world.hospitals if site not in awaited]
+        grace = 10 * (world.clock.now - started)
+        return sums | (world.ask(others, update, newest, within=grace).open() if others else {})
 
     def _have_checked(self, world: World, chain: Contract, server: str) -> None:
         """The others take the step again: if more than half find another, it is the next one's turn."""

@@ -36,6 +36,9 @@ INDEPENDENT = 1e-10
 NOTHING, FAR = 1e-9, 1e-2
 """Where coefficients move so far and the likelihood gains so little, it has no maximum."""
 
+ROUNDING = 1e-6
+"""The share of E that may lie in such directions."""
+
 STEEPEST = 60.0
 """Logits are held within this where their exponential is needed; beyond it a probability is 0 or 1 to 26 digits."""
 
@@ -84,16 +87,28 @@ def step(coefficients: Floats, sums: Statistics, ridge: float = 1e-7) -> Floats:
     """Return coefficients [D] + (D + ridge I)^-1 E.
 
     In a direction in which no patient differs (a constant column, levels that add up to the bias) E is rounding, which
-    a ridge of 1e-7 would make ten million times as large: there is no step. Nor is there one to beyond `FARTHEST`.
+    a ridge of 1e-7 would make ten million times as large: there is no step, so that of coefficients that predict the
+    same these have the least norm. If E has more there than rounding, since patients whom they predict wrongly are as
+    good as sure, or if a coefficient would be beyond `FARTHEST`, `coefficients` themselves are returned: no step at all.
 
     Examples:
         >>> step(np.zeros(1), Statistics(np.array([[1.0]]), np.array([1.0]))).round(7).tolist()
         [0.9999999]
     """
-    idle = _indistinct(sums.curvature)
-    gradient = sums.gradient - idle @ (idle.T @ sums.gradient)
-    moved = np.linalg.solve(sums.curvature + ridge * np.eye(len(gradient)), gradient)
-    found: Floats = coefficients + moved - idle @ (idle.T @ moved)
+    size = np.sqrt(np.clip(np.diag(sums.curvature), 0.0, None))
+    here = np.flatnonzero(size)  # of features that somebody has
+    curvature, gradient = sums.curvature[np.ix_(here, here)], sums.gradient[here]
+    scaled = curvature / size[here] / size[here, None]  # so that grams and milligrams are alike
+    values, vectors = np.linalg.eigh(scaled)
+    kept, lost = (vectors[:, which] / size[here, None] for which in (values > INDEPENDENT, values <= INDEPENDENT))
+    idle = np.linalg.qr(lost)[0]
+    stray = np.concatenate([idle.T @ gradient, np.delete(sums.gradient, here)])
+    if np.abs(stray).max(initial=0.0) > ROUNDING * max(1.0, np.abs(sums.gradient).max()):
+        return coefficients
+    ridged = kept.T @ (curvature + ridge * np.eye(len(here))) @ kept
+    moved = kept @ np.linalg.solve(ridged, kept.T @ gradient)
+    found = coefficients.copy()
+    found[here] += moved - idle @ (idle.T @ moved)
     return found if np.all(np.abs(found) <= FARTHEST) else coefficients
 
 
@@ -217,15 +232,3 @@ def _numbers(value: Any, shape: tuple[int, ...], most: float) -> Floats:
     if not np.all(np.abs(value) <= most):
         raise ValueError(f"a number beyond {most:g}, or none")
     return value
-
-
-def _indistinct(curvature: Floats) -> Floats:
-    """An orthonormal basis [D, k] of the directions in which no patient differs; features are brought to unit size, so
-    that milligrams and grams are alike."""
-    size = np.sqrt(np.clip(np.diag(curvature), 0.0, None))
-    scale = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
-    values, vectors = np.linalg.eigh(scale[:, None] * curvature * scale)
-    lost = scale[:, None] * vectors[:, values <= INDEPENDENT]
-    absent = np.eye(len(size))[:, size == 0]
-    basis: Floats = np.linalg.qr(np.column_stack([absent, lost[:, np.any(lost != 0, axis=0)]]))[0]
-    return basis

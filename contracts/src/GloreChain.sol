@@ -215,13 +215,14 @@ contract GloreChain {
 
     /// @notice Who posted sums in this iteration, and their hashes, in the order of sites: all add up in this order.
     function updates() external view returns (address[] memory who, bytes32[] memory statistics) {
-        uint256 count;
-        for (uint256 i; i < order.length; ++i) if (_posted(order[i])) ++count;
-        (who, statistics) = (new address[](count), new bytes32[](count));
-        count = 0;
-        for (uint256 i; i < order.length; ++i) {
-            if (_posted(order[i])) (who[count], statistics[count++]) = (order[i], sites[order[i]].statistics);
-        }
+        who = _whoHas(iteration + 2);
+        statistics = new bytes32[](who.length);
+        for (uint256 i; i < who.length; ++i) statistics[i] = sites[who[i]].statistics;
+    }
+
+    /// @notice Who posted what went before and nothing yet in this iteration: an update waits for these.
+    function awaited() external view returns (address[] memory) {
+        return _whoHas(iteration + 1);
     }
 
     /*//////////////////////////////////////////////////////////////
@@ -233,14 +234,22 @@ contract GloreChain {
         deadline = Deadlines.within(phaseBlocks);
     }
 
-    function _count(bool awaited) private {
+    function _count(bool waitedFor) private {
         ++posted;
-        if (awaited) ++heard;
+        if (waitedFor) ++heard;
     }
 
     /// @dev Whether a site's sums are part of this iteration's step.
     function _posted(address site) private view returns (bool) {
         return sites[site].seen == iteration + 2;
+    }
+
+    function _whoHas(uint32 seen) private view returns (address[] memory who) {
+        uint256 count;
+        for (uint256 i; i < order.length; ++i) if (sites[order[i]].seen == seen) ++count;
+        who = new address[](count);
+        count = 0;
+        for (uint256 i; i < order.length; ++i) if (sites[order[i]].seen == seen) who[count++] = order[i];
     }
 
     /// @dev The next site is server of the same iteration. Once all have been, learning ends with what stands.
