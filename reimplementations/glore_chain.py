@@ -93,7 +93,7 @@ class GloreChain(Strategy[State]):
         return _state(world, chain, state, there, made)
 
     def _updates(self, world: World, chain: Contract) -> Published:
-        """Ask all for their sums; nobody waits for who missed the last iteration, beyond ten times what the others took."""
+        """Ask all for their sums; who missed the last iteration has ten times what the others took, and no phase."""
         update, newest = Query("update", Kind.CONTROL, self._update, reply=ContentId), _newest(chain)
         awaited, started = chain.call("awaited"), world.clock.now
         sums = world.ask(awaited, update, newest, within=chain.left() or math.inf).open()

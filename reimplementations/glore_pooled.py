@@ -50,7 +50,8 @@ class GlorePooled(Strategy[State]):
         return State(centre, np.zeros(features + 1))
 
     def round(self, state: State, world: World) -> State:
-        learn = Query("learn", Kind.AGGREGATE, self._learn, reply=tuple[newton.form_of_coefficients(len(state.model)), bool])  # type: ignore[misc]
+        form: Any = newton.form_of_coefficients(len(state.model))
+        learn = Query("learn", Kind.AGGREGATE, self._learn, reply=tuple[form, bool])
         coefficients, converged = world.ask(state.centre, learn).open()[state.centre]
         return replace(state, model=coefficients, learned=True, converged=converged)
 

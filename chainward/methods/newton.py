@@ -89,7 +89,8 @@ def step(coefficients: Floats, sums: Statistics, ridge: float = 1e-7) -> Floats:
     In a direction in which no patient differs (a constant column, levels that add up to the bias) E is rounding, which
     a ridge of 1e-7 would make ten million times as large: there is no step, so that of coefficients that predict the
     same these have the least norm. If E has more there than rounding, since patients whom they predict wrongly are as
-    good as sure, or if a coefficient would be beyond `FARTHEST`, `coefficients` themselves are returned: no step at all.
+    good as sure, or if a coefficient would be beyond `FARTHEST`, there is no step at all: `coefficients` themselves are
+    returned.
 
     Examples:
         >>> step(np.zeros(1), Statistics(np.array([[1.0]]), np.array([1.0]))).round(7).tolist()

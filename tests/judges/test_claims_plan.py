@@ -30,7 +30,7 @@ from chainward.testing.small import results_of
 
 KEYS = discovery.keys()
 CLAIMS = {(key, claim.key): claim for key in KEYS for claim in discovery.claims(discovery.load(key))}
-FIRST_PAPERS = "explorer_chain swarm_learning bflc blockflow biscotti two_cp fedcoin blockfl baffle".split()
+NINE = "explorer_chain, swarm_learning, bflc, blockflow, biscotti, two_cp, fedcoin, blockfl, baffle"
 """Those whose claims are in the first registration, and their second rules in the second."""
 
 QUANTITIES = sorted(
@@ -107,7 +107,7 @@ def asked_by(*names: tuple[str, str]) -> set[str]:
 @pytest.mark.usefixtures("all_data")
 def test_claims_ask_for_just_the_trials_that_were_fixed() -> None:
     """235 of the first rules and those of second ones beside them, on stroke apart, whose task came after the rules."""
-    names = [name for name in CLAIMS if name[0] in FIRST_PAPERS]
+    names = [name for name in CLAIMS if name[0] in NINE.split(", ")]
     first, second = (asked_by(*(name for name in names if (name[1][-2:] == "-2") is late)) for late in (False, True))
     others = asked_by(*(name for name in CLAIMS if name not in names))
     on_stroke = {one for one in second if json.loads(one)["task"] == "stroke"}

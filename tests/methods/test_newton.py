@@ -64,8 +64,8 @@ def test_statistics_are_the_derivatives_of_the_likelihood() -> None:
     found, unit = newton.statistics(x, y, beta), np.eye(3)
     slope = [(likelihood(beta + h * e) - likelihood(beta - h * e)) / (2 * h) for e in unit]
     np.testing.assert_allclose(found.gradient, slope, atol=1e-6)
-    bend = [(newton.statistics(x, y, beta - h * e).gradient - newton.statistics(x, y, beta + h * e).gradient) for e in unit]
-    np.testing.assert_allclose(found.curvature, np.array(bend) / (2 * h), atol=1e-6)
+    below, above = ([newton.statistics(x, y, beta + way * e).gradient for e in unit] for way in (-h, h))
+    np.testing.assert_allclose(found.curvature, np.subtract(below, above) / (2 * h), atol=1e-6)
     assert np.array_equal(found.curvature, found.curvature.T)
 
 
@@ -101,7 +101,8 @@ def test_directions_in_which_nobody_differs_take_no_step() -> None:
     x = redundant(x)
     beta, _, converged = iterated(x, y)
     fit = newton.maximum_likelihood(x, y)
-    assert converged and fit.converged
+    assert converged
+    assert fit.converged
     assert beta[6] == fit.coefficients[6] == 0
     np.testing.assert_allclose(beta, fit.coefficients, atol=1e-9, rtol=0)  # of all that are as likely, the least
     others, _, _ = iterated(x, y, np.arange(len(y)) % 5)
@@ -111,9 +112,9 @@ def test_directions_in_which_nobody_differs_take_no_step() -> None:
 @pytest.mark.parametrize("labels", [np.ones(30), np.zeros(30), (np.arange(30) > 14).astype(float)])
 def test_patients_whom_a_plane_separates_leave_all_finite(labels: Any) -> None:
     x = np.arange(30.0)[:, None]
-    beta, steps, _ = iterated(x, labels, steps=100)
+    beta, *_ = iterated(x, labels, steps=100)
     fit = newton.maximum_likelihood(x, labels)
-    assert np.isfinite(beta).all() and np.isfinite(fit.coefficients).all()
+    assert np.isfinite([*beta, *fit.coefficients]).all()
     assert not fit.converged
     assert np.array_equal(newton.predict(fit.coefficients, x) > 0.5, labels > 0.5)
     assert np.isfinite(newton.predict(beta, x)).all()
@@ -124,7 +125,8 @@ def test_no_step_leads_out_of_bounds_and_none_is_not_the_same_object() -> None:
     far = newton.step(beta, Statistics(np.array([[1e-9]]), np.array([1e9])))
     assert far is beta
     still = newton.step(beta, Statistics(np.array([[1.0]]), np.array([0.0])))
-    assert still is not beta and still.tolist() == [1.0]
+    assert still is not beta
+    assert still.tolist() == [1.0]
 
 
 def test_where_patients_predicted_wrongly_are_as_good_as_sure_there_is_no_step() -> None:

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 from exploits import exploit
 from papers import once
-from test_glore_chain_contract import AGREED, CONSENSUS, LATE, NEXT, POSTED, TAKEN, TRANSFER, UPDATE, Board, checks, sums
+from test_glore_chain_contract import (
+    AGREED,
+    CONSENSUS,
+    LATE,
+    NEXT,
+    POSTED,
+    TAKEN,
+    TRANSFER,
+    UPDATE,
+    Board,
+    checks,
+    sums,
+)
 from test_glore_chain_contract import A as FIRST
 from test_glore_chain_contract import B as SECOND
 from test_glore_chain_protocol import KEY, A, B, D, events, prepared, servers, without
@@ -31,6 +43,7 @@ def _honest_first() -> None:
 
 def serving(monkeypatch: pytest.MonkeyPatch, villain: str, make: Callable[[Any, Site], Any]) -> None:
     """The villain's step, when it is server, is what `make` makes of the honest one and its convergence."""
+
     def transfer(self: Any, site: Site, memory: Any, task: Any) -> tuple[Any, Any]:
         found = self._step(site, task)
         return (make(found, site) if site.name == villain else _published(site, found)), memory
@@ -90,7 +103,7 @@ def test_who_copies_the_sums_of_another_counts_its_patients_twice(monkeypatch: p
 
 @exploit(KEY, "anybody reads in a site's first sums how many of its patients have what", "succeeds")
 def test_the_first_sums_are_counts_of_patients() -> None:
-    """At beta = 0 D_k is X'X / 4 and E_k is X'y - X'1 / 2: a table of any two covariates, and of each with the label."""
+    """At beta = 0 D_k is X'X / 4 and E_k is X'y - X'1 / 2: tables of any two covariates, and of each with the label."""
     rng = np.random.default_rng(0)
     x, y = (rng.random((40, 3)) < 0.3).astype(float), (rng.random(40) < 0.5).astype(float)
     curvature, gradient = newton.statistics(x, y, np.zeros(4))
@@ -181,9 +194,7 @@ def test_sums_that_cannot_be_read_are_left_out_by_all(form: str, monkeypatch: py
 def test_a_model_driven_out_of_bounds_stays_finite_and_the_trial_ends(
     gradient: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    posting(
-        monkeypatch, D, lambda found: {"curvature": 0 * found.curvature, "gradient": 0 * found.gradient + gradient}
-    )
+    posting(monkeypatch, D, lambda found: {"curvature": 0 * found.curvature, "gradient": 0 * found.gradient + gradient})
     (*_, last) = states(prepared())
     assert last.agreed
     assert np.abs(last.model).max() <= newton.FARTHEST
@@ -218,7 +229,9 @@ def test_half_is_no_majority_against_a_wrong_step() -> None:
 
 @exploit(KEY, "of two sites one finds every step of the other wrong", "succeeds")
 def test_of_two_sites_either_ends_learning_and_neither_moves_the_model_alone() -> None:
-    board = Board((FIRST, SECOND)).do((FIRST, "initialize"), (SECOND, "initialize"), NEXT, *sums(0, FIRST, SECOND), NEXT)
+    board = Board((FIRST, SECOND)).do(
+        (FIRST, "initialize"), (SECOND, "initialize"), NEXT, *sums(0, FIRST, SECOND), NEXT
+    )
     board.do((FIRST, "transfer", 0, b"m" * 32, False), *checks(0, b=False), NEXT)
     board.do((SECOND, "transfer", 1, b"!" * 32, False), *checks(1, a=False), NEXT)
     assert board.of("phase", "model") == (CONSENSUS, bytes(32))

@@ -220,13 +220,14 @@ def test_what_stands_on_chain_for_everyone_is_metered() -> None:
     ready = prepared()
     result, _ = run_trial(ready, Checkpoint())
     steps, size = len(usual()[1]) - 1, len(usual()[1][0].model)
-    rows = {(row.kind, row.audience): row for row in result.disclosures}
-    sums = rows["individual update", "everyone"]
+    shown = {(row.kind, row.audience): row for row in result.disclosures}
+    sums = shown["individual update", "everyone"]
     assert sums.count == 4 * steps
     assert sums.bytes > 4 * steps * 8 * size * (size + 1)
-    assert rows["aggregate", "everyone"].count == steps
+    assert shown["aggregate", "everyone"].count == steps
     (first,) = ready.world.read({A: content_id(events(ready, "Updated")[0]["statistics"])}, newton.form(size)).values()
-    own = newton.statistics(ready.dataset.hospitals[0].train.features, ready.dataset.hospitals[0].train.labels, np.zeros(size))
+    rows = ready.dataset.hospitals[0].train
+    own = newton.statistics(rows.features, rows.labels, np.zeros(size))
     np.testing.assert_array_equal(first.curvature, own.curvature)
 
 
