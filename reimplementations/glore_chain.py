@@ -150,11 +150,11 @@ class GloreChain(Strategy[State]):
         return site.scores(dict.fromkeys(proposed, bool(right)), False, True).popitem()[1], memory
 
     def _step(self, site: Site, task: Task) -> tuple[Floats, bool]:
-        """beta + (sum D_k + ridge I)^-1 sum E_k, sums in the contract's order, of all that can be read."""
+        """beta + (sum D_k + ridge I)^-1 sum E_k of all that can be read, added up in the order of names."""
         before = _read(site, task[0])
-        parts = site.read(task[1], newton.form(len(before)))
+        parts = sorted(site.read(task[1], newton.form(len(before))).items())
         site.work(newton.step_flops(len(parts), len(before)))
-        after = newton.step(before, newton.total(parts.values()), self.ridge) if parts else before
+        after = newton.step(before, newton.total(sums for _, sums in parts), self.ridge) if parts else before
         return after, after is not before and newton.settled(before, after, self.tolerance)
 
 

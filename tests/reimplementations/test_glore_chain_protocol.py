@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,17 @@ def test_the_order_of_servers_changes_nothing() -> None:
     (*_, last) = states(ready)
     assert servers(ready)[:4] == ["w", "x", "y", "z"]
     np.testing.assert_allclose(last.model, usual()[1][-1].model, atol=1e-10, rtol=0)
+
+
+def test_sums_are_added_up_in_the_order_of_names_however_they_come() -> None:
+    """The last digits of a sum depend on it, and what travels between machines comes in an order of its own."""
+    ready = small_trial(KEY, rounds=1, task_params={"hospitals": 12, "patients": 20})
+    states(ready)
+    posted = [(event["site"], content_id(event["statistics"])) for event in events(ready, "Updated")]
+    rows = ready.dataset.hospitals[0].train
+    site: Any = SimpleNamespace(read=ready.world.read, train=rows, work=lambda _: None)
+    orders = (posted, posted[::-1], sorted(posted, key=lambda one: one[1]))
+    assert len({ready.strategy._step(site, ({}, dict(order)))[0].tobytes() for order in orders}) == 1
 
 
 def test_servers_take_turns_in_the_order_of_their_names() -> None:
