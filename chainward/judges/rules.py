@@ -21,6 +21,7 @@ from chainward.judges.accuracy import (
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
+from chainward.judges.exact import figures_by_task, same_coefficients
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
 from chainward.judges.rates import best_rate, recalled_rate
@@ -47,6 +48,7 @@ _ALL = (
     dearest_part,
     dearest_parts,
     equals,
+    figures_by_task,
     gas_an_agent,
     less_gas_than,
     like,
@@ -54,6 +56,7 @@ _ALL = (
     pays_alike,
     recalled_rate,
     robust_to_attack,
+    same_coefficients,
     same_predictions,
     sampling_error,
     setup_gas_line,

@@ -13,6 +13,7 @@ from brownie import (
     BlockFlowPublished,
     ExplorerChain,
     FedCoin,
+    GloreChain,
     SwarmLearning,
     TwoCP,
     accounts,
@@ -39,6 +40,7 @@ def main() -> list[Any]:
         BlockFlowPublished.deploy(3, 1000, 100, 100_000, 10, 10, False, 0, hospitals, sender),
         ExplorerChain.deploy(hospitals, 3, 10, 10, sender),
         FedCoin.deploy(founder, others, [founder], 1_000, 70, 10, 50_000, False, 10, sender),
+        GloreChain.deploy(hospitals, 20, 10, sender),
         SwarmLearning.deploy(hospitals, 2, 4, 10, 10, sender),
         TwoCP.deploy(founder, others, 2**256 - 1, 10, sender),
     ]

@@ -14,8 +14,6 @@ from chainward.strategy import discovery
 
 PAGE = CHECKOUT / "docs" / "claims-registered.md"
 TO_COME = """\
-glore_chain test-auc
-glore_chain like-central-learning
 verifiable_fl proof-time
 verifiable_fl larger-batches
 deepchain directions
