@@ -20,6 +20,7 @@ from chainward.judges.accuracy import (
     spread_within,
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
+from chainward.judges.balances import honest_have_more
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
@@ -48,6 +49,7 @@ _ALL = (
     dearest_parts,
     equals,
     gas_an_agent,
+    honest_have_more,
     less_gas_than,
     like,
     paired_within,
