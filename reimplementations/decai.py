@@ -172,13 +172,13 @@ class Decai(Strategy[State]):
     def _instalment(self, site: Site, memory: Memory, _: None) -> tuple[Any, Memory]:
         """The next of one's patients in the order drawn at first: features that are on [b, d] and labels [b]."""
         patients = len(site.train)
-        order = memory["order"] if memory else site.rng.permutation(patients)
-        start = memory["start"] if memory else 0
+        order, start = memory.get("order"), memory.get("start", 0)
+        order = site.rng.permutation(patients) if order is None else order
         stop = start + -(-patients // self.instalments)
         rows = order[start:stop]
         on = binarised(site.train.features[rows], self.bins)
         labels = (site.train.labels[rows] > 0.5).astype(np.uint8)
-        return (on, labels), {"reported": np.zeros(0, np.int64), **memory, "order": order, "start": stop}
+        return (on, labels), {**memory, "order": order, "start": stop}
 
     def _choose(self, site: Site, memory: Memory, known: tuple[Any, Any]) -> tuple[Any, Memory]:
         """The ids of one's data that the classifier predicts, and of others' that it contradicts, oldest first."""
