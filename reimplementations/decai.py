@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from statistics import mode
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +18,18 @@ from chainward.world import Contract, Kind, Memory, Network, Query, Receipt, Rev
 
 CLASSIFIERS: Mapping[str, type[Learner]] = {"perceptron": Perceptron, "nearest_centroid": NearestCentroid}
 HOUR, ETHER = 3600, 10**18
-IDS = array((None,), "int64")
+KINDS = {"ids": "int64", "blocks": "int64", "left": "int64", "submitters": "int64", "labels": "uint8"}
 Wei = Mapping[str, int]
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
 class State:
-    """The contract and its owner, what the classifier has learned, and the data with a deposit that is not settled.
+    """The contract and its owner, what the classifier has learned, and the data whose deposits are not settled.
 
-    `data` holds ids [m], blocks [m], what is left of deposits in wei [m], features [m, d], labels [m] and submitters
-    (m). `deposited`, `refunded` and `claimed` are wei by party, `valid` refunds, and `added` how many data there were
-    after each round.
+    `data` holds ids, blocks, what is left of deposits in wei, numbers of submitters, labels, each [m], and features
+    [m, d]. `deposited`, `refunded` and `claimed` are wei by party, `valid` counts refunds, and `added` tells how many
+    data there were after each round.
     """
 
     contract: str
@@ -39,7 +40,7 @@ class State:
     refunded: Wei
     claimed: Wei
     valid: Mapping[str, int]
-    added: tuple[int, ...] = ()
+    added: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ class Decai(Strategy[State]):
         waits = (self.refund_blocks, self.owner_blocks, self.anybody_blocks)
         chain = world.found("Decai", kind, self.bins * mode(widths), *terms, waits, sender=owner)
         nothing = dict.fromkeys((*world.hospitals, owner), 0)
-        return State(
-            chain.address, owner, self._learned(chain), _data([], mode(widths)), nothing, nothing, nothing, nothing
-        )
+        return State(chain.address, owner, self._learned(chain), _data([], mode(widths)), *[nothing] * 4)
 
     def round(self, state: State, world: World) -> State:
         """An instalment is added, and after the wait deposits are settled by what the classifier then predicts."""
@@ -102,20 +101,17 @@ class Decai(Strategy[State]):
         return False
 
     def finished(self, state: State) -> bool:
-        return len(state.added) >= self.instalments and not len(state.data["ids"])
+        return len(state.added) > self.instalments and not len(state.data["ids"])
 
     def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
-        """Ether by party: deposited, refunded, claimed of others' deposits, and net; data found valid; data by round."""
-        ether = {
-            "deposited": state.deposited,
-            "refunded": state.refunded,
-            "claimed": state.claimed,
-            "net": {party: state.refunded[party] + state.claimed[party] - wei for party, wei in state.deposited.items()},
-        }
+        """Ether by party: deposited, refunded, claimed of others' deposits, net; valid data; data after each round."""
+        net = {party: state.refunded[party] + state.claimed[party] - wei for party, wei in state.deposited.items()}
+        sums = {"deposited": state.deposited, "refunded": state.refunded, "claimed": state.claimed, "net": net}
+        ether = {name: {party: wei / ETHER for party, wei in one.items()} for name, one in sums.items()}
         return {
-            **{name: {party: wei / ETHER for party, wei in sums.items()} for name, sums in ether.items()},
+            **ether,
             "valid": state.valid,
-            "patients on chain": {str(number): count for number, count in enumerate(state.added, 1)},
+            "patients on chain": {str(number): count for number, count in enumerate(state.added)},
         }
 
     def _learner(self, model: Mapping[str, Any]) -> Learner:
@@ -129,44 +125,46 @@ class Decai(Strategy[State]):
         return {"sizes": np.array(sizes, np.int64), "counts": np.array(counts, np.int64)}
 
     def _add(self, state: State, chain: Contract, world: World) -> State:
-        """Every hospital sends its instalment patient by patient, each beside the others', with the largest deposit.
+        """Every hospital sends its instalment patient by patient, in turn with the others, and the largest deposit.
 
-        Which hospital's comes first is drawn each round: it pays least.
+        Who comes first in a round is drawn, and pays least.
         """
         width = state.data["features"].shape[1]
-        form = tuple[array((None, width), "int64"), array((None,), "uint8")]
-        instalment = Query("instalment", Kind.RECORDS, self._instalment, reply=form)
-        patients = world.ask(world.shuffled(), instalment).open()
-        most, rows = self.cost_weight * HOUR, []
-        turns = zip_longest(*(_sent_by(hospital, *each) for hospital, each in patients.items()))
-        for hospital, features, label in (one for turn in turns for one in turn if one):
-            receipt = _tried(chain, "addData", _on(features), label, sender=hospital, value=most, shows=Kind.RECORDS)
+        instalment = Query("instalment", Kind.RECORDS, self._instalment, reply=_pair((None, width), "uint8"))
+        replies = world.ask(world.shuffled(), instalment).open()
+        queues = [[(name, *patient) for patient in zip(*patients, strict=False)] for name, patients in replies.items()]
+        rows = []
+        for name, features, label in (patient for turn in zip_longest(*queues) for patient in turn if patient):
+            receipt = _tried(chain, name, "addData", (features, label), self.cost_weight * HOUR, Kind.RECORDS)
             if receipt:
-                told = dict(receipt.events)["Added"]
-                rows.append((told["id"], receipt.block, told["deposit"], features, label, hospital))
-        data = _joined(state.data, _data(rows, width))
-        deposited = _more(state.deposited, ((hospital, deposit) for *_, deposit, _, _, hospital in rows))
+                _, told = receipt.events[0]
+                number = world.hospitals.index(name)
+                rows.append((told["id"], receipt.block, told["deposit"], number, label, features))
+        more = _data(rows, width)
+        deposits = zip((world.hospitals[number] for number in more["submitters"]), more["left"].tolist(), strict=True)
         return replace(
-            state, data=data, deposited=deposited, added=(*state.added, len(rows) + (state.added or (0,))[-1])
+            state,
+            data={name: np.concatenate([column, more[name]]) for name, column in state.data.items()},
+            deposited=_more(state.deposited, deposits),
+            added=(*state.added, state.added[-1] + len(rows)),
         )
 
     def _settle(self, state: State, chain: Contract, world: World) -> State:
         """Hospitals have theirs refunded, then report others'; what nobody asked for in time the owner claims."""
-        settle = Query("settle", Kind.CONTROL, self._choose, reply=tuple[IDS, IDS])
-        chosen = world.ask(world.shuffled(), settle, (state.model, state.data)).open()
-        data, place = state.data, {int(number): row for row, number in enumerate(state.data["ids"])}
+        choose = Query("choose", Kind.CONTROL, self._choose, reply=_pair((None,), "int64"))
+        chosen = world.ask(world.shuffled(), choose, (state.model, state.data)).open()
+        data, rows = state.data, {number: row for row, number in enumerate(state.data["ids"].tolist())}
+        overdue = data["ids"][data["blocks"] + self.owner_blocks < world.chain.block]
         acts = [(site, "refund", number) for site, (refunds, _) in chosen.items() for number in refunds.tolist()]
         acts += [(site, "report", number) for site, (_, reports) in chosen.items() for number in reports.tolist()]
-        overdue = data["ids"][data["blocks"] + self.owner_blocks < world.chain.block].tolist()
-        acts += [(state.owner, "report", number) for number in overdue]
+        acts += [(state.owner, "report", number) for number in overdue.tolist()]
         paid = []
-        for party, act, number in (act for act in acts if act[2] in place):
-            features, label = data["features"][place[number]], int(data["labels"][place[number]])
-            receipt = _tried(chain, act, number, _on(features), label, sender=party)
+        for party, act, number in (act for act in acts if act[2] in rows):
+            datum = (data["features"][rows[number]], data["labels"][rows[number]])
+            receipt = _tried(chain, party, act, (number, *datum))
             if receipt:
-                paid.append((act, party, number, receipt.events[0][1]["amount"]))
-        parties = [party for party in (*chosen, state.owner) if chain.call("collectable", party)]
-        chain.send_each("collect", parties)
+                paid.append((party, act, rows[number], receipt.events[0][1]["amount"]))
+        chain.send_each("collect", [party for party in (*chosen, state.owner) if chain.call("collectable", party)])
         return _settled(state, paid)
 
     def _instalment(self, site: Site, memory: Memory, _: None) -> tuple[Any, Memory]:
@@ -186,67 +184,57 @@ class Decai(Strategy[State]):
         learner = self._learner(model)
         site.work(2.0 * data["features"].size)
         agrees = learner.predicted(data["features"]) == data["labels"]
-        own = np.array(data["submitters"]) == site.name
+        own = data["submitters"] == site.hospitals.index(site.name)
         refunds = data["ids"][own & agrees]
         reported = memory.get("reported", refunds[:0])
-        others = np.setdiff1d(data["ids"][~own & ~agrees], reported)[: self.reports]
-        return (refunds, others), {**memory, "reported": np.union1d(reported, others)}
+        reports = np.setdiff1d(data["ids"][~own & ~agrees], reported)[: self.reports]
+        return (refunds, reports), {**memory, "reported": np.union1d(reported, reports)}
 
 
-def _sent_by(hospital: str, features: Any, labels: Any) -> Iterator[tuple[str, Any, int]]:
-    return ((hospital, row, int(label)) for row, label in zip(features, labels, strict=False))
+def _pair(shape: tuple[int | None, ...], second: str) -> Any:
+    """The form of an array of whole numbers of this shape, and of one [n] of the second type."""
+    return tuple[array(shape, "int64"), array((None,), second)]  # type: ignore[misc]
 
 
-def _on(features: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    return tuple(features[features > OFF].tolist())
-
-
-def _tried(chain: Contract, function: str, *arguments: Any, **how: Any) -> Receipt | None:
-    """What comes of a transaction; where the contract refuses it, its sender has spent gas and nothing else."""
+def _tried(
+    chain: Contract, sender: str, function: str, datum: tuple[Any, ...], value: int = 0, shows: Kind | None = None
+) -> Receipt | None:
+    """What comes of a transaction about a datum; where the contract refuses it, its sender has spent gas on it."""
+    *number, features, label = datum
     try:
-        return chain.send(function, *arguments, **how)
+        on = tuple(features[features > OFF].tolist())
+        return chain.send(function, *number, on, int(label), sender=sender, value=value, shows=shows)
     except Reverted:
         return None
 
 
 def _data(rows: list[tuple[Any, ...]], width: int) -> dict[str, Any]:
-    """Data (id, block, left, features [d], label, submitter) by column."""
-    ids, blocks, left, features, labels, submitters = zip(*rows, strict=True) if rows else ((),) * 6
-    return {
-        "ids": np.array(ids, np.int64),
-        "blocks": np.array(blocks, np.int64),
-        "left": np.array(left, np.int64),
-        "features": np.array(features, np.int64).reshape(len(ids), width),
-        "labels": np.array(labels, np.uint8),
-        "submitters": submitters,
-    }
+    """Data (id, block, left, submitter, label, features [width]) by column; see `State`."""
+    *columns, features = zip(*rows, strict=True) if rows else ((),) * 6
+    named = zip(KINDS.items(), columns, strict=True)
+    arrays = {name: np.array(column, kind) for (name, kind), column in named}
+    return {**arrays, "features": np.array(features, np.int64).reshape(len(features), width)}
 
 
-def _joined(data: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {name: np.concatenate([data[name], more[name]]) for name in data if name != "submitters"}
-    return {**columns, "submitters": (*data["submitters"], *more["submitters"])}
-
-
-def _more(sums: Mapping[str, int], amounts: Iterable[tuple[str, int]]) -> dict[str, int]:
+def _more(sums: Mapping[Name, int], amounts: Iterable[tuple[Name, int]]) -> dict[Name, int]:
     found = dict(sums)
-    for party, amount in amounts:
-        found[party] += amount
+    for name, amount in amounts:
+        found[name] += amount
     return found
 
 
 def _settled(state: State, paid: list[tuple[str, str, int, int]]) -> State:
-    """Account for what was paid (act, party, id, wei), and forget the data of whose deposits nothing is left."""
-    taken = _more(dict.fromkeys(state.data["ids"].tolist(), 0), ((number, amount) for *_, number, amount in paid))
-    left = state.data["left"] - np.array(list(taken.values()), np.int64)
-    kept = left > 0
-    data = {name: column[kept] for name, column in {**state.data, "left": left}.items() if name != "submitters"}
-    submitters = tuple(name for name, stays in zip(state.data["submitters"], kept, strict=True) if stays)
-    refunds = [(party, amount) for act, party, _, amount in paid if act == "refund"]
+    """Account for what was paid (party, act, row, wei), and forget the data of whose deposits nothing is left."""
+    left = state.data["left"].copy()
+    for _, _, row, amount in paid:
+        left[row] -= amount
+    data = {name: column[left > 0] for name, column in {**state.data, "left": left}.items()}
+    refunds, reports = ([(one, wei) for one, act, _, wei in paid if act == what] for what in ("refund", "report"))
     return replace(
         state,
-        data={**data, "submitters": submitters},
+        data=data,
         refunded=_more(state.refunded, refunds),
-        claimed=_more(state.claimed, ((party, amount) for act, party, _, amount in paid if act == "report")),
+        claimed=_more(state.claimed, reports),
         valid=_more(state.valid, ((party, 1) for party, _ in refunds)),
     )
 

@@ -19,7 +19,9 @@ def honest_have_more(evidence: Evidence, *, quantity: str, level: float) -> Find
     for trials in evidence.ours:
         if not trials.specification.attack:
             raise Unjudgeable("its rule is about attackers, and it asks for a trial without any")
-        words.append(f"{named(trials.strategy, trials.specification.params)} on {task_of(trials)}, {attack_of(trials)}:")
+        words.append(
+            f"{named(trials.strategy, trials.specification.params)} on {task_of(trials)}, {attack_of(trials)}:"
+        )
         for record in trials.records:
             bad, good = sides(quantity, [record])
             worse, better = sum(bad) / len(bad), sum(good) / len(good)

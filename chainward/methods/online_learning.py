@@ -62,7 +62,8 @@ class Perceptron:
 
     def sums(self, on: Integers) -> Integers:
         """Return bias plus weights of what is on, for data [n, d]: [n]."""
-        return self.bias + np.append(self.weights, 0)[on].sum(axis=1)
+        found: Integers = self.bias + np.append(self.weights, 0)[on].sum(axis=1)
+        return found
 
     def predicted(self, on: Integers) -> npt.NDArray[np.bool_]:
         """Return whether each of the data [n, d] is of class 1: [n]."""
@@ -129,4 +130,5 @@ def probabilities(learner: Learner, on: Integers) -> Floats:
     """
     below_half = np.nextafter(0.5, 0)
     found = expit(learner.margins(on))
-    return np.where(learner.predicted(on), found, np.minimum(found, below_half))
+    below: Floats = np.where(learner.predicted(on), found, np.minimum(found, below_half))
+    return below

@@ -28,9 +28,7 @@ class Contract:
     chain: Chain
     address: str
 
-    def send(
-        self, function: str, *arguments: Any, sender: str, value: int = 0, shows: Kind | None = None
-    ) -> Receipt:
+    def send(self, function: str, *arguments: Any, sender: str, value: int = 0, shows: Kind | None = None) -> Receipt:
         """Send a transaction in the name of `sender`, with `value` wei; raises `Reverted`.
 
         `shows` is what of the sender's own stands in its calldata, which everyone reads, refused or not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from math import isqrt
 from typing import Any, ClassVar
@@ -147,7 +148,9 @@ def test_centroids_equal_exact_arithmetic(seen: list[Any], asked: list[Any]) -> 
 @pytest.mark.parametrize("kind", [PERCEPTRON, CENTROIDS])
 @given(data, st.integers(-2, 2), st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
-def test_the_classifier_equals_one_off_chain_in_the_same_order(kind: int, seen: list[Any], bias: int, rate: int) -> None:
+def test_the_classifier_equals_one_off_chain_in_the_same_order(
+    kind: int, seen: list[Any], bias: int, rate: int
+) -> None:
     room = Classroom(kind, size=SIZE, bias=bias, rate=rate)
     learner = room.learner()
     for features, label in seen:
@@ -426,7 +429,8 @@ class Waiting(Liveness):
         self.it.wait(ANYBODY_WAIT)
 
     def end_phase(self, sender: str) -> bool:
-        return any([accepted(lambda n=number: self.it.report(sender, n)) for number in range(len(self.it.told))])  # type: ignore[attr-defined]
+        taken = [accepted(partial(self.it.report, sender, number)) for number in range(len(self.it.told))]
+        return any(taken)
 
     def resting(self) -> bool:
         return bool(self.it.call("escrow") == 0)
