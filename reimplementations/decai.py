@@ -80,7 +80,8 @@ class Decai(Strategy[State]):
         waits = (self.refund_blocks, self.owner_blocks, self.anybody_blocks)
         chain = world.found("Decai", kind, self.bins * mode(widths), *terms, waits, sender=owner)
         nothing = dict.fromkeys((*world.hospitals, owner), 0)
-        return State(chain.address, owner, self._learned(chain), _data([], mode(widths)), *[nothing] * 4)
+        empty = _data([], mode(widths))
+        return State(chain.address, owner, self._learned(chain), empty, nothing, nothing, nothing, nothing)
 
     def round(self, state: State, world: World) -> State:
         """An instalment is added, and after the wait deposits are settled by what the classifier then predicts."""
@@ -108,11 +109,8 @@ class Decai(Strategy[State]):
         net = {party: state.refunded[party] + state.claimed[party] - wei for party, wei in state.deposited.items()}
         sums = {"deposited": state.deposited, "refunded": state.refunded, "claimed": state.claimed, "net": net}
         ether = {name: {party: wei / ETHER for party, wei in one.items()} for name, one in sums.items()}
-        return {
-            **ether,
-            "valid": state.valid,
-            "patients on chain": {str(number): count for number, count in enumerate(state.added)},
-        }
+        added = {str(number): count for number, count in enumerate(state.added)}
+        return {**ether, "valid": state.valid, "patients on chain": added}
 
     def _learner(self, model: Mapping[str, Any]) -> Learner:
         return CLASSIFIERS[self.classifier](**model)
