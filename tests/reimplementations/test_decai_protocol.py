@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -253,3 +254,22 @@ def test_its_hospitals_keep_no_model() -> None:
     ready, _ = usual()
     assert not ready.strategy.is_model(np.zeros(ready.world.network.parameters, np.float32), ready.world.network)
     assert discovery.load(KEY).card.own_learner
+
+
+def test_a_hospital_asks_for_what_the_contract_will_grant() -> None:
+    """Its own data that the classifier predicts, and of others' those that it contradicts: two, then the next two."""
+    labels = np.array([1, 0, 1, 0, 0, 0, 0, 1], np.uint8)  # feature 0 is on in all: class 1
+    data = {
+        "ids": np.array([3, 4, 5, 6, 7, 8, 9, 10]),
+        "submitters": np.array([0, 0, 1, 1, 2, 1, 2, 2]),
+        "features": np.zeros((8, 1), np.int64),
+        "labels": labels,
+    }
+    site: Any = SimpleNamespace(name="a", hospitals=("a", "b", "c"), work=lambda flops: None)
+    strategy, known = discovery.build(KEY, {"reports": 2}), ({"weights": np.ones(4, np.int64)}, data)
+    asked, memory = [], {}
+    for _ in range(3):
+        (refunds, reports), memory = strategy._choose(site, memory, known)
+        assert refunds.tolist() == [3]
+        asked.append(reports.tolist())
+    assert asked == [[6, 7], [8, 9], []]
