@@ -66,7 +66,7 @@ def attackers_earn_less(evidence: Evidence, *, quantity: str, share: float) -> F
     """
     words, less = [], []
     for trials in _attacked(evidence):
-        malicious, honest = _sides(quantity, trials.records)
+        malicious, honest = sides(quantity, trials.records)
         ratio = float(np.mean(malicious) / np.mean(honest))
         words.append(f"{named(trials.strategy, trials.specification.params)}: {ratio:.3f} of an honest hospital's")
         less.append(ratio <= share)
@@ -84,6 +84,19 @@ def outcome(quantity: str, trial: Completed) -> dict[str, float]:
     if not found:
         raise Unjudgeable(f"{trial.specification.strategy} decided no {quantity}")
     return found
+
+
+def sides(quantity: str, trials: Sequence[Completed]) -> tuple[list[float], list[float]]:
+    """Return what attackers and what the others got, over all trials.
+
+    Raises:
+        Unjudgeable: nobody attacks, or everybody, or a record has no such quantity.
+    """
+    rows = [(name in trial.attackers, value) for trial in trials for name, value in outcome(quantity, trial).items()]
+    malicious, honest = ([value for is_one, value in rows if is_one is side] for side in (True, False))
+    if not malicious or not honest:
+        raise Unjudgeable("nobody attacks, or everybody")
+    return malicious, honest
 
 
 def _drop(evidence: Evidence, strategy: str) -> Difference:
@@ -124,16 +137,7 @@ def _share(trials: Trials) -> float:
 
 
 def _p_value(quantity: str, trials: Sequence[Completed]) -> float:
-    malicious, honest = _sides(quantity, trials)
+    malicious, honest = sides(quantity, trials)
     from scipy.stats import mannwhitneyu  # takes half a second to load, which most reports can spare
 
     return float(mannwhitneyu(malicious, honest, alternative="less").pvalue)
-
-
-def _sides(quantity: str, trials: Sequence[Completed]) -> tuple[list[float], list[float]]:
-    """What attackers and what the others got, over all trials."""
-    rows = [(name in trial.attackers, value) for trial in trials for name, value in outcome(quantity, trial).items()]
-    malicious, honest = ([value for is_one, value in rows if is_one is side] for side in (True, False))
-    if not malicious or not honest:
-        raise Unjudgeable("nobody attacks, or everybody")
-    return malicious, honest

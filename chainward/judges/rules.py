@@ -20,6 +20,7 @@ from chainward.judges.accuracy import (
     spread_within,
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
+from chainward.judges.balances import honest_have_more
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.exact import figures_by_task, same_coefficients
 from chainward.judges.finding import Finding
@@ -50,6 +51,7 @@ _ALL = (
     equals,
     figures_by_task,
     gas_an_agent,
+    honest_have_more,
     less_gas_than,
     like,
     paired_within,

@@ -10,9 +10,9 @@ from typing import Any
 
 from chainward import codec
 from chainward.world.clock import Clock, Speeds
-from chainward.world.meter import Meter
+from chainward.world.meter import EVERYONE, Meter
 from chainward.world.ports import Ledger, Receipt
-from chainward.world.vocabulary import HospitalAbsent, Reverted
+from chainward.world.vocabulary import HospitalAbsent, Kind, Reverted
 
 NEVER = 2**32
 """A deadline so many blocks ahead stands for none."""
@@ -28,9 +28,12 @@ class Contract:
     chain: Chain
     address: str
 
-    def send(self, function: str, *arguments: Any, sender: str, value: int = 0) -> Receipt:
-        """Send a transaction in the name of `sender`, with `value` wei; raises `Reverted`."""
-        return self.chain.send(self.address, function, arguments, sender, value)
+    def send(self, function: str, *arguments: Any, sender: str, value: int = 0, shows: Kind | None = None) -> Receipt:
+        """Send a transaction in the name of `sender`, with `value` wei; raises `Reverted`.
+
+        `shows` is what of the sender's own stands in its calldata, which everyone reads, refused or not.
+        """
+        return self.chain.send(self.address, function, arguments, sender, value, shows)
 
     def send_each(
         self,
@@ -107,11 +110,19 @@ class Chain:
         """Bind a deployed contract."""
         return Contract(self, address)
 
-    def send(self, address: str, function: str, arguments: tuple[Any, ...], sender: str, value: int) -> Receipt:
+    def send(
+        self,
+        address: str,
+        function: str,
+        arguments: tuple[Any, ...],
+        sender: str,
+        value: int,
+        shows: Kind | None = None,
+    ) -> Receipt:
         """Send a transaction; see `Contract.send`. Who is absent in this round cannot send."""
         if self.absent(sender):
             raise HospitalAbsent(f"{sender} is absent and cannot send {function}")
-        with self._sent_by(sender) as at:
+        with self._sent_by(sender, shows) as at:
             return self.ledger.send(address, function, arguments, sender, value, at)
 
     def call(self, address: str, function: str, arguments: tuple[Any, ...], sender: str | None) -> Any:
@@ -148,8 +159,8 @@ class Chain:
         return self.ledger.balance(party)
 
     @contextmanager
-    def _sent_by(self, sender: str) -> Iterator[float]:
-        """Yield when what is sent meanwhile reaches a node, and count its bytes, refused or not."""
+    def _sent_by(self, sender: str, shows: Kind | None = None) -> Iterator[float]:
+        """Yield when what is sent meanwhile reaches a node; count its bytes, and whom it shows what, refused or not."""
         before = len(self.ledger.receipts)
         at = max(self.clock.now + self.speeds.round_trip_s / 2, self._busy.get(sender, 0.0))
         try:
@@ -157,4 +168,6 @@ class Chain:
         finally:
             size = sum(receipt.size for receipt in self.ledger.receipts[before:])
             self.meter.chain_bytes += size
+            if shows is not None:
+                self.meter.disclose(shows, sender, (EVERYONE,), size)
             self._busy[sender] = at + self.speeds.transfer(size, 0)

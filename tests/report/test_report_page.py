@@ -55,12 +55,14 @@ class Reader(HTMLParser):
 
 def test_files(folder):
     tables = [
+        "accuracy_by_patients",
         "attacks",
         "cards",
         "claims",
         "disclosures",
         "failed",
         "gas_functions",
+        "gas_per_patient",
         "hospitals",
         "leaderboard",
         "learning_curves",

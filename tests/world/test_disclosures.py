@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from small_world import ASK, COUNT, HOSPITALS, RECORDS, cost, replying, world
 
 from chainward import codec
 from chainward.strategy import Audience
-from chainward.world import Answer, Faults, Kind, Meter, Published
+from chainward.world import Answer, Faults, Kind, Meter, Published, Reverted
 
 
 def disclosed(of: Any) -> list[tuple[str, str, int, int]]:
@@ -211,3 +212,27 @@ def test_replies_of_a_round_that_is_over_cannot_be_read_or_taken_for_others() ->
         old.open()
     with pytest.raises(LookupError, match="of A"):
         one.ask("C", COUNT, old)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_calldata_is_shown_to_everyone_refused_or_not(refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world(replying())
+    send = one.ledger.send
+
+    def refusing(*arguments: Any) -> Any:
+        send(*arguments)
+        raise Reverted("Mine", "add", "no")
+
+    if refused:
+        monkeypatch.setattr(one.ledger, "send", refusing)
+    for shows in (Kind.RECORDS, None, Kind.RECORDS):
+        with nullcontext() if not refused else pytest.raises(Reverted):
+            one.at("0x").send("add", 1, sender="A", shows=shows)
+    assert disclosed(one) == [("raw records", "everyone", 2, 20)]
+    assert one.meter.bytes()["chain"] == 30
+
+
+def test_an_update_in_calldata_has_everyone_as_its_audience() -> None:
+    one = world(replying())
+    one.at("0x").send("write", 1, sender="A", shows=Kind.UPDATE)
+    assert one.meter.audience() is Audience.EVERYONE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chainward.report.formats import count, size
 from chainward.report.page import columns
 from chainward.report.page.columns import Column, hospital_columns
+from chainward.report.page.patients import BY_PATIENTS, GAS_PER_PATIENT
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
 
@@ -100,6 +101,7 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
 
 _SHARED = (
     *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing", "disclosures"),
+    *("gas_per_patient", "accuracy_by_patients"),
     "resolution",
 )
 
@@ -137,6 +139,8 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, 
         "privacy": ("Who saw what", columns.TRAFFIC, told, "leaderboard"),
         "curves": ("Validation AUROC by round; every round is in the CSV", columns.CURVES, curves, "learning_curves"),
         "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"], "gas_functions"),
+        "patients": ("Gas a patient", GAS_PER_PATIENT, mine["gas_per_patient"], "gas_per_patient"),
+        "by_patients": ("Accuracy by patients", BY_PATIENTS, mine["accuracy_by_patients"], "accuracy_by_patients"),
         "partition": ("Patients of each hospital", columns.PARTITION, mine["partition"], "partition"),
     }
     tables = {

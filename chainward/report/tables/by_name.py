@@ -10,6 +10,7 @@ from chainward.report.tables.groups import Row, group
 from chainward.report.tables.leaderboard import leaderboard
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
 from chainward.report.tables.partition import partition_rows, preprocessing_rows
+from chainward.report.tables.patients import accuracy_by_patients_rows, gas_per_patient_rows
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.collection import Results
 
@@ -29,6 +30,8 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
         "preprocessing": preprocessing_rows(groups),
         "learning_curves": measured.learning_curve_rows(groups),
         "gas_functions": measured.gas_function_rows(groups),
+        "gas_per_patient": gas_per_patient_rows(groups),
+        "accuracy_by_patients": accuracy_by_patients_rows(groups),
         "disclosures": measured.disclosure_rows(groups),
         "attacks": attack_rows(groups, results.opener),
         "outcomes": measured.outcome_rows(groups),
