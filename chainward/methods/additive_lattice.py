@@ -169,7 +169,8 @@ class Additive:
         """y [tries, m], uniform from 1 - 2^bits to 2^bits; another for each message, also where chance repeats."""
         words = hashlib.shake_256(b"mask" + seed + salt + message).digest(4 * self.tries * self.columns)
         drawn = np.frombuffer(words, WORD).astype(np.int64) & 2 ** (self.mask_bits + 1) - 1
-        return (drawn - 2**self.mask_bits + 1).reshape(self.tries, self.columns)
+        found: Integers = (drawn - 2**self.mask_bits + 1).reshape(self.tries, self.columns)
+        return found
 
     def _sum(self, sent: Sequence[bytes], shape: tuple[int, int]) -> Integers:
         """The sum in Z_q of what all signers sent; raises `ValueError` where one of them has another size."""
