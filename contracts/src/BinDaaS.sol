@@ -96,6 +96,8 @@ contract BinDaaS {
     /// @notice Hash of what came of a request.
     mapping(uint64 => bytes32) public resultOf;
 
+    /// @dev Hospitals that registered records.
+    uint256[] private registered;
     /// @dev Hospitals whose records every authority so far says to have signed.
     uint256[] private signed;
     /// @dev Hospitals whose records were accepted.
@@ -140,7 +142,8 @@ contract BinDaaS {
             placeOf[hospitals_[i]] = uint16(i + 1);
         }
         uint256 words = (hospitals_.length + 255) / 256;
-        (signed, accepted, consenting) = (new uint256[](words), new uint256[](words), new uint256[](words));
+        (registered, signed) = (new uint256[](words), new uint256[](words));
+        (accepted, consenting) = (new uint256[](words), new uint256[](words));
         for (uint256 i = 0; i < words; i++) signed[i] = type(uint256).max;
         (authorities, hospitals, provider, phaseBlocks) = (authorities_, hospitals_, provider_, phaseBlocks_);
         _enter(Phase.Keys);
@@ -169,6 +172,7 @@ contract BinDaaS {
         require(digest != 0, "no records");
         require(recordOf[msg.sender] == 0, "already registered");
         recordOf[msg.sender] = digest;
+        _toggle(registered);
         emit RecordRegistered(msg.sender, digest);
         if (consents) _consent(true);
         if (++done == hospitals.length) _enter(Phase.Signing);
@@ -201,7 +205,7 @@ contract BinDaaS {
     function accept(uint256[] calldata which) external during(Phase.Verifying) {
         require(which.length == accepted.length, "another number of words");
         require(2 * uint256(votes[keccak256(abi.encodePacked(which))]) > hospitals.length, "no majority");
-        for (uint256 i = 0; i < which.length; i++) accepted[i] = which[i] & signed[i];
+        for (uint256 i = 0; i < which.length; i++) accepted[i] = which[i] & signed[i] & registered[i];
         _decided();
     }
 
@@ -320,7 +324,7 @@ contract BinDaaS {
     function _decided() private {
         address[] memory all = hospitals;
         for (uint256 i = 0; i < all.length; i++) {
-            if (recordOf[all[i]] == 0) continue;
+            if (!_has(registered, i)) continue;
             if (_has(accepted, i)) emit RecordAccepted(all[i]);
             else emit RecordRefused(all[i]);
         }
@@ -333,9 +337,13 @@ contract BinDaaS {
     }
 
     function _consent(bool consents) private {
-        uint256 place = placeOf[msg.sender] - 1;
-        consenting[place / 256] ^= 1 << place % 256;
+        _toggle(consenting);
         emit ConsentSet(msg.sender, consents);
+    }
+
+    function _toggle(uint256[] storage map) private {
+        uint256 place = placeOf[msg.sender] - 1;
+        map[place / 256] ^= 1 << place % 256;
     }
 
     function _has(uint256[] storage map, uint256 place) private view returns (bool) {
