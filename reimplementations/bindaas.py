@@ -18,7 +18,7 @@ from chainward.methods.encryption import locked, locked_between, unlocked, unloc
 from chainward.methods.lattice_signature import SCHEMES, Scheme
 from chainward.methods.packing import bits, joined
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import ContentId, Contract, Digest, Kind, Memory, Query, Records, Site, Weights, World
+from chainward.world import ContentId, Contract, Digest, Kind, Memory, Query, Records, Reverted, Site, Weights, World
 
 KEY_BYTES = 32
 LARGEST = 1e3  # features are standardised: a larger one is a mistake, or made to spoil the training
@@ -36,7 +36,7 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class State:
-    """The provider's model [P], the contract, and who takes part.
+    """The provider's model [P], the contract and the provider.
 
     `records` are the content ids of accepted records by hospital, `used` counts the requests in which each hospital's
     were trained on, `served` and `refused` count requests.
@@ -44,7 +44,6 @@ class State:
 
     weights: Vector
     contract: str
-    authorities: Names
     provider: str
     records: Mapping[str, str]
     used: Mapping[str, int]
@@ -82,35 +81,39 @@ class BinDaaS(Strategy[State]):
         """Phases 0 and 1: the authorities have keys; hospitals' records are encrypted, registered, signed, verified."""
         authorities, (provider,) = world.parties("authority", self.authorities), world.parties("provider", 1)
         terms = (authorities, world.hospitals, provider, self.phase_blocks)
-        chain = world.found("BinDaaS", *terms, sender=authorities[0])
+        chain = world.found("BinDaaS", *terms, sender=provider)
         # Phase 0: every authority fixes its public key before any shows its own.
         make = Query("make_key", Kind.CONTROL, self.make_key, reply=Digest)
-        chain.send_each("registerKey", world.ask(authorities, make, within=chain.left()).open())
+        _send_each("registerKey", world.ask(authorities, make, within=chain.left()).open(), chain)
         _go_on(Phase.KEYS, chain, provider)
         show = Query("show_key", Kind.CONTROL, self.show_key, reply=ContentId)
-        keys = (world.ask(authorities, show).open(), _by_name(chain, "keys"))
+        keys = (world.ask(_having(chain, "keys"), show).open(), _by_name(chain, "keys"))
         world.ask(world.hospitals, Query("keep_keys", Kind.CONTROL, self.keep_keys, reply=bool), keys)
         # Phase 1, registration.
-        digests = world.ask(world.hospitals, ENROL, within=chain.left()).open()
-        chain.send_each("register", digests, True)
+        enrol = Query("enrol", Kind.CONTROL, self.enrol, reply=Digest)
+        digests = world.ask(world.hospitals, enrol, within=chain.left()).open()
+        _send_each("register", {hospital: (one, True) for hospital, one in digests.items()}, chain)
         _go_on(Phase.REGISTERING, chain, provider)
-        records = self._signed_records(authorities, provider, chain, world)
+        records = self._signed_records(provider, chain, world)
         nothing = dict.fromkeys(world.hospitals, 0)
-        return State(world.initial_weights(), chain.address, authorities, provider, records, nothing)
+        return State(world.initial_weights(), chain.address, provider, records, nothing)
 
     def round(self, state: State, world: World) -> State:
-        """Phases 2 and 3; a request that is refused leaves the model as it is."""
-        chain = world.at(state.contract)
+        """Phases 2 and 3; a request that is refused leaves the model as it is, and a silent provider makes none."""
+        chain, refused = world.at(state.contract), replace(state, refused=state.refused + 1)
         # Phase 2: the provider asks; all authorities sign what for, and who will read.
-        refused = replace(state, refused=state.refused + 1)
-        request = self._request(state, chain, world)
+        asked = world.ask(state.provider, ASK_FOR, state.weights).open()
+        if not asked:
+            return state
+        request = self._request(asked[state.provider], state, chain, world)
         if _go_on(Phase.ENDORSING, chain, state.provider):
             return refused
         chain.send("redeem", request[1], sender=state.provider)
         # Hospitals that consent verify the signatures, each for itself, and give the provider their records' keys.
-        keys = self._released(state, request, chain, world)
+        sure = self._checked(request, chain, world)
         if chain.call("phase") != Phase.TRAINING:
             return refused
+        keys = world.ask(sure, RELEASE, request[1], within=chain.left())
         # Phase 3: the provider decrypts their records and trains.
         cids = {hospital: state.records[hospital] for hospital in keys}
         learned = world.ask(state.provider, TRAIN, (state.weights, cids, keys)).open()
@@ -137,29 +140,29 @@ class BinDaaS(Strategy[State]):
 
     # --- phases 1 and 2, as seen from outside ----------------------------------------------------
 
-    def _signed_records(self, authorities: Names, provider: str, chain: Contract, world: World) -> dict[str, str]:
+    def _signed_records(self, provider: str, chain: Contract, world: World) -> dict[str, str]:
         """Have records signed by all authorities and verified by all hospitals; return what the contract accepts."""
         digests = _by_name(chain, "records")
         places = {name: (place, one) for place, (name, one) in enumerate(digests.items(), 1) if any(one)}
-        said = self._sign(authorities, Query("vet", Kind.CONTROL, _vet), (chain.address, places), chain, world)
-        chain.send_each("attest", {one: (_words(names, world.hospitals), at) for one, (names, at) in said.items()})
+        said = self._sign(Query("vet", Kind.CONTROL, _vet), (chain.address, places), chain, world)
+        attested = {authority: (_words(names, world.hospitals), at) for authority, (names, at) in said.items()}
+        _send_each("attest", attested, chain)
         _go_on(Phase.SIGNING, chain, provider)
         if chain.call("phase") == Phase.VERIFYING:
             task = (chain.address, places, _contents(chain, "signatures"))
             verify = Query("verify", Kind.CONTROL, self.verify, reply=Names)
             found = world.ask(world.hospitals, verify, task, within=chain.left()).open()
             verdicts = {hospital: _words(names, world.hospitals) for hospital, names in found.items()}
-            chain.send_each("vote", {hospital: keccak(joined(words)) for hospital, words in verdicts.items()})
+            _send_each("vote", {hospital: keccak(joined(words)) for hospital, words in verdicts.items()}, chain)
             for words, _ in Counter(verdicts.values()).most_common(1):
-                chain.send_each("accept", {provider: (words,)}, unless="no majority")
+                _send_each("accept", {provider: (words,)}, chain)
             _go_on(Phase.VERIFYING, chain, provider)
         who, accepted, _ = chain.call("standing")
         return {name: content_id(digests[name]) for name, fine in zip(who, accepted, strict=True) if fine}
 
-    def _sign(
-        self, authorities: Names, vet: Query, task: Any, chain: Contract, world: World
-    ) -> dict[str, tuple[Names, bytes]]:
+    def _sign(self, vet: Query, task: Any, chain: Contract, world: World) -> dict[str, tuple[Names, bytes]]:
         """Have all authorities sign what `vet` makes of the task at each; return what each signed, and where it is."""
+        authorities = _having(chain, "keys")
         begin = vet.then(Query("begin", Kind.CONTROL, self.begin, reply=Parts))
         answer = Query("answer", Kind.CONTROL, self.answer, reply=Parts)
         *steps, last = [begin, *[answer] * self.scheme.exchanges]
@@ -173,32 +176,31 @@ class BinDaaS(Strategy[State]):
         before = dict(zip(who, consenting, strict=True))
         consent = Query("consent", Kind.CONTROL, self.consents, reply=bool)
         now = world.ask(state.records, consent, within=chain.left() / 2).open()
-        chain.send_each("setConsent", {name: mind for name, mind in now.items() if mind != before[name]})
+        _send_each("setConsent", {name: mind for name, mind in now.items() if mind != before[name]}, chain)
 
-    def _request(self, state: State, chain: Contract, world: World) -> tuple[str, int, bytes, bytes]:
-        """Have the provider ask and, unless one will not, all authorities sign.
+    def _request(
+        self, asked: tuple[bytes, bytes], state: State, chain: Contract, world: World
+    ) -> tuple[str, int, bytes, bytes]:
+        """Send a request; hospitals may change their minds now, and all authorities sign, or it is not granted.
 
         Returns contract, token, the reader's key and the purpose.
         """
-        (said,) = world.ask(state.provider, ASK_FOR, state.weights).open().values()
-        chain.send("request", keccak(b"".join(said)), sender=state.provider)
-        request = (chain.address, chain.call("round"), *said)
+        chain.send("request", keccak(b"".join(asked)), sender=state.provider)
+        request = (chain.address, chain.call("round"), *asked)
         self._ask_consent(state, chain, world)
         vet = Query("vet_request", Kind.CONTROL, _vet_request)
-        signed = self._sign(state.authorities, vet, request, chain, world)
-        chain.send_each("endorse", {authority: at for authority, (names, at) in signed.items() if names})
+        signed = self._sign(vet, request, chain, world)
+        _send_each("endorse", {authority: at for authority, (names, at) in signed.items() if names}, chain)
         return request
 
-    def _released(self, state: State, request: tuple[Any, ...], chain: Contract, world: World) -> Mapping[str, Any]:
-        """Ask the hospitals whose records may be used for their keys; who finds a signature wrong objects instead."""
+    def _checked(self, request: tuple[Any, ...], chain: Contract, world: World) -> Names:
+        """Return which of the hospitals whose records may be used find all signatures right; the others object."""
         granted = [name for name, *fine in zip(*chain.call("standing"), strict=True) if all(fine)]
         check = Query("check", Kind.CONTROL, self.check, reply=bool)
         task = (request, _contents(chain, "endorsements"))
         found = world.ask(granted, check, task, within=chain.left() / 2).open()
-        for hospital in (name for name, fine in found.items() if not fine):
-            if chain.call("phase") == Phase.TRAINING:
-                chain.send("object", sender=hospital)
-        return world.ask([name for name, fine in found.items() if fine], RELEASE, request[1], within=chain.left())
+        _send_each("object", {name: () for name, fine in found.items() if not fine}, chain)
+        return tuple(name for name, fine in found.items() if fine)
 
     # --- at an authority -------------------------------------------------------------------------
 
@@ -235,6 +237,13 @@ class BinDaaS(Strategy[State]):
             return bool(joint), {**memory, "joint": joint}
         return False, memory
 
+    def enrol(self, site: Site, memory: Memory, _: None) -> tuple[bytes, Memory]:
+        """Publish the records, encrypted under a key that stays here; tell their digest."""
+        key, kind = site.rng.bytes(KEY_BYTES), site.train.features.dtype
+        rows = np.column_stack([site.train.features, site.train.labels]).astype(kind)
+        closed = locked(rows.tobytes(), key, site.name.encode(), site.rng)
+        return digest(site.publish(closed, Kind.CONTROL)), {**memory, "key": key}
+
     def verify(
         self, site: Site, memory: Memory, task: tuple[str, Registered, Mapping[str, str]]
     ) -> tuple[Names, Memory]:
@@ -269,6 +278,13 @@ class BinDaaS(Strategy[State]):
         return whole and self.scheme.verifies(memory["joint"], message, parts)
 
 
+def _send_each(function: str, own: Mapping[str, Any], chain: Contract) -> None:
+    """Have each party send a transaction; one that the contract refuses is as if it had not been sent."""
+    for party, arguments in own.items():
+        with suppress(Reverted):
+            chain.send(function, *(arguments if isinstance(arguments, tuple) else (arguments,)), sender=party)
+
+
 def _go_on(phase: Phase, chain: Contract, sender: str) -> bool:
     """Have a phase ended that waits for somebody who is late; tell whether it did."""
     if waits := bool(chain.call("phase") == phase):
@@ -281,9 +297,14 @@ def _by_name(chain: Contract, view: str) -> dict[str, bytes]:
     return dict(zip(*chain.call(view), strict=True))
 
 
+def _having(chain: Contract, view: str) -> dict[str, bytes]:
+    """A hash of each party that has one."""
+    return {name: one for name, one in _by_name(chain, view).items() if any(one)}
+
+
 def _contents(chain: Contract, view: str) -> dict[str, str]:
     """A content id of each party that has one."""
-    return {name: content_id(one) for name, one in _by_name(chain, view).items() if any(one)}
+    return {name: content_id(one) for name, one in _having(chain, view).items()}
 
 
 def _words(names: Sequence[str], order: Sequence[str]) -> tuple[int, ...]:
@@ -323,14 +344,6 @@ def _post(site: Site, memory: Memory, said: Parts) -> tuple[tuple[Names, bytes],
     return (tuple(parts), digest(site.publish(parts, Kind.CONTROL))), {**memory, "kept": {}}
 
 
-def _enrol(site: Site, memory: Memory, _: None) -> tuple[bytes, Memory]:
-    """At a hospital: publish the records, encrypted under a key that it keeps."""
-    key, rows = site.rng.bytes(KEY_BYTES), np.column_stack([site.train.features, site.train.labels])
-    data = rows.astype(site.train.features.dtype).tobytes()
-    closed = locked(data, key, site.name.encode(), site.rng)
-    return digest(site.publish(closed, Kind.CONTROL)), {**memory, "key": key}
-
-
 def _ask_for(site: Site, memory: Memory, weights: Vector) -> tuple[tuple[bytes, bytes], Memory]:
     """At the provider: who will read, and what for: to train on from these weights."""
     return (site.key.public, fingerprint(weights)), memory
@@ -365,7 +378,6 @@ def _opened(site: Site, hospital: str, data: bytes, key: bytes) -> Any:
     return None
 
 
-ENROL = Query("enrol", Kind.CONTROL, _enrol, reply=Digest)
 POST = Query("post", Kind.CONTROL, _post, reply=tuple[Names, Digest])
 ASK_FOR = Query("ask_for", Kind.CONTROL, _ask_for, reply=tuple[Annotated[bytes, Len(65, 65)], Digest])
 RELEASE = Query("release", Kind.RECORDS, _release, reply=Annotated[bytes, Len(1, 100)])
