@@ -373,7 +373,7 @@ def _opened(site: Site, hospital: str, data: bytes, key: bytes) -> Any:
         plain = unlocked(data, unlocked_between(key, site.key, site.keys[hospital]), hospital.encode())
         kind, columns = site.train.features.dtype, site.train.features.shape[1] + 1
         rows = np.frombuffer(plain, kind).reshape(-1, columns)
-        if np.all(np.abs(rows) <= LARGEST):
+        if len(rows) and np.all(np.abs(rows) <= LARGEST):
             return {"features": rows[:, :-1].copy(), "labels": rows[:, -1].copy()}
     return None
 
