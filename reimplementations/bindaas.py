@@ -331,11 +331,10 @@ def _vet_request(_: Site, memory: Memory, request: tuple[str, int, bytes, bytes]
     return {REQUEST: _message(REQUEST, contract, token, keccak(reader + purpose))}, memory
 
 
-def _said(rows: Mapping[str, tuple[bytes, Any]], memory: Memory) -> tuple[Parts, Memory]:
-    return {name: said for name, (said, _) in rows.items()}, {
-        **memory,
-        "kept": {name: kept for name, (_, kept) in rows.items()},
-    }
+def _said(turns: Mapping[str, tuple[bytes, Any]], memory: Memory) -> tuple[Parts, Memory]:
+    """What an authority says about everything in a turn; it keeps the rest."""
+    said, kept = ({name: turn[place] for name, turn in turns.items()} for place in (0, 1))
+    return said, {**memory, "kept": kept}
 
 
 def _post(site: Site, memory: Memory, said: Parts) -> tuple[tuple[Names, bytes], Memory]:
