@@ -133,6 +133,7 @@ contract BinDaaS {
     constructor(address[] memory authorities_, address[] memory hospitals_, address provider_, uint64 phaseBlocks_) {
         require(authorities_.length > 0, "no authority");
         require(hospitals_.length > 0, "no hospital");
+        require(provider_ != address(0), "no provider");
         for (uint256 i = 0; i < authorities_.length; i++) {
             require(!isAuthority[authorities_[i]], "authority listed twice");
             isAuthority[authorities_[i]] = true;

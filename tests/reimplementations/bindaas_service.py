@@ -26,9 +26,10 @@ class Service(OnChain):
 
     authorities: Sequence[str] = "xy"
     hospitals: Sequence[str] = "abc"
+    provider: str = PROVIDER
 
     def __post_init__(self) -> None:
-        self.deploy("BinDaaS", [list(self.authorities), list(self.hospitals), PROVIDER, PHASE], "founder")
+        self.deploy("BinDaaS", [list(self.authorities), list(self.hospitals), self.provider, PHASE], "founder")
 
     def late(self) -> Service:
         """Let the phase's deadline pass."""

@@ -20,7 +20,7 @@ from bindaas_service import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from papers import STRANGER, solidity
+from papers import NOBODY, STRANGER, solidity
 
 from chainward.testing import ContractConformance, refused
 from chainward.testing.contracts import Refusals
@@ -209,6 +209,7 @@ REFUSALS: Refusals = {
     "constructor": [
         ("no authority", lambda: Service(authorities=())),
         ("no hospital", lambda: Service(hospitals=())),
+        ("no provider", lambda: Service(provider=NOBODY)),
         ("authority listed twice", lambda: Service(authorities="xyx")),
         ("hospital listed twice", lambda: Service(hospitals="aba")),
     ],
