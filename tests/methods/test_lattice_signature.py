@@ -179,6 +179,20 @@ def test_more_parts_than_signers_do_not_make_a_larger_sum_short() -> None:
     assert not scheme.verifies(joint(scheme), MESSAGE, [*parts, nothing])
 
 
+def test_a_key_chosen_after_the_others_would_sign_alone() -> None:
+    """Why keys are fixed before any is shown: T_3 = A S - T_1 - T_2 leaves only what one of them knows."""
+    scheme = Additive()
+    own, others = (
+        np.frombuffer(b"".join(map(scheme.public, seeds)), "<u4").astype(np.int64) for seeds in (SEEDS[2:], SEEDS[:2])
+    )
+    rogue = (own - others.reshape(2, -1).sum(axis=0)) % scheme.modulus
+    key = scheme.joint([*map(scheme.public, SEEDS[:2]), rogue.astype("<u4").tobytes()])
+    (alone,) = signed(scheme, SEEDS[2:])
+    nothing = alone[:DIGEST_BYTES] + bytes(len(alone) - DIGEST_BYTES)
+    assert scheme.verifies(key, MESSAGE, [nothing, nothing, alone])
+    assert not scheme.verifies(joint(scheme), MESSAGE, [nothing, nothing, alone])
+
+
 def test_what_is_too_long_is_refused_however_well_it_adds_up() -> None:
     """A multiple of q in z changes no product, only its length."""
     scheme = Additive()

@@ -159,6 +159,24 @@ def test_a_key_chosen_after_the_others_is_not_taken(form: str) -> None:
     assert last.used == dict.fromkeys(HOSPITALS, 0)
 
 
+@pytest.mark.parametrize("change", [lambda one: flipped(one, 3), lambda _: bytes(32)], ids=["another", "none"])
+def test_a_hospital_keeps_no_keys_but_those_fixed_on_chain(change: Any) -> None:
+    """One hash that is not that of the key shown, or of an authority that fixed none, and nothing verifies there."""
+    ready = prepared(rounds=1)
+    *_, last = states(ready)
+    hashes = dict(zip(*ready.world.at(last.contract).call("keys"), strict=True))
+    shown = {
+        name: original("show_key")(ready.strategy, site(ready, name), memory(ready, name), None)[0] for name in hashes
+    }
+    right, kept = ready.strategy.keep_keys(site(ready, FIRST), {}, (shown, hashes))  # type: ignore[attr-defined]
+    assert right
+    assert kept["joint"] == memory(ready, FIRST)["joint"]
+    hashes[AUTHORITIES[1]] = change(hashes[AUTHORITIES[1]])
+    right, kept = ready.strategy.keep_keys(site(ready, FIRST), {}, (shown, hashes))  # type: ignore[attr-defined]
+    assert not right
+    assert not kept.get("joint")
+
+
 # --- readers -----------------------------------------------------------------------------------------------------
 
 

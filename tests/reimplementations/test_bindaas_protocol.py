@@ -16,7 +16,7 @@ from chainward.methods.content import content_id, fingerprint
 from chainward.methods.lattice_signature import SCHEMES
 from chainward.testing import completed, run_small, states
 from chainward.trials.prepare import Trial
-from chainward.world import Faults, Kind, Memory, Site
+from chainward.world import Faults, Kind, Memory, Query, Site
 
 HOSPITALS = tuple(f"hospital {number}" for number in range(1, 5))
 AUTHORITIES = tuple(f"authority {number}" for number in range(1, 4))
@@ -154,6 +154,24 @@ def test_consent_and_access_are_recorded_on_chain() -> None:
     granted = [list(event["hospitals"]) for name, event in told if name == "Redeemed"]
     assert minds == [False, True]
     assert granted == [[0b1111], [0b1110], [0b1110], [0b1111]]
+
+
+def test_hospitals_object_to_a_request_that_they_answered_before() -> None:
+    """Whoever forwards them the first request again, signatures and all, is refused on chain, and gets no key."""
+    ready, seen = prepared(), []
+    ask = ready.world.ask
+
+    def replaying(who: Any, what: Query, payload: Any = None, **others: Any) -> Any:
+        if what.name == "check":
+            seen.append(payload)
+            payload = seen[0]
+        return ask(who, what, payload, **others)
+
+    ready.world.ask = replaying  # type: ignore[method-assign]
+    _, second, last = states(ready)
+    np.testing.assert_array_equal(second.weights, last.weights)
+    assert (last.served, last.refused) == (1, 1)
+    assert len(events(ready, "Objected")) == 3  # the third of four ends the request
 
 
 def test_without_consent_nothing_is_learned_and_nothing_breaks() -> None:
