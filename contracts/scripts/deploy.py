@@ -7,6 +7,7 @@ from typing import Any
 from brownie import (
     BFLC,
     Baffle,
+    BinDaaS,
     Biscotti,
     BlockFL,
     BlockFlow,
@@ -35,6 +36,7 @@ def main() -> list[Any]:
     return [
         Baffle.deploy(hospitals, 64, 1, 2, 4, 10_000_000, 1, 10, sender),
         BFLC.deploy(hospitals, 1, 2, 1, False, 10, sender),
+        BinDaaS.deploy(hospitals[:2], hospitals, hospitals[3], 10, sender),
         Biscotti.deploy(hospitals, 1, 3, 3, 2, 10, 5, 10, sender),
         BlockFL.deploy(others, [100] * 3, [founder], (10, 100), 100_000, 10, 8, (10, 10), {**sender, "value": 10_000}),
         BlockFlow.deploy(3, 1000, 100, 100_000, 10, 10, False, 0, hospitals, sender),
