@@ -20,6 +20,7 @@ from chainward.judges.accuracy import (
     spread_within,
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
+from chainward.judges.calls import better_when_on
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
@@ -43,6 +44,7 @@ _ALL = (
     better_than,
     better_than_floors,
     better_than_sites,
+    better_when_on,
     close_to,
     dearest_part,
     dearest_parts,

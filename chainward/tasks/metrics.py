@@ -79,7 +79,7 @@ def specificity(labels: Array, probabilities: Array) -> float:
 def positive_predictive_value(labels: Array, probabilities: Array) -> float:
     """Share of those called positive who are, TP / (TP + FP); 0 when nobody is called positive, as with `f1`."""
     called, positive = probabilities >= 0.5, np.asarray(labels) > 0
-    return float(np.sum(called & positive) / max(1, np.sum(called)))
+    return float(np.sum(called & positive) / max(1, int(np.sum(called))))
 
 
 def log_loss(labels: Array, probabilities: Array) -> float | None:

@@ -13,8 +13,8 @@ from chainward.results.hospitals import HospitalScore, by_hospital, worst
 from chainward.results.inference import Mean, mean_over_hospitals, means_over_seeds
 from chainward.results.influence import MEASURES, Influential
 from chainward.results.predictions import Predictions, pooled
-from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
 from chainward.tasks import metrics
+from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
 from chainward.tasks.metrics import ece
 
 
