@@ -78,7 +78,7 @@ class ChainRetraining(Strategy[State]):
     learning_rate: float = 0.01
     retraining_rate: float = 0.001
     pretraining: int = 5
-    finetuning: int = 10
+    finetuning: int = 30
     retraining: int = 2
     general: float = 1.0
     history: float = 0.5
