@@ -28,6 +28,7 @@ from papers import let_pass, module
 from chainward.methods.autoencoder import DenoisingLayer, StackedClassifier, squashed, widths
 from chainward.methods.content import digest, salted
 from chainward.strategy import discovery
+from chainward.testing import prepared as on
 from chainward.testing import states, varied
 from chainward.trials.predict import predicted
 from chainward.world import Chain, Contract, Reverted
@@ -350,3 +351,30 @@ def test_where_nothing_is_to_retrain_on_the_base_predicts_whoever_is_outside() -
     *_, last = states(ready)
     told = predicted(ready, models(ready, last))
     assert set(told.hospital.tolist()) == {FOUR[0]}
+
+
+# --- the protocols of the paper's task -----------------------------------------------------------
+
+BEATS = {"records": 4, "beats": 60, "minutes": 0.4}
+
+
+def on_beats(protocol: str, **params: Any) -> Any:
+    beats = {"protocol": protocol, **BEATS}
+    return on(KEY, "arrhythmia", task_params=beats, track="published", rounds=30, params=params)
+
+
+def test_the_first_minutes_of_the_tested_are_retrained_on_and_ds1_gives_all() -> None:
+    ready = on_beats("first-minutes")
+    asked = spied(ready, "release")
+    *_, last = states(ready)
+    sites = ready.world.hospitals
+    assert asked[0] == sites[:2]
+    assert {name for who in asked[1:] for name in who} == set(sites[2:])
+    assert all(last.kept[name] + last.rolled_back[name] == (name in sites[2:]) for name in sites)
+    assert set(predicted(ready, models(ready, last)).hospital.tolist()) == set(sites[2:])
+
+
+def test_between_patients_the_base_predicts_them_and_no_other_could() -> None:
+    ready = on_beats("inter-patient", retraining=0, general=1.0)
+    *_, last = states(ready)
+    assert set(predicted(ready, models(ready, last)).hospital.tolist()) == {"made 03", "made 04"}
