@@ -21,6 +21,7 @@ from chainward.judges.accuracy import (
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
 from chainward.judges.balances import honest_have_more
+from chainward.judges.calls import better_when_on
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.exact import figures_by_task, same_coefficients
 from chainward.judges.finding import Finding
@@ -45,6 +46,7 @@ _ALL = (
     better_than,
     better_than_floors,
     better_than_sites,
+    better_when_on,
     close_to,
     dearest_part,
     dearest_parts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,3 +54,13 @@ def fingerprint(weights: npt.NDArray[np.float32]) -> bytes:
         True
     """
     return hashlib.sha256(np.ascontiguousarray(weights, dtype="<f4").tobytes()).digest()
+
+
+def salted(value: Any, salt: bytes) -> bytes:
+    """Return the SHA-256 [32 bytes] of a salt and what a value encodes to: nobody can guess the value and check it.
+
+    Examples:
+        >>> salted(1, bytes(32)) == salted(1, bytes(31) + b"\1")
+        False
+    """
+    return hashlib.sha256(salt + codec.encode(value)).digest()

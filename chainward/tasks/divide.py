@@ -32,10 +32,11 @@ class _Rows:
     names: tuple[str, ...]
 
 
-def divide(cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
+def divide(cohort: Cohort, seed: int, division: Division, parts: splits.Split | None = None) -> FederatedDataset:
     """Deal, split and prepare a cohort for `seed`, fitting the preparation on training patients only.
 
-    A hospital without a training patient is outside, and a note says so.
+    `parts`, of all rows where they naturally are, stand in for the split of the division. A hospital without a
+    training patient is outside, and a note says so.
 
     Raises:
         ChainwardError: no hospital has a training patient, one has none and each is to prepare its own, or patients
@@ -51,7 +52,8 @@ def divide(cohort: Cohort, seed: int, division: Division) -> FederatedDataset:
     )
     times = None if cohort.times is None else cohort.times[dealt.rows]
     whose = None if cohort.patients is None else rows.encoded.patients
-    parts = splits.split(rows.sites, rows.labels, seed, division.split, whose, times)
+    if parts is None:
+        parts = splits.split(rows.sites, rows.labels, seed, division.split, whose, times)
     trained: list[int] = np.unique(rows.sites[parts.train]).tolist()
     if not trained:
         raise ChainwardError(f"no hospital has a training patient ({division.split}, seed {seed}); have more patients")

@@ -57,6 +57,31 @@ def f1(labels: Array, probabilities: Array) -> float:
     return float(2 * np.sum(called & positive) / (np.sum(called) + np.sum(positive)))
 
 
+def accuracy(labels: Array, probabilities: Array) -> float | None:
+    """Share of patients called right, positive from 0.5 on, (TP + TN) / all; None without patients."""
+    called = _numbers(probabilities) >= 0.5
+    return float(np.mean(called == (np.asarray(labels) > 0))) if len(labels) else None
+
+
+@_both_classes
+def sensitivity(labels: Array, probabilities: Array) -> float:
+    """Share of positives that are called so, TP / (TP + FN)."""
+    return float(np.mean(probabilities[np.asarray(labels) > 0] >= 0.5))
+
+
+@_both_classes
+def specificity(labels: Array, probabilities: Array) -> float:
+    """Share of negatives that are called so, TN / (TN + FP)."""
+    return float(np.mean(probabilities[np.asarray(labels) <= 0] < 0.5))
+
+
+@_both_classes
+def positive_predictive_value(labels: Array, probabilities: Array) -> float:
+    """Share of those called positive who are, TP / (TP + FP); 0 when nobody is called positive, as with `f1`."""
+    called, positive = probabilities >= 0.5, np.asarray(labels) > 0
+    return float(np.sum(called & positive) / max(1, int(np.sum(called))))
+
+
 def log_loss(labels: Array, probabilities: Array) -> float | None:
     """Mean of -log of the probability given to what came true, which is never taken for 0; None without patients.
 

@@ -72,6 +72,12 @@ def split(
     return Split(*map(np.flatnonzero, rows))
 
 
+def given(hospitals: Integers, labels: NDArray[Any], seed: int, tested: Mask) -> Split:
+    """Who is tested is given [n]; a tenth of the others, stratified by hospital and label, validates."""
+    validated = _tenth(_strata(hospitals, labels), ~tested, seed)
+    return Split(np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested))
+
+
 def _earliest(times: Times, place: Integers) -> Times:
     """The time of each patient's earliest row [p]; `place` [n] is whose each row is."""
     return None if times is None else _least(times, place, np.ones(len(place), dtype=np.bool_))
@@ -91,9 +97,7 @@ def _least(times: NDArray[Any], groups: Integers, among: Mask) -> NDArray[Any]:
 
 def _of_patients(hospitals: Integers, labels: NDArray[Any], seed: int, how: str, times: Times) -> Split:
     """Every row is a patient."""
-    tested = _TESTED[how](hospitals, labels, seed, times)
-    validated = _tenth(_strata(hospitals, labels), ~tested, seed)
-    return Split(np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested))
+    return given(hospitals, labels, seed, _TESTED[how](hospitals, labels, seed, times))
 
 
 def _left_out(hospitals: Integers, labels: NDArray[Any], seed: int, place: Integers) -> Split:

@@ -6,7 +6,7 @@ from chainward.world.engine import Answer, Engine, Share
 from chainward.world.faults import Faults
 from chainward.world.forms import ContentId, Digest, Records, Unreadable, Vector, Weights, array, hashed
 from chainward.world.meter import Meter
-from chainward.world.ports import Cost, Ledger, Network, Published, Receipt, Store
+from chainward.world.ports import Cost, Ledger, Network, Objective, Published, Receipt, Store
 from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PRESENT, PUBLISH, SHARE_RECORDS, Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
@@ -39,6 +39,7 @@ __all__ = [
     "Memory",
     "Meter",
     "Network",
+    "Objective",
     "Passes",
     "Proximal",
     "Published",

@@ -30,6 +30,27 @@ class Network(Protocol):
         """Return probabilities [n] for features [n, d], or [M, n] for stacked weights [M, P]."""
 
 
+class Objective(Protocol):
+    """What a learner of a paper's own minimises: a pure function of one flat float32 vector of weights [P].
+
+    `flops_per_row` are those of one row forward; see `Network`. `learning_rate` is Adam's.
+    """
+
+    @property
+    def flops_per_row(self) -> float:
+        """Operations for one row, forward."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Adam's step size."""
+
+    def loss(self, weights: Any, features: Any, labels: Any, rng: np.random.Generator) -> Any:
+        """Return the mean loss [] of a batch, differentiable in `weights`.
+
+        All are torch tensors: weights [P], features [n, d], labels [n]. What is drawn is drawn from `rng`.
+        """
+
+
 @dataclass(frozen=True)
 class Published:
     """One item a party put into the store, and who can read it (`None`: everyone)."""

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from chainward import codec
 from chainward.methods.encryption import KeyPair, seal_for, unseal
 from chainward.world import forms
-from chainward.world.ports import Cost, Network, Published, Store
+from chainward.world.ports import Cost, Network, Objective, Published, Store
 from chainward.world.vocabulary import Kind
 
-Trainer = Callable[[Any, Any, Any, int, int, np.random.Generator], Any]
+Trainer = Callable[..., Any]
+"""(features, labels, weights, steps, batch size, rng) -> weights; an `Objective` may follow, in the task's place."""
 
 
 class Rows(Protocol):
@@ -38,7 +39,7 @@ class Site:
     """What a local function may use. Everything it spends is added up in `cost`.
 
     `rng` is seeded by (seed, party, occasion), so every engine draws the same. `keys` are the public keys of all
-    hospitals; `key` is this party's own pair.
+    parties; `key` is this party's own pair.
     """
 
     name: str
@@ -79,6 +80,17 @@ class Site:
         epochs, rest = divmod(steps, math.ceil(len(labels) / size))
         self.work(3.0 * self.network.flops_per_row * (epochs * len(labels) + min(rest * size, len(labels))))
         return self.trainer(features, labels, weights, steps, size, self.rng)
+
+    def minimise(self, objective: Objective, features: Any, labels: Any, weights: Any, passes: int) -> Any:
+        """Train a learner of a paper's own here by a `pytorch_lightning.Trainer`, from weights [P] to weights [P].
+
+        It passes so often over rows of one's own choice, shuffled, in batches of the task's size.
+        """
+        if not passes or not len(labels):
+            return weights
+        self.work(3.0 * objective.flops_per_row * passes * len(labels))
+        steps = passes * math.ceil(len(labels) / self.batch_size)
+        return self.trainer(features, labels, weights, steps, self.batch_size, self.rng, objective)
 
     def publish(self, value: Any, kind: Kind, readers: tuple[str, ...] | None = None) -> str:
         """Put `value` into the store, encrypted for `readers` (`None`: in the clear), and return its content id."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from brownie import (
     BFLC,
+    AccessManager,
     Baffle,
     BinDaaS,
     Biscotti,
@@ -34,6 +35,7 @@ def main() -> list[Any]:
     sender = {"from": hospitals[0]}
     founder, *others = hospitals
     return [
+        AccessManager.deploy(others, 10, sender),
         Baffle.deploy(hospitals, 64, 1, 2, 4, 10_000_000, 1, 10, sender),
         BFLC.deploy(hospitals, 1, 2, 1, False, 10, sender),
         BinDaaS.deploy(hospitals[:2], hospitals, hospitals[3], 10, sender),

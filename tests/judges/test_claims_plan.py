@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from judged import facts
 from sample_records import ended, entry, predicted
+from test_registered_claims import ROWS
 
 from chainward import tasks
 from chainward.folders import CHECKOUT
@@ -107,9 +108,9 @@ def asked_by(*names: tuple[str, str]) -> set[str]:
 @pytest.mark.usefixtures("all_data")
 def test_claims_ask_for_just_the_trials_that_were_fixed() -> None:
     """235 of the first rules and those of second ones beside them, on stroke apart, whose task came after the rules."""
-    names = [name for name in CLAIMS if name[0] in NINE.split(", ")]
-    first, second = (asked_by(*(name for name in names if (name[1][-2:] == "-2") is late)) for late in (False, True))
-    others = asked_by(*(name for name in CLAIMS if name not in names))
+    early = [name for name in CLAIMS if ROWS[name].number == 1]
+    again = [name for name in CLAIMS if name[1].endswith("-2")]
+    first, second = asked_by(*early), asked_by(*again)
     on_stroke = {one for one in second if json.loads(one)["task"] == "stroke"}
     for some, count, fixed in (
         (first, 235, "a0bb9b36446f2a8489b68aaf1ce1f753baeab5d2ae7f2587a5d6af504b074019"),
@@ -117,7 +118,8 @@ def test_claims_ask_for_just_the_trials_that_were_fixed() -> None:
         (on_stroke, 60, "1921d983949bd1a332697f3ee32157ea20f9515dd3ce307bbf292c2477744c20"),
     ):
         assert (len(some), hashlib.sha256("\n".join(sorted(some)).encode()).hexdigest()) == (count, fixed)
-    assert distinct(plans.of_claims((), {}).specifications()) == first | second | others
+    new = asked_by(*(CLAIMS.keys() - {*early, *again}))
+    assert distinct(plans.of_claims((), {}).specifications()) == first | second | new
     chosen = {tasks.load("stroke", **json.loads(one).get("task_params", {})) for one in on_stroke}
     assert chosen == {tasks.load("stroke", hospitals=20)}
 

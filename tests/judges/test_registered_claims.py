@@ -18,6 +18,7 @@ verifiable_fl proof-time
 verifiable_fl larger-batches
 deepchain directions
 chain_retraining beats-not-retrained
+decai good-are-refunded
 vbfl withstands-noise
 flchain accuracy-a-second
 quorum_chain keeps-its-quality

@@ -20,6 +20,7 @@ FEW: Mapping[str, Any] = {"kind": "iid", "hospitals": 3}
 NATURAL: Mapping[str, Any] = {}
 
 FORMS = [
+    ("arrhythmia", {}, FORTY),
     ("ca", {}, NATURAL),  # comes split, and refuses to be dealt anew
     ("edin", {}, NATURAL),
     ("eicu", {"view": "summary"}, FEW),

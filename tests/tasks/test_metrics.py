@@ -4,7 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as scikit_learn
 
-from chainward.tasks.metrics import auroc, ece, f1, log_loss
+from chainward.tasks.metrics import (
+    accuracy,
+    auroc,
+    ece,
+    f1,
+    log_loss,
+    positive_predictive_value,
+    sensitivity,
+    specificity,
+)
 
 # Few distinct probabilities, so that most examples have ties.
 PATIENTS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), min_size=1, max_size=40)
@@ -49,6 +58,29 @@ def test_figures_by_hand():
     assert ece(labels, probabilities, bins=2) == pytest.approx((0.5 * 0.25) + (0.5 * 0.2))
 
 
+def test_accuracy_says_little_where_few_are_positive():
+    """90 of 100 ectopic beats are found, 5 of 900 others are taken for one."""
+    labels = np.repeat([1, 1, 0, 0], [90, 10, 5, 895])
+    probabilities = np.repeat([0.9, 0.1, 0.9, 0.1], [90, 10, 5, 895])
+    assert accuracy(labels, probabilities) == 0.985
+    assert sensitivity(labels, probabilities) == 0.9
+    assert positive_predictive_value(labels, probabilities) == pytest.approx(0.947368, abs=5e-7)
+    assert specificity(labels, probabilities) == pytest.approx(0.994444, abs=5e-7)
+    nobody = np.full(1000, 0.1)
+    assert accuracy(labels, nobody) == 0.9
+    assert (sensitivity(labels, nobody), positive_predictive_value(labels, nobody), f1(labels, nobody)) == (0, 0, 0)
+
+
+def test_calls_need_both_classes_and_numbers():
+    for measure in (sensitivity, specificity, positive_predictive_value):
+        assert measure(np.ones(3), np.full(3, 0.7)) is None
+    assert accuracy(np.ones(3), np.full(3, 0.7)) == 1.0
+    assert accuracy(np.array([]), np.array([])) is None
+    for measure in (accuracy, sensitivity, specificity, positive_predictive_value):
+        with pytest.raises(ValueError, match="NaN"):
+            measure(np.array([0, 1]), np.array([np.nan, 0.5]))
+
+
 def test_calibration_error_tells_a_calibrated_model_from_a_confident_one():
     rng = np.random.default_rng(0)
     truth = rng.random(20_000)
@@ -84,6 +116,10 @@ def test_measures_are_those_of_scikit_learn(kind, patients):
     if 0 < labels.sum() < len(labels):
         expected = {
             auroc: scikit_learn.roc_auc_score(labels, probabilities),
+            accuracy: scikit_learn.accuracy_score(labels, probabilities >= 0.5),
+            sensitivity: scikit_learn.recall_score(labels, probabilities >= 0.5),
+            specificity: scikit_learn.recall_score(labels, probabilities >= 0.5, pos_label=0),
+            positive_predictive_value: scikit_learn.precision_score(labels, probabilities >= 0.5, zero_division=0.0),
             f1: scikit_learn.f1_score(labels, probabilities >= 0.5, zero_division=0.0),
             log_loss: scikit_learn.log_loss(labels, probabilities.astype(np.float64)),
         }

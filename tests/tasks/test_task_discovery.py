@@ -35,7 +35,7 @@ def test_parameters_are_the_fields():
 def test_an_unknown_task_gets_the_nearest_name():
     with pytest.raises(UnknownTask, match="no task 'hart': did you mean 'heart'"):
         load("hart")
-    with pytest.raises(UnknownTask, match="choose one of ca, csv, edin"):
+    with pytest.raises(UnknownTask, match="choose one of arrhythmia, ca, csv, edin"):
         load("zzz")
 
 

@@ -57,3 +57,37 @@ def test_weights_of_another_hash_or_shape_are_unreadable() -> None:
         forms.read(weights, form, 3)
     with pytest.raises(Unreadable):
         forms.read("?", form, 2)
+
+
+class Pull:
+    """An objective that no torch needs: a trainer that stands in counts what it was given."""
+
+    flops_per_row = 5.0
+    learning_rate = 0.1
+
+    def loss(self, weights: Any, features: Any, labels: Any, rng: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_a_learner_of_ones_own_is_trained_for_passes_and_paid_for() -> None:
+    given: list[Any] = []
+
+    def trainer(*arguments: Any) -> str:
+        given.append(arguments)
+        return "trained"
+
+    here = site()
+    here.trainer, here.batch_size = trainer, 3
+    objective, weights = Pull(), np.ones(2)
+    assert here.minimise(objective, FEATURES, LABELS, weights, 2) == "trained"
+    ((features, labels, start, steps, size, rng, last),) = given
+    assert (features is FEATURES, labels is LABELS, start is weights, rng is here.rng) == (True,) * 4
+    assert (steps, size, last) == (4, 3, objective)
+    assert here.cost(0.0).flops == 3 * 5 * 2 * 4
+
+
+def test_no_passes_and_no_rows_leave_the_weights_as_they_are() -> None:
+    here, weights = site(), np.ones(2)
+    assert here.minimise(Pull(), FEATURES, LABELS, weights, 0) is weights
+    assert here.minimise(Pull(), FEATURES[:0], LABELS[:0], weights, 3) is weights
+    assert here.cost(0.0).flops == 0

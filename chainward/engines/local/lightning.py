@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -21,6 +21,7 @@ from chainward.engines.local.in_process import Fitted, InProcessEngine, Job
 from chainward.engines.local.layers import flat, load_flat
 from chainward.engines.local.networks import Perceptrons, TaskNetwork
 from chainward.engines.local.sites import Sites
+from chainward.world import Objective
 
 
 class Classifier(lightning.LightningModule):
@@ -58,6 +59,28 @@ class Classifier(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.learning_rate)
 
 
+class Learner(lightning.LightningModule):
+    """A learner of a paper's own as a LightningModule: one flat vector of weights [P], Adam (Kingma, Ba 2015).
+
+    Its objective draws what it needs from `rng`, batch after batch.
+    """
+
+    def __init__(self, objective: Objective, weights: Tensor, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(weights)
+        self.objective, self.rng = objective, rng
+
+    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
+        """Return a batch's mean loss."""
+        features, labels = batch
+        loss: Tensor = self.objective.loss(self.weights, features, labels, self.rng)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam, which begins anew with each training."""
+        return torch.optim.Adam(self.parameters(), lr=self.objective.learning_rate)
+
+
 def train(
     network: TaskNetwork,
     learning_rate: float,
@@ -67,9 +90,17 @@ def train(
     steps: int,
     batch_size: int,
     rng: np.random.Generator,
+    objective: Objective | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Train one network from weights [P] for so many steps on features [n, d] and return its weights [P]."""
+    """Train one network from weights [P] for so many steps on features [n, d] and return its weights [P].
+
+    With an `objective` it is a learner of a paper's own, which needs neither the task's network nor its rate.
+    """
     rows = schedule(rng, len(labels), steps, batch_size)
+    if objective is not None:
+        learner = Learner(objective, torch.as_tensor(np.array(weights)), rng)
+        _run(learner, features, labels, rows, network.device)
+        return learner.weights.detach().cpu().numpy()
     return fit(network, learning_rate, features, labels, weights, rows)[0]
 
 
@@ -88,15 +119,26 @@ def fit(
     """
     module = network.build(1)
     load_flat(module, torch.as_tensor(np.array(weights)[None], device=network.device))
+    classifier = Classifier(module, learning_rate, mu)
+    _run(classifier, features, labels, rows, network.device)
+    trained = flat(list(module.to(network.device).parameters()))[0].cpu().numpy()
+    return trained, float(torch.stack(classifier.losses).mean())
+
+
+def _run(
+    module: lightning.LightningModule,
+    features: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    rows: Indices,
+    device: torch.device,
+) -> None:
+    """Train a module on batches of rows [S, B]."""
     patients = TensorDataset(torch.as_tensor(features.astype(np.float32)), torch.as_tensor(labels.astype(np.float32)))
     batches = [torch.as_tensor(batch) for batch in trimmed(rows)]
     loader = DataLoader(patients, sampler=batches, batch_size=None)  # a batch is one look-up, not one a patient
-    classifier = Classifier(module, learning_rate, mu)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on loaders and log intervals, and deprecations inside the library
-        _trainer(network.device, len(rows)).fit(classifier, loader)
-    trained = flat(list(module.to(network.device).parameters()))[0].cpu().numpy()
-    return trained, float(torch.stack(classifier.losses).mean())
+        _trainer(device, len(rows)).fit(module, loader)
 
 
 class LightningEngine(InProcessEngine):

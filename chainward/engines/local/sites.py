@@ -48,7 +48,7 @@ class Sites:
         self._rows: dict[str, Patients] = dict(self.training_rows)
         self._validation = {hospital.name: hospital.validation for hospital in dataset.hospitals}
         self.seed, self.store, self._trainer = seed, store, trainer
-        self._keys = {name: key_of(name).public for name in self._hospitals}
+        self._keys = _Keys({name: key_of(name).public for name in self._hospitals})
 
     def enrol(self, party: str, givers: Sequence[str]) -> dict[str, Share]:
         """Add a party with the validation patients of these hospitals, who give them to it.
@@ -164,6 +164,13 @@ class Sites:
         """The training patients as a party uses them."""
         attack = self._attack_of(party)
         return patients if attack is None else attack.records(patients, stream(seed, party, "attack"))
+
+
+class _Keys(dict[str, bytes]):
+    """Public keys by party; those of parties that are no hospitals are known as well as theirs."""
+
+    def __missing__(self, party: str) -> bytes:
+        return key_of(party).public
 
 
 def _share(patients: Patients) -> Share:

@@ -124,7 +124,11 @@ ACCURACY = (
     Column("ece_floor", "ECE, floor", "modelled", "fixed", "What a perfectly calibrated model would show by chance."),
     Column("calibration_slope", "Slope", "measured", "fixed", "1 is right; below 1 probabilities are too extreme."),
     Column("balanced_accuracy", "Balanced accuracy", "measured", "bounded", "At 0.5."),
-    Column("f1", "F1", "measured", "fixed", "At 0.5."),
+    Column("accuracy", "Accuracy", "measured", "fixed", "At 0.5; where few are positive, the next four say more."),
+    Column("sensitivity", "Sensitivity", "measured", "fixed", "Share of positives called so, at 0.5."),
+    Column("specificity", "Specificity", "measured", "fixed", "Share of negatives called so, at 0.5."),
+    Column("ppv", "PPV", "measured", "fixed", "Share of those called positive who are, at 0.5."),
+    Column("f1", "F1", "measured", "fixed", "At 0.5: the harmonic mean of sensitivity and PPV."),
 )
 TIME = (
     STRATEGY,

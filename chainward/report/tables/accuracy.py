@@ -13,8 +13,9 @@ from chainward.results.hospitals import HospitalScore, by_hospital, worst
 from chainward.results.inference import Mean, mean_over_hospitals, means_over_seeds
 from chainward.results.influence import MEASURES, Influential
 from chainward.results.predictions import Predictions, pooled
+from chainward.tasks import metrics
 from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
-from chainward.tasks.metrics import ece, f1
+from chainward.tasks.metrics import ece
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,15 @@ class Accuracy:
     means: Mapping[str, Mean | None]
     figures: Row
 
+
+AT_HALF: Mapping[str, metrics.Measure] = {
+    "accuracy": metrics.accuracy,
+    "sensitivity": metrics.sensitivity,
+    "specificity": metrics.specificity,
+    "ppv": metrics.positive_predictive_value,
+    "f1": metrics.f1,
+}
+"""Who is positive from a probability of 0.5 on: where few are, accuracy alone says little, so it never stands alone."""
 
 NOBODY: Mapping[str, Mean | None] = dict.fromkeys(MEASURES)
 
@@ -59,7 +69,7 @@ def _figures(seeds: Sequence[Predictions], means: Mapping[str, Mean | None]) -> 
         figures |= interval("auroc_mean" if name == "auroc" else name, name, mean)
     return {
         **figures,
-        "f1": _mean([f1(seed.label, seed.probability) for seed in seeds]),
+        **{name: _mean([measure(one.label, one.probability) for one in seeds]) for name, measure in AT_HALF.items()},
         **_calibration(seeds),
         "auroc_worst_hospital": None if least is None or least.auroc is None else least.auroc.estimate,
         "worst_hospital": None if least is None else least.hospital,
