@@ -21,6 +21,7 @@ from chainward.judges.accuracy import (
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
+from chainward.judges.directions import directions
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
 from chainward.judges.rates import best_rate, recalled_rate
@@ -46,6 +47,7 @@ _ALL = (
     close_to,
     dearest_part,
     dearest_parts,
+    directions,
     equals,
     gas_an_agent,
     less_gas_than,

@@ -18,7 +18,6 @@ glore_chain test-auc
 glore_chain like-central-learning
 verifiable_fl proof-time
 verifiable_fl larger-batches
-deepchain directions
 chain_retraining beats-not-retrained
 decai good-are-refunded
 vbfl withstands-noise
