@@ -119,7 +119,7 @@ class DeepChain(Strategy[State]):
         chain, submitted = world.at(state.contract), None
         number, before = chain.call("round"), set(_named(chain, "locked"))
         domains = {name: chain.call("domain", name) for name in state.holders}
-        before |= self._upload(state, world, chain, domains)
+        present = self._upload(state, world, chain, domains)
         if chain.call("phase") == Phase.AGGREGATING:
             self._aggregate(state, world, chain, domains)
         if chain.call("phase") == Phase.DECRYPTING:
@@ -128,8 +128,8 @@ class DeepChain(Strategy[State]):
             self._dispute(state, world, chain, domains, submitted.messages)
         done = submitted if chain.call("opened") == number else None
         weights = self._opened(state, world, domains, done) if done else None
-        late = before - set(_named(chain, "locked"))
-        paid = _collected(chain, (*state.holders, *state.workers))
+        late = before.union(present).difference(_named(chain, "locked"))
+        paid = _collected(chain, (*present, *state.workers))
         return replace(
             state,
             weights=state.weights if weights is None else weights,
@@ -156,8 +156,8 @@ class DeepChain(Strategy[State]):
             "rounds": {"opened": state.opened, "lost": state.lost},
         }
 
-    def _upload(self, state: State, world: World, chain: Contract, domains: Mapping[str, bytes]) -> set[str]:
-        """Step 3: train, encrypt, publish, and name it before t1. Who lost its deposit locks another: who did now."""
+    def _upload(self, state: State, world: World, chain: Contract, domains: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Step 3: train, encrypt, publish, and name it before t1; who lost its deposit locks another. Who is there."""
         entering = Each({name: (state.weights, domain) for name, domain in domains.items()})
         present = world.ask(state.holders, ENTER, entering, within=chain.left() / 2)
         lacking = tuple(name for name in present if name not in _named(chain, "locked"))
@@ -167,7 +167,7 @@ class DeepChain(Strategy[State]):
         chain.send_each("upload", uploads, value=self.fee_wei)
         if chain.call("phase") == Phase.UPLOADING and chain.call("locked"):
             chain.end_late(state.workers[0])
-        return set(lacking)
+        return tuple(present)
 
     def _aggregate(self, state: State, world: World, chain: Contract, domains: Mapping[str, bytes]) -> None:
         """Step 4: workers check the proofs and add up before t2; the contract takes what most of them found."""
