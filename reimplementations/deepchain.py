@@ -188,7 +188,8 @@ class DeepChain(Strategy[State]):
         total = self._total(read.values(), len(world.hospitals), len(state.weights), key)
         task = {"uploads": uploads, "aggregate": chain.call("aggregate")}
         part = Query("decrypt", Kind.SHARE, self.decrypt, reply=bytes)
-        messages = world.ask(uploads, part, task, within=chain.left()).open()
+        given = world.ask(uploads, part, task, within=chain.left()).open()
+        messages = {name: message for name, message in given.items() if message}
         taken = chain.send_each("submit", messages, unless="not of the length")
         if chain.call("phase") == Phase.DECRYPTING:
             chain.end_late(state.workers[0])
@@ -202,9 +203,11 @@ class DeepChain(Strategy[State]):
         check = Query("check", Kind.CONTROL, self.check, reply=Evidence)
         found = world.ask(state.workers, check, task, within=chain.left()).open()
         for worker, wrong in found.items():
-            for name, evidence in wrong.items():
-                with suppress(Reverted):  # another worker's was first, or no block has room for it
-                    chain.send("dispute", name, *evidence, sender=worker)
+            for name in (
+                one for one in _named(chain, "submitted") if one in wrong
+            ):  # another worker may have been first
+                with suppress(Reverted):  # the proof holds, or no block has room for it
+                    chain.send("dispute", name, *wrong[name], sender=worker)
         chain.send_each("approve", tuple(found))
         if chain.call("phase") == Phase.DISPUTING:
             chain.end_late(state.workers[0])
