@@ -163,3 +163,12 @@ def test_work_grows_with_the_key_and_the_ciphertexts() -> None:
         assert flops(large, 3) > 2 * flops(small, 3)
     assert combining_flops(small, 3, 2) < combining_flops(small, 3, 3) < combining_flops(large, 3, 3)
     assert dealing_flops(small) < dealing_flops(large)
+
+
+def test_equal_values_have_other_ciphertexts_and_none_tells_its_value() -> None:
+    """Without a mask a ciphertext is 1 + n m, which anybody reads."""
+    key = dealt().key
+    message = encrypt(key, [5, 5], OCCASION, np.random.default_rng(1))
+    one, other = ciphertexts_of(key, message, 2, OCCASION) or (0, 0)
+    assert one != other
+    assert 1 not in (one % key.n, other % key.n)

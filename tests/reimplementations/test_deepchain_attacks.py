@@ -225,6 +225,11 @@ def opened_by(names: Sequence[str]) -> Any:
     return Slots(20, 24, 4, BITS - 1).unpacked(plain, len(usual()[1][0].weights), 1) / 2**20
 
 
+def test_an_upload_hides_its_numbers_from_who_has_no_share() -> None:
+    key, ciphertexts, _ = first_upload()
+    assert all(one % key.n != 1 for one in ciphertexts)
+
+
 @exploit("deepchain", "t - 1 hospitals pool their shares to open another's update", outcome="held")
 def test_fewer_than_the_threshold_open_nothing() -> None:
     """Of three of four, the third included, comes an update that training can have made; of any two, noise."""
