@@ -309,7 +309,7 @@ contract DeepChain {
         uint256 takers = locked == 0 ? some : locked;
         uint256 pot = deposit * _count(some);
         uint256 each = pot / _count(takers);
-        uint256 rest = pot - each * _count(takers);
+        uint256 rest = pot % _count(takers);
         for (uint256 i = 0; i < parties.length; i++) {
             if (takers >> i & 1 == 0) continue;
             collectable[parties[i]] += each + rest;
