@@ -24,6 +24,7 @@ from chainward.judges.balances import honest_have_more
 from chainward.judges.calls import better_when_on
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.exact import figures_by_task, same_coefficients
+from chainward.judges.directions import directions
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
 from chainward.judges.rates import best_rate, recalled_rate
@@ -50,6 +51,7 @@ _ALL = (
     close_to,
     dearest_part,
     dearest_parts,
+    directions,
     equals,
     figures_by_task,
     gas_an_agent,

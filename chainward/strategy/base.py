@@ -26,6 +26,8 @@ class Strategy(ABC, Generic[State]):
     """
 
     card: ClassVar[Card]
+    quick: ClassVar[Mapping[str, Any]] = {}
+    """Hyper-parameters of small trials, where those that a paper needs cost minutes, as a key of a secure size does."""
 
     @abstractmethod
     def open(self, world: World) -> State:

@@ -19,6 +19,7 @@ from chainward.results.papers import papers_of
 from chainward.results.record import Completed, Measured, Provenance, Record, Result
 from chainward.results.rounds import Rounds
 from chainward.results.store import Ended
+from chainward.strategy import discovery
 from chainward.tasks.base import FederatedDataset
 from chainward.trials import runner
 from chainward.trials.sweep import job_of
@@ -34,8 +35,13 @@ TASKS: Mapping[str, Mapping[str, Any]] = {
 
 
 def small(key: str, task: str = "synthetic", **overrides: Any) -> Specification:
-    """Return a small trial of the strategy `key`; `overrides` are fields of `Specification` (seed, params, faults…)."""
-    return Specification(**{"strategy": key, "task": task, "seed": 0, **TASKS.get(task, {}), **overrides})
+    """Return a small trial of the strategy `key`; `overrides` are fields of `Specification` (seed, params, faults…).
+
+    Its hyper-parameters are those that the strategy calls `quick`, and then those given.
+    """
+    params = {**discovery.load(key).quick, **overrides.get("params", {})}
+    chosen = {**overrides, "params": params} if params else overrides
+    return Specification(**{"strategy": key, "task": task, "seed": 0, **TASKS.get(task, {}), **chosen})
 
 
 def dataset(specification: Specification) -> FederatedDataset:

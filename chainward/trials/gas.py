@@ -7,6 +7,7 @@ from typing import Any
 
 from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
+from chainward.strategy import discovery
 from chainward.trials.checkpoint import Checkpoint
 from chainward.trials.prepare import prepared
 from chainward.trials.result import gas_functions
@@ -20,7 +21,8 @@ TOLERANCE = 0.005
 
 def measure(keys: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return calls, least, median and most gas of every contract function these strategies call, set-up included."""
-    resolved = (resolve(Specification(key, TASK, 0, ROUNDS, task_params=TASK_PARAMS)) for key in keys)
+    quick = ((key, discovery.load(key).quick) for key in keys)
+    resolved = (resolve(Specification(key, TASK, 0, ROUNDS, params, task_params=TASK_PARAMS)) for key, params in quick)
     return [row for one in resolved if one.strategy.card.contracts for row in _functions(one)]
 
 

@@ -31,7 +31,6 @@ from chainward.testing.small import results_of
 
 KEYS = discovery.keys()
 CLAIMS = {(key, claim.key): claim for key in KEYS for claim in discovery.claims(discovery.load(key))}
-NINE = "explorer_chain, swarm_learning, bflc, blockflow, biscotti, two_cp, fedcoin, blockfl, baffle"
 """Those whose claims are in the first registration, and their second rules in the second."""
 
 QUANTITIES = sorted(

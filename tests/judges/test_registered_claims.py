@@ -16,7 +16,6 @@ PAGE = CHECKOUT / "docs" / "claims-registered.md"
 TO_COME = """\
 verifiable_fl proof-time
 verifiable_fl larger-batches
-deepchain directions
 chain_retraining beats-not-retrained
 decai good-are-refunded
 vbfl withstands-noise

@@ -50,7 +50,8 @@ def ledger() -> Iterator[NodeLedger]:
 
 
 def specification(key: str, ledger: str, **more: Any) -> Specification:
-    return Specification(key, gas.TASK, 0, gas.ROUNDS, task_params=gas.TASK_PARAMS, ledger=ledger, **more)
+    quick = discovery.load(key).quick
+    return Specification(key, gas.TASK, 0, gas.ROUNDS, quick, task_params=gas.TASK_PARAMS, ledger=ledger, **more)
 
 
 def tried(specification: Specification) -> tuple[Ledger, str]:

@@ -54,7 +54,8 @@ def failures(key: str, params: Mapping[str, Any], partition: Mapping[str, Any], 
     """What each strategy that did not run to its end says."""
     told = {}
     for strategy in sorted(discovery.keys()):
-        record = run(Specification(strategy, key, 0, 1, task_params=params, partition=partition, **more))
+        quick = discovery.load(strategy).quick
+        record = run(Specification(strategy, key, 0, 1, quick, task_params=params, partition=partition, **more))
         if record.status == "failed":
             told[strategy] = record.error.message
     return told

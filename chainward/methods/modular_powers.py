@@ -1,0 +1,80 @@
+"""Powers modulo large numbers: of one base many times, of many bases at once, and what they are assumed to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+WINDOW_BITS = 4
+MOST_TABLES = 64
+"""Of bases that are used together; powers of more are taken one by one."""
+
+_Table = tuple[tuple[int, ...], ...]
+
+
+def product_flops(bits: int) -> float:
+    """Return the FLOPs assumed for a product modulo a number of so many bits.
+
+    Schoolbook product and Montgomery's reduction take 2 (bits / 32)^2 products of 32-bit words and as many additions.
+    """
+    return 4.0 * (bits / 32) ** 2
+
+
+def power_flops(exponent_bits: float, bits: int) -> float:
+    """Return the FLOPs assumed for a power by squaring and multiplying: 1.5 products a bit of the exponent."""
+    return 1.5 * exponent_bits * product_flops(bits)
+
+
+def product_of_powers(bases: Sequence[int], exponents: Sequence[int], modulus: int) -> int:
+    """Return the product of each base to its exponent; all squarings are shared (Straus 1964).
+
+    Examples:
+        >>> product_of_powers([2, 3], [5, 4], 1000)
+        592
+    """
+    result = 1
+    for bit in reversed(range(max((exponent.bit_length() for exponent in exponents), default=0))):
+        result = result * result % modulus
+        for base, exponent in zip(bases, exponents, strict=True):
+            if exponent >> bit & 1:
+                result = result * base % modulus
+    return result
+
+
+def fixed_powers(bases: tuple[int, ...], exponent: int, modulus: int) -> list[int]:
+    """Return each base to the exponent, by tables kept for the bases that were used last; see `_tables`.
+
+    Examples:
+        >>> fixed_powers((2, 3), 5, 1000)
+        [32, 243]
+    """
+    if len(bases) > MOST_TABLES:
+        return [pow(base, exponent, modulus) for base in bases]
+    digits = f"{exponent:x}"[::-1]
+    rows = -(-len(digits) // 64) * 64
+    return [_read_off(table, digits, modulus) for table in _tables(bases, rows, modulus)]
+
+
+def _read_off(table: _Table, digits: str, modulus: int) -> int:
+    result = 1
+    for row, digit in zip(table, digits, strict=False):
+        if digit != "0":
+            result = result * row[int(digit, 16)] % modulus
+    return result
+
+
+@lru_cache(maxsize=6)
+def _tables(bases: tuple[int, ...], rows: int, modulus: int) -> tuple[_Table, ...]:
+    """For each base b the powers b^(d 16^k), digit d of row k, so that a power takes a product a digit."""
+    return tuple(_table(base, rows, modulus) for base in bases)
+
+
+def _table(base: int, rows: int, modulus: int) -> _Table:
+    table = []
+    for _ in range(rows):
+        row = [1]
+        for _ in range(1 << WINDOW_BITS):
+            row.append(row[-1] * base % modulus)
+        base = row.pop()
+        table.append(tuple(row))
+    return tuple(table)
