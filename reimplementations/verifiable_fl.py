@@ -67,12 +67,12 @@ class VerifiableFL(Strategy[State]):
 
     batch: int = 4
     precision: int = 10_000
-    divisor: int = 50
+    divisor: int = 100
     grain: int = 1_250
     levels: int = 31
     largest: int = 65_535
-    batches: int = 12
-    trainers: int = 8
+    batches: int = 30
+    trainers: int = 6
     devices: bool = False
     phase_blocks: int = 120
 
