@@ -19,8 +19,22 @@ from chainward.methods import groth16
 from chainward.methods.circuit import Circuit, Number, Trace, shaped, total
 from chainward.methods.fixed_point import quantised
 from chainward.methods.sharing import from_bytes, to_bytes, uniform
+from chainward.methods.vector_commitment import FLOPS_A_FIELD_PRODUCT
 from chainward.strategy import Audience, Card, Strategy
-from chainward.world import PRESENT, ContentId, Contract, Digest, Each, Kind, Memory, Network, Query, Reverted, Site, World
+from chainward.world import (
+    PRESENT,
+    ContentId,
+    Contract,
+    Digest,
+    Each,
+    Kind,
+    Memory,
+    Network,
+    Query,
+    Reverted,
+    Site,
+    World,
+)
 
 Whole = Annotated[int, Interval(ge=-(2**31), lt=2**31)]
 Binary = Annotated[tuple[bool, ...], Len(1, 4_096)]
@@ -59,10 +73,10 @@ class State:
 class VerifiableFL(Strategy[State]):
     """A linear model in whole numbers, squared error, one patient after another, each batch's step proved.
 
-    `precision` stands for 1, `divisor` is the inverse learning rate. Features are multiples of `grain`, at most `levels`
-    of them; no error is above `largest`. `trainers` hospitals a round, in turn, take one of the `batches` that each has
-    committed to, of `batch` patients. With `devices` each hospital's batches are signed by a device registered for it. A
-    phase waits `phase_blocks` for who is missing.
+    `precision` stands for 1, `divisor` is the inverse learning rate. Features are multiples of `grain`, at most
+    `levels` of them; no error is above `largest`. `trainers` hospitals a round, in turn, take one of the `batches` that
+    each has committed to, of `batch` patients. With `devices` each hospital's batches are signed by a device registered
+    for it. A phase waits `phase_blocks` for who is missing.
     """
 
     batch: int = 4
@@ -134,7 +148,7 @@ class VerifiableFL(Strategy[State]):
     # ------------------------------------------------------------ the circuit
 
     def learn(self, circuit: Circuit, binary: Sequence[bool], binding: int, model: Sequence[int], batch: Batch) -> Any:
-        """Step from a model on a batch. Public are: binding, commitment to the batch, the model, and what comes of it."""
+        """Step from a model on a batch. Public are binding, commitment to the batch, the model and what comes of it."""
         bound, committed = circuit.public(binding), circuit.announce()
         numbers = [circuit.public(number) for number in model]
         places = [circuit.announce() for _ in model]
@@ -153,9 +167,10 @@ class VerifiableFL(Strategy[State]):
         Of two classes that start as mirror images each stays the other's, so the outcome's output alone is proved.
         """
         (*weights, bias), scale = model, self.precision // self.grain
-        products = (circuit.product(w, x.value) * (1 if x.sign is not None else scale) for w, x in zip(weights, cells, strict=True))
+        products = [circuit.product(w, x.value) for w, x in zip(weights, cells, strict=True)]
         # out = trunc(sum_i w_i x_i / pr) + b;  err = trunc(2 (out - y) / 2)
-        output = circuit.truncated(total(products), scale, self.largest * scale) + bias
+        dot = total(own * (scale if x.sign is None else 1) for own, x in zip(products, cells, strict=True))
+        output = circuit.truncated(dot, scale, self.largest * scale) + bias
         error = output - label * self.precision
         # b -= trunc(err / lr)
         sign = circuit.sign(error)
@@ -173,7 +188,7 @@ class VerifiableFL(Strategy[State]):
         return [*moved, bias - step]
 
     def committed(self, circuit: Circuit, binary: Sequence[bool], batch: Batch) -> tuple[list[Any], Number]:
-        """The patients of a batch, made of bits, as (cells, label) each; and the hash of its salt and of all the bits."""
+        """The patients of a batch, made of bits, as (cells, label) each; and the hash of its salt and all the bits."""
         patients, bits = [], list[Number]()
         for row, label in zip(batch.levels, batch.labels, strict=True):
             cells = [self._cell(circuit, level, bit, bits) for level, bit in zip(row, binary, strict=True)]
@@ -212,7 +227,7 @@ class VerifiableFL(Strategy[State]):
         for number in range(self.batches):
             trace = Trace()
             commitments.append(self.committed(trace, binary, self._batch(site, kept, number))[1])
-            site.work(groth16.FLOPS_A_FIELD_PRODUCT * len(trace.values))
+            site.work(FLOPS_A_FIELD_PRODUCT * len(trace.values))
         return to_bytes(commitments), kept
 
     def prove(self, site: Site, memory: Memory, task: tuple[int, bytes, tuple[int, ...]]) -> tuple[Step | None, Memory]:
@@ -221,7 +236,7 @@ class VerifiableFL(Strategy[State]):
         trace = Trace()
         try:
             batch = self._batch(site, memory, number)
-            model = tuple(self.learn(trace, memory["binary"], *from_bytes(binding), before, batch))
+            model = tuple(self.learn(trace, memory["binary"], from_bytes(binding)[0], before, batch))
             key = groth16.proving_key(memory["key"])
         except (KeyError, ValueError):
             return None, memory
@@ -243,7 +258,9 @@ class VerifiableFL(Strategy[State]):
         chain, asked = world.at(state.contract), tuple(who)
         if not asked:
             return ()
-        query = Query("enrol", Kind.CONTROL, self.enrol, reply=Annotated[bytes, Len(32 * self.batches, 32 * self.batches)])
+        query = Query(
+            "enrol", Kind.CONTROL, self.enrol, reply=Annotated[bytes, Len(32 * self.batches, 32 * self.batches)]
+        )
         committed = world.ask(asked, query, (state.keys, state.binary)).open()
         for hospital in committed if state.devices else ():
             chain.send("sign", hospital, keccak(committed[hospital]), sender=state.devices[hospital])
@@ -252,7 +269,7 @@ class VerifiableFL(Strategy[State]):
 
 def _columns(site: Site, memory: Memory, _: Any) -> tuple[tuple[bool, ...], Memory]:
     """Of each feature whether it is 0 or 1 for all patients here."""
-    return tuple(np.isin(site.train.features, (0.0, 1.0)).all(axis=0).tolist()), memory
+    return tuple(bool(np.isin(column, (0.0, 1.0)).all()) for column in site.train.features.T), memory
 
 
 def _sent(chain: Contract, function: str, own: Mapping[str, tuple[Any, ...]]) -> tuple[str, ...]:

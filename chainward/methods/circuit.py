@@ -46,10 +46,10 @@ class Linear:
         return self * -1
 
     def __sub__(self, other: Number) -> Linear:
-        return self + other * -1
+        return self.__add__(-other)
 
     def __rsub__(self, other: Number) -> Linear:
-        return self * -1 + other
+        return self.__neg__().__add__(other)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -191,27 +191,34 @@ class Shape(Circuit):
         return Size(len(self.rows), self.wires, self.publics)
 
     def wire(self, value: int) -> Number:
+        """A new wire."""
         self.wires += 1
         return Linear({self.wires - 1: 1})
 
     def public(self, value: int) -> Number:
+        """A new wire, counted as public."""
         self.publics += 1
         return self.wire(value)
 
     def announce(self) -> int:
+        """A wire that is equal to something later."""
         self.public(0)
         return self.wires - 1
 
     def reveal(self, place: int, number: Number) -> None:
+        """A row that makes both equal."""
         self.equal(number, Linear({place: 1}))
 
     def row(self, left: Number, right: Number, product: Number) -> None:
+        """Keep the row."""
         self.rows.append((_terms(left), _terms(right), _terms(product)))
 
     def value(self, number: Number) -> int:
+        """Nobody knows: 0."""
         return 0
 
     def reduced(self, number: Number) -> Number:
+        """Itself: its factors are reduced already."""
         return number
 
 
@@ -225,18 +232,22 @@ class Trace(Circuit):
         self.products: list[int] = []
 
     def wire(self, value: int) -> int:
+        """A new value."""
         self.values.append(value)
         return value
 
     def public(self, value: int) -> int:
+        """A new value, counted as public."""
         self.publics += 1
         return self.wire(value)
 
     def announce(self) -> int:
+        """A value that is put in later."""
         self.public(0)
         return len(self.values) - 1
 
     def reveal(self, place: int, number: int) -> None:
+        """Put the value in its place."""
         self.values[place] = number
         self.equal(number, number)
 
@@ -251,14 +262,17 @@ class Trace(Circuit):
         return sum(abs(value) > LONG for value in self.values)
 
     def row(self, left: int, right: int, product: int) -> None:
+        """Keep its three values."""
         self.left.append(left)
         self.right.append(right)
         self.products.append(product)
 
     def value(self, number: int) -> int:
+        """Itself."""
         return number
 
     def reduced(self, number: int) -> int:
+        """The remainder."""
         return number % FIELD
 
 

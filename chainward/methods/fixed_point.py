@@ -1,4 +1,4 @@
-"""Numbers as whole multiples of a unit, whose division cuts towards zero: the arithmetic of Solidity and of circuits."""
+"""Numbers as whole multiples of a unit, whose division cuts towards zero: as in Solidity and in circuits."""
 
 from __future__ import annotations
 

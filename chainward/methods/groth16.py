@@ -1,8 +1,8 @@
-"""Groth's proofs (2016, eprint 2016/260) over bn254: three points show that a computation was done, and hide its numbers.
+"""Groth's proofs (eprint 2016/260) over bn254: three points show that a computation was done, and hide its numbers.
 
-Row i of the computation stands at the i-th root of unity. The key holds the Lagrange polynomials there, so a proof takes
-the rows' values as they are, most of them bits: only the quotient polynomial, known by its values beside the domain,
-costs a full product a row. Randomness is the caller's: a proof is a function of it.
+Row i of the computation stands at the i-th root of unity. The key holds the Lagrange polynomials there, so a proof
+takes the rows' values as they are, most of them bits: only the quotient polynomial, known by its values beside the
+domain, costs a full product a row. Randomness is the caller's: a proof is a function of it.
 
 Whoever made the keys and kept the numbers they are made of can prove anything (`forged`).
 """
@@ -47,7 +47,7 @@ class Secrets(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """`proving` is for whoever proves, in bytes; `verifying` for the contract: alpha, beta, gamma, delta, then inputs."""
+    """`proving` is for who proves, in bytes; `verifying` for the contract: alpha, beta, gamma, delta, then inputs."""
 
     proving: bytes
     verifying: tuple[int, ...]
@@ -88,7 +88,7 @@ def set_up(shape: Shape, rng: np.random.Generator) -> Keys:
     second = _CURVE.batch_mul(_G2, [beta, delta, gamma, *used])
     sizes = b"".join(number.to_bytes(4, "big") for number in (len(used), shape.wires - count, domain))
     proving = sizes + b"".join(bytes(point.to_bytes()) for point in (*first, *second[:2], *second[3:]))
-    verifying = (*_numbers(first[0]), *_flat(second[:1] + [second[2]] + [second[1]]), *_flat(inputs))
+    verifying = (*_numbers(first[0]), *_flat([second[0], second[2], second[1]]), *_flat(inputs))
     return Keys(proving, verifying, secrets)
 
 
@@ -106,7 +106,9 @@ def proving_key(data: bytes) -> ProvingKey:
     points = _points(_CURVE.curve.PointG1, data[12 : 12 + G1_BYTES * ones], G1_BYTES)
     seconds = _points(_CURVE.curve.PointG2, data[12 + G1_BYTES * ones :], G2_BYTES)
     middle, last = 3 + rows, 3 + rows + wires
-    return ProvingKey(*points[:3], *seconds[:2], points[3:middle], seconds[2:], points[middle:last], points[last:])
+    (alpha, beta, delta), (beta_2, delta_2) = points[:3], seconds[:2]
+    lagrange = points[3:middle], seconds[2:]
+    return ProvingKey(alpha, beta, delta, beta_2, delta_2, *lagrange, points[middle:last], points[last:])
 
 
 def prove(key: ProvingKey, trace: Trace, rng: np.random.Generator) -> tuple[int, ...]:
@@ -156,7 +158,9 @@ def proving_flops(size: Size, full: int) -> float:
     are as long as the field; the quotient has one of these at each place of the domain.
     """
     short, long = size.rows / 2, group_operations(full, 254) if full else 0.0
-    first = 2 * (short + long) + size.wires / 2 + long + group_operations(size.domain, 254) + 6 * group_operations(1, 254)
+    first = (
+        2 * (short + long) + size.wires / 2 + long + group_operations(size.domain, 254) + 6 * group_operations(1, 254)
+    )
     second = short + long + group_operations(1, 254)
     butterflies = 6 * size.domain * (size.domain.bit_length() - 1) / 2
     return FLOPS_A_GROUP_OPERATION * first + FLOPS_IN_G2 * second + FLOPS_A_FIELD_PRODUCT * butterflies
@@ -248,4 +252,3 @@ def _read(numbers: Sequence[int]) -> Any:
 
 def _read_2(numbers: Sequence[int]) -> Any:
     return _CURVE.curve.PointG2(numbers[1], numbers[0], numbers[3], numbers[2])
-

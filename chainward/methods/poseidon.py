@@ -1,7 +1,7 @@
 """The hash Poseidon over the scalar field of bn254 (Grassi et al. 2021, USENIX Security), cheap within a proof.
 
-Its parameters are the reference ones, made by the Grain generator of the paper's appendix: x^5, eight full rounds and 56
-to 60 partial ones, 128 bits of security; the same as circomlib's. What is added and multiplied by constants may be
+Its parameters are the reference ones, made by the Grain generator of the paper's appendix: x^5, eight full rounds and
+56 to 60 partial ones, 128 bits of security; the same as circomlib's. What is added and multiplied by constants may be
 numbers or, in a circuit, linear combinations.
 """
 

@@ -1,4 +1,4 @@
-"""Steps of VerifiableFL with real proofs, of so small a model that one takes a hundredth of a second, and a contract."""
+"""Steps of VerifiableFL with real proofs, of so small a model that each takes some milliseconds, and a contract."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ class Federation(OnChain):
         self.paper = paper(**self.params)
         verifying = self.verifying or keys_of(tuple(self.params.items()))[0].verifying
         terms = (self.model, self.batches, self.trainers, self.blocks, verifying)
-        self.deploy("VerifiableFL", (self.hospitals, self.devices, *terms), self.hospitals[0] if self.hospitals else "a")
+        self.deploy(
+            "VerifiableFL", (self.hospitals, self.devices, *terms), self.hospitals[0] if self.hospitals else "a"
+        )
 
     def own(self, name: str, number: int) -> Any:
         """A hospital's batch: the patients are the same for all, unless `data` has others, but the salts are not."""
