@@ -20,6 +20,7 @@ from chainward.judges.accuracy import (
     spread_within,
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
+from chainward.judges.batches import larger_batches, proof_cost
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
@@ -48,10 +49,12 @@ _ALL = (
     dearest_parts,
     equals,
     gas_an_agent,
+    larger_batches,
     less_gas_than,
     like,
     paired_within,
     pays_alike,
+    proof_cost,
     recalled_rate,
     robust_to_attack,
     same_predictions,

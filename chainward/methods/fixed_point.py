@@ -29,8 +29,8 @@ def quantised(values: npt.ArrayLike, unit: float, most: int) -> npt.NDArray[np.i
         >>> quantised([0.26, -9.0, float("nan")], unit=0.125, most=31).tolist()
         [2, -31, 0]
     """
-    scaled = np.nan_to_num(np.asarray(values, dtype=np.float64) / unit, nan=0.0, posinf=most, neginf=-most)
-    whole: npt.NDArray[np.int64] = np.clip(np.rint(scaled), -most, most).astype(np.int64)
+    bounded = np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), -most * unit, most * unit)
+    whole: npt.NDArray[np.int64] = np.rint(bounded / unit).astype(np.int64)
     return whole
 
 

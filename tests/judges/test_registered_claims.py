@@ -16,8 +16,6 @@ PAGE = CHECKOUT / "docs" / "claims-registered.md"
 TO_COME = """\
 glore_chain test-auc
 glore_chain like-central-learning
-verifiable_fl proof-time
-verifiable_fl larger-batches
 deepchain directions
 chain_retraining beats-not-retrained
 decai good-are-refunded
