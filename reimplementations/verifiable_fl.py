@@ -25,7 +25,6 @@ from chainward.world import (
     PRESENT,
     ContentId,
     Contract,
-    Digest,
     Each,
     Kind,
     Memory,
@@ -38,8 +37,8 @@ from chainward.world import (
 
 Whole = Annotated[int, Interval(ge=-(2**31), lt=2**31)]
 Binary = Annotated[tuple[bool, ...], Len(1, 4_096)]
-Proof = Annotated[tuple[Digest, ...], Len(groth16.PROOF_NUMBERS, groth16.PROOF_NUMBERS)]
-Step = tuple[tuple[Whole, ...], Proof]  # the new model and the proof; nothing where the numbers leave their range
+Proof = Annotated[bytes, Len(32 * groth16.PROOF_NUMBERS, 32 * groth16.PROOF_NUMBERS)]
+Step = tuple[tuple[Whole, ...], Proof]  # the new model and the proof that it is
 
 
 class Batch(NamedTuple):
@@ -126,10 +125,11 @@ class VerifiableFL(Strategy[State]):
         who, batches, bindings = chain.call("due")
         model = chain.call("model")
         tasks = {who[i]: (batches[i], to_bytes([bindings[i]]), model) for i in range(len(who))}
-        proving = Query("step", Kind.UPDATE, self.prove, reply=Step | None)
-        steps = world.ask(tasks, proving, Each(tasks), within=chain.left() or math.inf).open()
-        _sent(chain, "update", {name: (step[0], from_bytes(b"".join(step[1]))) for name, step in steps.items() if step})
-        _close(chain, steps or world.ask(world.hospitals, PRESENT, first=1))
+        proving = Query("step", Kind.CONTROL, self.prove, reply=ContentId | None)
+        told = world.ask(tasks, proving, Each(tasks), within=chain.left() or math.inf).open()
+        steps = world.read({name: cid for name, cid in told.items() if cid}, Step)
+        _sent(chain, "update", {name: (model, from_bytes(proof)) for name, (model, proof) in steps.items()})
+        _close(chain, told or world.ask(world.hospitals, PRESENT, first=1))
         return replace(state, model=chain.call("model"))
 
     def model(self, state: State) -> Mapping[str, npt.NDArray[np.int64]]:
@@ -230,8 +230,8 @@ class VerifiableFL(Strategy[State]):
             site.work(FLOPS_A_FIELD_PRODUCT * len(trace.values))
         return to_bytes(commitments), kept
 
-    def prove(self, site: Site, memory: Memory, task: tuple[int, bytes, tuple[int, ...]]) -> tuple[Step | None, Memory]:
-        """At a hospital: take the step and prove it; nothing if it has not enrolled or a number leaves its range."""
+    def prove(self, site: Site, memory: Memory, task: tuple[int, bytes, tuple[int, ...]]) -> tuple[str | None, Memory]:
+        """At a hospital: take the step and publish it, proved; nothing if not enrolled or if a number leaves its range."""
         number, binding, before = task
         trace = Trace()
         try:
@@ -241,9 +241,8 @@ class VerifiableFL(Strategy[State]):
         except (KeyError, ValueError):
             return None, memory
         site.work(groth16.proving_flops(trace.size, trace.long))
-        site.publish(np.array(model, np.int32), Kind.UPDATE)
-        proof = groth16.prove(key, trace, site.rng)
-        return (model, tuple(to_bytes([number]) for number in proof)), memory
+        proof = to_bytes(groth16.prove(key, trace, site.rng))
+        return site.publish((model, proof), Kind.UPDATE), memory
 
     def _batch(self, site: Site, memory: Memory, number: int) -> Batch:
         order = memory["order"]

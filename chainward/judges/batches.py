@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from chainward.judges.evidence import Evidence, Trials, only
 from chainward.judges.figures import mean_auroc
 from chainward.judges.finding import Finding, Unjudgeable, decided
+from chainward.results.rounds import Round
 
 
 def proof_cost(evidence: Evidence, *, r2: float, ratio: float, function: str) -> Finding:
@@ -62,7 +63,7 @@ def _by_batch(trials: Sequence[Trials]) -> list[Trials]:
     return [only((one for one in trials if one.built.batch == size), f"batch {size}") for size in sizes]
 
 
-def _rounds(trials: Trials) -> list[object]:
+def _rounds(trials: Trials) -> list[Round]:
     return [entry for record in trials.records for entry in record.rounds]
 
 
@@ -77,5 +78,5 @@ def _median(values: Sequence[float]) -> float:
     return float(np.median(values))
 
 
-def _told(sizes: Sequence[float], values: Sequence[float], unit: str) -> str:
+def _told(sizes: Iterable[float], values: Iterable[float], unit: str) -> str:
     return ", ".join(f"{size:g}: {value:.4g} {unit}".strip() for size, value in zip(sizes, values, strict=True))

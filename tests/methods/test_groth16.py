@@ -68,7 +68,9 @@ def test_the_library_s_own_verifier_accepts_it() -> None:
     inputs = [points(own[at : at + 2]) for at in range(14, len(own), 2)]
     oracle = Groth16.__new__(Groth16)
     oracle.E, oracle.order = CURVE, FIELD
-    oracle.verifying_key = VerifyingKey(points(own[:2]), points(own[2:6]), points(own[6:10]), points(own[10:14]), inputs)
+    oracle.verifying_key = VerifyingKey(
+        points(own[:2]), points(own[2:6]), points(own[6:10]), points(own[10:14]), inputs
+    )
     proof = proof_of(3)
     read = Proof(points(proof[:2]), points(proof[2:6]), points(proof[6:]))
     assert oracle.verify(read, [1, 32])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from exploits import exploit
 from papers import once, preparing
-from proved_steps import COLUMNS, KEY, NO_PROOF, START, TINY, Federation, batch, keys_of, learning, paper, shape_of
+from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, paper, shape_of
 from test_verifiable_fl_protocol import updates_a_round
 
 from chainward.folders import ARTIFACTS
@@ -19,6 +19,7 @@ from chainward.methods.sharing import FIELD
 from chainward.strategy import discovery
 from chainward.testing import refused, states, varied
 from chainward.testing.contracts import accepted
+from chainward.world import Kind
 
 SMALL = {"batch": 1, "batches": 3, "divisor": 20}
 STILL = {**TINY, "divisor": 10**9}
@@ -262,15 +263,17 @@ def test_a_batch_signed_by_an_unregistered_device_is_refused() -> None:
 @exploit(KEY, "replies of another form, made-up proofs, and no replies", "held")
 def test_what_is_made_up_is_no_update_and_ends_no_round() -> None:
     kind = discovery.load(KEY)
+    replies: dict[str, Any] = {
+        "hospital 1": (START, bytes(256)),  # no points
+        "hospital 2": ((2**40,), bytes(256)),
+        "hospital 3": None,
+    }
 
     def prove(self: Any, site: Any, memory: Any, task: Any) -> Any:
-        honest = kind.prove(self, site, memory, task)  # type: ignore[attr-defined]
-        if site.name == "hospital 1":
-            (model, _), kept = honest
-            return (model, tuple(number.to_bytes(32, "big") for number in NO_PROOF)), kept
-        if site.name == "hospital 2":
-            return (((2**40,), ()), honest[1])
-        return (None, memory) if site.name == "hospital 3" else honest
+        if site.name not in replies:
+            return kind.prove(self, site, memory, task)  # type: ignore[attr-defined]
+        told = replies[site.name]
+        return told and site.publish(told, Kind.UPDATE), memory
 
     ready = prepared(strategy=varied(KEY, SMALL, prove=prove))
     *_, last = states(ready)

@@ -263,7 +263,7 @@ class Desk:
         self.flops += flops
 
     def publish(self, value: Any, kind: Any) -> str:
-        return ""
+        return "a content id"
 
     def prove(self, it: Any) -> float:
         it.prove(self, self.memory, (0, bytes(32), START))
