@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from scipy.special import expit
 
 from chainward.methods import groth16
-from chainward.methods.circuit import Circuit, Number, Trace, shaped, total
+from chainward.methods.circuit import Circuit, Number, Shape, Trace, shaped, total
 from chainward.methods.fixed_point import quantised
 from chainward.methods.sharing import from_bytes, to_bytes, uniform
 from chainward.methods.vector_commitment import FLOPS_A_FIELD_PRODUCT
@@ -59,13 +59,17 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """The model [d + 1] in units of 1 / precision, its bias last; which features are 0 or 1; the keys' maker and id."""
+    """The model [d + 1] in units of 1 / precision, its bias last; which features are 0 or 1; the keys' maker and id.
+
+    `devices` are those who sign, by hospital; `enrolled` counts.
+    """
 
     model: tuple[int, ...]
     contract: str
     binary: tuple[bool, ...]
     keys: Mapping[str, str]
     devices: Mapping[str, str]
+    enrolled: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ class VerifiableFL(Strategy[State]):
         steps = world.read({name: cid for name, cid in told.items() if cid}, Step)
         _sent(chain, "update", {name: (model, from_bytes(proof)) for name, (model, proof) in steps.items()})
         _close(chain, told or world.ask(world.hospitals, PRESENT, first=1))
-        return replace(state, model=chain.call("model"))
+        return replace(state, model=chain.call("model"), enrolled=len(enrolled) + len(late))
 
     def model(self, state: State) -> Mapping[str, npt.NDArray[np.int64]]:
         return {"model": np.array(state.model, np.int64)}
@@ -144,6 +148,12 @@ class VerifiableFL(Strategy[State]):
     def numbers(self, hospitals: int) -> Mapping[str, float]:
         """How many hospitals train in a round."""
         return {"trainers": min(self.trainers, hospitals)}
+
+    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+        """What each proof is about: patients, features, rows, and how many prove in a round."""
+        rows = self._shape(state.binary).size.rows
+        provers = min(self.trainers, max(1, state.enrolled))
+        return {"proof": {"batch": self.batch, "features": len(state.binary), "rows": rows, "provers": provers}}
 
     # ------------------------------------------------------------ the circuit
 
@@ -209,12 +219,14 @@ class VerifiableFL(Strategy[State]):
 
     def set_up(self, site: Site, memory: Memory, binary: Sequence[bool]) -> tuple[Any, Memory]:
         """At the ceremony: make the keys, publish the proving one, reply its id and the verifying one."""
-        width = len(binary)
-        nobody = Batch([[0] * width] * self.batch, [0] * self.batch, 0)
-        shape = shaped(lambda circuit: self.learn(circuit, binary, 0, [0] * (width + 1), nobody))
+        shape = self._shape(binary)
         site.work(groth16.set_up_flops(shape.size))
         keys = groth16.set_up(shape, site.rng)
         return (site.publish(keys.proving, Kind.CONTROL), to_bytes(keys.verifying)), memory
+
+    def _shape(self, binary: Sequence[bool]) -> Shape:
+        nobody = Batch([[0] * len(binary)] * self.batch, [0] * self.batch, 0)
+        return shaped(lambda circuit: self.learn(circuit, binary, 0, [0] * (len(binary) + 1), nobody))
 
     def enrol(self, site: Site, memory: Memory, task: tuple[Mapping[str, str], tuple[bool, ...]]) -> tuple[Any, Memory]:
         """At a hospital: get the key, and commit to batches of its patients in an order drawn once, round and round."""
@@ -231,7 +243,7 @@ class VerifiableFL(Strategy[State]):
         return to_bytes(commitments), kept
 
     def prove(self, site: Site, memory: Memory, task: tuple[int, bytes, tuple[int, ...]]) -> tuple[str | None, Memory]:
-        """At a hospital: take the step and publish it, proved; nothing if not enrolled or if a number leaves its range."""
+        """At a hospital: take the step and publish it, proved; nothing if a number leaves its range."""
         number, binding, before = task
         trace = Trace()
         try:

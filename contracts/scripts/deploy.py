@@ -15,6 +15,7 @@ from brownie import (
     FedCoin,
     SwarmLearning,
     TwoCP,
+    VerifiableFL,
     accounts,
     network,
 )
@@ -41,4 +42,5 @@ def main() -> list[Any]:
         FedCoin.deploy(founder, others, [founder], 1_000, 70, 10, 50_000, False, 10, sender),
         SwarmLearning.deploy(hospitals, 2, 4, 10, 10, sender),
         TwoCP.deploy(founder, others, 2**256 - 1, 10, sender),
+        VerifiableFL.deploy(hospitals, [], [0, 0, 5_000], 2, 2, 10, [0] * 32, sender),
     ]
