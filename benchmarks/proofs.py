@@ -1,9 +1,10 @@
-"""What VerifiableFL's proofs take by batch and features, measured and modelled; with `rates`, where its rate comes from.
+"""What VerifiableFL's proofs take by batch and features, measured and modelled; with `rates`, where its rate is from.
 
     python benchmarks/proofs.py                 # one core: RAYON_NUM_THREADS=1
     python benchmarks/proofs.py rates           # validation AUROC at seed 0, mean of the last five of 30 rounds
 
-Processor time of this process, so that what else runs on the machine counts little. It decides nothing: trials count rows.
+Processor time of this process, so that what else runs on the machine counts little. It decides nothing: trials count
+rows.
 """
 
 from __future__ import annotations
