@@ -151,6 +151,18 @@ def test_no_bit_of_a_step_can_be_the_other() -> None:
         assert not holds(shape, values), f"bit {wire} is free"
 
 
+def test_no_public_number_can_be_another_whatever_repeats_it() -> None:
+    """Binding, commitment, model or result, with each private number that is the same made to follow."""
+    shape, trace = honest()
+    for place in range(2, trace.publics + 1):  # the binding is a square: its opposite is no other binding
+        own = trace.values[place]
+        values = [own + 1 if value == own and wire else value for wire, value in enumerate(trace.values)]
+        assert not holds(shape, values), f"public number {place} is free"
+    follows = {99: 100, 99 * 99: 100 * 100}
+    assert holds(shape, [follows.get(value, value) for value in trace.values])  # so a proof is bound by its numbers
+    assert not holds(shape, [*trace.values[:1], 100, *trace.values[2:]])
+
+
 class Free(Trace):
     """A trace whose prover chooses signs, quotients and rests."""
 
