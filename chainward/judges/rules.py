@@ -22,6 +22,7 @@ from chainward.judges.accuracy import (
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
 from chainward.judges.balances import honest_have_more
 from chainward.judges.calls import better_when_on
+from chainward.judges.batches import larger_batches, proof_cost
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
 from chainward.judges.exact import figures_by_task, same_coefficients
 from chainward.judges.directions import directions
@@ -56,10 +57,12 @@ _ALL = (
     figures_by_task,
     gas_an_agent,
     honest_have_more,
+    larger_batches,
     less_gas_than,
     like,
     paired_within,
     pays_alike,
+    proof_cost,
     recalled_rate,
     robust_to_attack,
     same_coefficients,

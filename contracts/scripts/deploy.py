@@ -20,6 +20,7 @@ from brownie import (
     GloreChain,
     SwarmLearning,
     TwoCP,
+    VerifiableFL,
     accounts,
     network,
 )
@@ -51,4 +52,5 @@ def main() -> list[Any]:
         GloreChain.deploy(hospitals, 20, 10, sender),
         SwarmLearning.deploy(hospitals, 2, 4, 10, 10, sender),
         TwoCP.deploy(founder, others, 2**256 - 1, 10, sender),
+        VerifiableFL.deploy(hospitals, [], [0, 0, 5_000], 2, 2, 10, [0] * 32, sender),
     ]

@@ -223,6 +223,19 @@ OUTCOMES = (
     Column("party", "Party or part"),
     Column("value", "Mean over trials", "measured", "significant"),
 )
+PROOFS = (
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("track", "Track"),
+    Column("source", "Figures"),
+    Column("batch", "Batch", "", "integer"),
+    Column("features", "Features", "", "integer"),
+    Column("rows", "Rows", "measured", "integer"),
+    Column("modelled_s", "Proof, s", "modelled", "significant"),
+    Column("measured_s", "Proof here, s", "measured", "significant"),
+    Column("quoted_s", "Authors, s", "quoted", "significant"),
+    Column("gas", "Gas of a verified update", "measured", "integer"),
+)
 NUMBERS = (
     Column("label", "Strategy", style="strategy"),
     Column("task", "Task"),

@@ -132,8 +132,9 @@ def _lists(tables: Tables) -> dict[str, Table]:
         "failed": ("Failed trials", columns.FAILED, ROWS),
         "records": ("Every trial", columns.RECORDS, RECORDS),
         "provenance": ("Where the trials ran", columns.PROVENANCE, ROWS),
+        "proofs": ("What a proof takes, by batch and features", columns.PROOFS, ROWS),
     }
-    rows = {**tables, "records": _asked_for_first(tables)}
+    rows = {"proofs": [], **tables, "records": _asked_for_first(tables)}
     return {
         name: Table.of(caption, shape, rows[name], name, most=most) for name, (caption, shape, most) in shapes.items()
     }

@@ -11,6 +11,7 @@ from chainward.report.tables.leaderboard import leaderboard
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
 from chainward.report.tables.partition import partition_rows, preprocessing_rows
 from chainward.report.tables.patients import accuracy_by_patients_rows, gas_per_patient_rows
+from chainward.report.tables.proofs import proof_rows
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.collection import Results
 
@@ -22,6 +23,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
     groups = group(results)
     found = leaderboard(groups, results.opener, assumptions or Assumptions())
     hospitals = measured.hospital_rows(found.rows)
+    proofs = proof_rows(groups, results)
     return {
         "leaderboard": found.rows,
         "resolution": found.resolution,
@@ -41,6 +43,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
         "failed": provenance.failed_rows(groups),
         "provenance": provenance.provenance_rows(results),
         "records": provenance.record_rows(groups),
+        **({"proofs": proofs} if proofs else {}),
     }
 
 
