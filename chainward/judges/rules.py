@@ -21,11 +21,11 @@ from chainward.judges.accuracy import (
 )
 from chainward.judges.attacks import attackers_earn_less, attackers_score_lower, robust_to_attack, withstands_all
 from chainward.judges.balances import honest_have_more
-from chainward.judges.calls import better_when_on
 from chainward.judges.batches import larger_batches, proof_cost
+from chainward.judges.calls import better_when_on
 from chainward.judges.costs import gas_an_agent, less_gas_than, setup_gas_line
-from chainward.judges.exact import figures_by_task, same_coefficients
 from chainward.judges.directions import directions
+from chainward.judges.exact import figures_by_task, same_coefficients
 from chainward.judges.finding import Finding
 from chainward.judges.parts import dearest_part, dearest_parts
 from chainward.judges.rates import best_rate, recalled_rate
