@@ -127,6 +127,13 @@ def test_a_liar_has_it_all_back_where_the_others_sleep() -> None:
     assert room.wait(ANYBODY_WAIT).report(BAD, number) == MOST
 
 
+def test_the_meter_says_that_they_are() -> None:
+    ready = prepared(rounds=1)
+    *_, last = states(ready)
+    shown = {(one["kind"], one["audience"]): one["count"] for one in ready.world.meter.disclosures()}
+    assert shown["raw records", "everyone"] == last.added[-1] > 0
+
+
 # --- what holds ----------------------------------------------------------------------------------
 
 
