@@ -171,12 +171,13 @@ def test_a_part_out_of_turn_is_none() -> None:
     assert SCHEMES["additive"].answer(SEEDS[0], {}, [b""]) == (b"", {})
 
 
-def test_more_parts_than_signers_do_not_make_a_larger_sum_short() -> None:
+@pytest.mark.parametrize("more", [1, 2, 40])
+def test_more_parts_than_signers_do_not_make_a_larger_sum_short(more: int) -> None:
     """Else whoever splits a long z into many parts would be believed."""
     scheme = SCHEMES["additive"]
     parts = signed(scheme)
     nothing = parts[0][:DIGEST_BYTES] + bytes(len(parts[0]) - DIGEST_BYTES)
-    assert not scheme.verifies(joint(scheme), MESSAGE, [*parts, nothing])
+    assert not scheme.verifies(joint(scheme), MESSAGE, [*parts, *more * [nothing]])
 
 
 def test_a_key_chosen_after_the_others_would_sign_alone() -> None:
@@ -193,12 +194,13 @@ def test_a_key_chosen_after_the_others_would_sign_alone() -> None:
     assert not scheme.verifies(joint(scheme), MESSAGE, [nothing, nothing, alone])
 
 
-def test_what_is_too_long_is_refused_however_well_it_adds_up() -> None:
+@pytest.mark.parametrize("place", [0, 1_000, 3_071])
+def test_what_is_too_long_is_refused_however_well_it_adds_up(place: int) -> None:
     """A multiple of q in z changes no product, only its length."""
     scheme = Additive()
     parts = signed(scheme)
     z = np.frombuffer(parts[0][DIGEST_BYTES:], "<i4").astype(np.int64)
-    z[0] += scheme.modulus if z[0] < 0 else -scheme.modulus
+    z[place] += scheme.modulus if z[place] < 0 else -scheme.modulus
     long = parts[0][:DIGEST_BYTES] + z.astype("<i4").tobytes()
     assert scheme.verifies(joint(scheme), MESSAGE, parts)
     assert not scheme.verifies(joint(scheme), MESSAGE, [long, *parts[1:]])
