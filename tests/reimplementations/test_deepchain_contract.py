@@ -241,6 +241,13 @@ def test_a_sum_of_fewer_than_the_threshold_is_not_opened() -> None:
     assert trading.named("locked") == "ab"
 
 
+def test_a_sum_of_nobody_is_not_opened() -> None:
+    trading = uploaded().claim(parties="")
+    assert (trading.call("phase"), trading.call("round"), trading.call("opened")) == (UPLOADING, 2, 0)
+    assert trading.owed() == dict.fromkeys("abcd", DEPOSIT) | {"u": 4 * FEE}
+    trading.check_money()
+
+
 def test_too_few_parts_open_nothing() -> None:
     trading = aggregated().submit("ab").close()
     assert (trading.call("round"), trading.call("opened"), trading.named("locked")) == (2, 0, "ab")
