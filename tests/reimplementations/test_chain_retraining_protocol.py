@@ -168,6 +168,19 @@ def test_the_base_is_pre_trained_layer_by_layer_and_then_fine_tuned() -> None:
     assert memory == {cid: pytest.approx(start + np.float32(0.01))}
 
 
+def test_only_what_has_the_hash_and_as_many_features_is_used() -> None:
+    features, salt = numbered(4), bytes(32)
+    records = {"features": features, "labels": np.zeros(4, np.float32)}
+    wide = {**records, "features": np.zeros((4, 3), np.float32)}
+    given = {
+        "sound": ((records, salt), salted(records, salt)),
+        "other records": ((records, salt), salted(wide, salt)),
+        "other salt": ((records, bytes([1] * 32)), salted(records, salt)),
+        "wide": ((wide, salt), salted(wide, salt)),
+    }
+    assert list(module(KEY)._sound(patient_of(Strategy(), 4), given)) == ["sound"]
+
+
 def test_only_the_general_share_gives_and_only_its_history() -> None:
     ready = prepared(params={"general": 0.5}, rounds=0)
     asked = spied(ready, "release")
@@ -231,6 +244,11 @@ def test_each_record_is_offered_once_in_time_order_or_held_back(
 def test_a_model_is_due_once_so_many_records_are_new_and_when_the_record_ends() -> None:
     strategy = Strategy(window=5, labelled=10, held_out=100, drift=2.0)
     assert offers(patient_of(strategy, 27), strategy) == [list(range(10)), list(range(10, 20)), list(range(20, 27))]
+
+
+def test_who_is_always_unsure_is_retrained_with_each_window_and_holds_back_what_it_judges_by() -> None:
+    strategy = Strategy(window=5, labelled=100, held_out=5, drift=-1.0)
+    assert offers(patient_of(strategy, 15), strategy) == [[0, 1, 2, 3], [5, 6, 7, 8], [10, 11, 12, 13]]
 
 
 def test_a_model_is_due_sooner_when_it_has_become_unsure() -> None:
