@@ -212,6 +212,20 @@ def test_a_proof_of_another_hospital_is_refused() -> None:
     accepted(lambda: it.send("a", "update", *taken))
 
 
+class Claiming(Trace):
+    """Says that its batch's hash is another."""
+
+    def __init__(self, registered: int) -> None:
+        super().__init__()
+        self.registered = registered
+
+    def reveal(self, place: int, number: int) -> None:
+        super().reveal(place, number)
+        if place == 2:
+            self.values[place] = self.registered
+            self.left[-1] = number - self.registered  # what the row has in truth
+
+
 @exploit(KEY, "a step on other patients than were committed to", "held")
 @pytest.mark.parametrize("levels", [[[4, 1]], [[-3, 1]], [[3, 0]]])
 def test_a_step_on_other_data_is_refused(levels: Any) -> None:
