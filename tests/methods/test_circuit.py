@@ -100,3 +100,26 @@ def test_the_domain_is_the_next_power_of_two() -> None:
         while len(trace.left) < rows:
             trace.bit(1)
         assert trace.size.domain == domain
+
+
+@pytest.mark.parametrize("value", [2, -1, FIELD - 1])
+def test_a_bit_is_0_or_1(value: int) -> None:
+    shape = shaped(lambda circuit: circuit.bit(0))
+    assert not holds(shape, [1, value])
+    assert holds(shape, [1, 0])
+    assert holds(shape, [1, 1])
+
+
+@pytest.mark.parametrize("moved", [1, -1, 5])
+def test_a_false_quotient_with_the_rest_that_its_row_demands_is_refused(moved: int) -> None:
+    """Wires: one, number, sign, two of the quotient up to 2, two of the rest up to 2, what comes of it."""
+    shape = shaped(divided(0, 3, 8))
+    honest = Trace()
+    assert divided(4, 3, 8)(honest) == 1
+    assert len(honest.values) == 8
+    values = list(honest.values)
+    values[3] += moved  # of weight 1
+    values[5] -= 3 * moved
+    values[7] += moved
+    assert holds(shape, honest.values)
+    assert not holds(shape, values)
