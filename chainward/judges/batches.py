@@ -24,6 +24,7 @@ def proof_cost(
     function: str,
     batches: Sequence[int],
     quoted_s: Sequence[float],
+    quoted_ether: Sequence[float],
     quoted_features: int,
 ) -> Finding:
     """Judge "a proof's time grows with the batch, its verification hardly costs more".
@@ -44,7 +45,8 @@ def proof_cost(
     found = (
         f"modelled {_told(sizes, seconds, 's')}: {slope:.4g} s a patient, r² {explained:.4f}; "
         f"gas {max(gas) / min(gas):.4f}; measured {_told(sizes, measured, 's a round')}; "
-        f"quoted with {quoted_features} features {_told(batches, quoted_s, 's')}, r² {theirs[1]:.4f}"
+        f"quoted with {quoted_features} features {_told(batches, quoted_s, 's')}, r² {theirs[1]:.4f}, "
+        f"ether {max(quoted_ether) / min(quoted_ether):.4f}"
     )
     return decided(line and flat, line or flat, found, evidence.records)
 

@@ -17,7 +17,12 @@ from chainward.results.rounds import Latency, Rounds
 
 KEY = "verifiable_fl"
 SIZES = (10, 20, 30, 40)
-QUOTED = {"batches": list(SIZES), "quoted_s": [52.0, 105.0, 186.0, 207.0], "quoted_features": 9}
+QUOTED = {
+    "batches": list(SIZES),
+    "quoted_s": [52.0, 105.0, 186.0, 207.0],
+    "quoted_ether": [0.0490, 0.0492, 0.0496, 0.0498],
+    "quoted_features": 9,
+}
 COST = claim_of(
     {"name": "proof_cost", "r2": 0.98, "ratio": 1.02, "function": "update", **QUOTED},
     part(*({"key": KEY, "batch": size} for size in SIZES)),

@@ -14,13 +14,6 @@ from chainward.strategy import discovery
 
 PAGE = CHECKOUT / "docs" / "claims-registered.md"
 TO_COME = """\
-verifiable_fl proof-time
-verifiable_fl larger-batches
-glore_chain test-auc
-glore_chain like-central-learning
-deepchain directions
-chain_retraining beats-not-retrained
-decai good-are-refunded
 vbfl withstands-noise
 flchain accuracy-a-second
 quorum_chain keeps-its-quality

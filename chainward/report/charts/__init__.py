@@ -7,6 +7,7 @@ from chainward.report.charts.functions import gas_functions
 from chainward.report.charts.latency import latency_parts
 from chainward.report.charts.pareto import pareto
 from chainward.report.charts.partition import partition
+from chainward.report.charts.proofs import proof_costs
 
 __all__ = [
     "Chart",
@@ -19,5 +20,6 @@ __all__ = [
     "learning_curves",
     "pareto",
     "partition",
+    "proof_costs",
     "unchecked",
 ]

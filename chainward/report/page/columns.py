@@ -234,6 +234,7 @@ PROOFS = (
     Column("modelled_s", "Proof, s", "modelled", "significant"),
     Column("measured_s", "Proof here, s", "measured", "significant"),
     Column("quoted_s", "Authors, s", "quoted", "significant"),
+    Column("quoted_ether", "Authors, ether", "quoted", "significant"),
     Column("gas", "Gas of a verified update", "measured", "integer"),
 )
 NUMBERS = (

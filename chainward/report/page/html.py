@@ -17,7 +17,7 @@ from chainward import codec
 from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
-from chainward.report.page.settings import ROWS, Setting, Table, settings
+from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
 from chainward.report.page.summary import glance, resolution, totals
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
@@ -35,7 +35,8 @@ RECORDS, ATTACKS = 300, 12
 
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
-    views = _illustrated(tables)
+    lists = _lists(tables)
+    views, proofs = _illustrated(tables, lists["proofs"])
     script, style = asset("report.js"), asset("report.css")
     context = {
         "settings": views,
@@ -47,7 +48,8 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "tables": tables,
         "attacks": (attacks := attack_tables(tables["attacks"]))[:ATTACKS],
         "attacks_left_out": max(0, len(attacks) - ATTACKS),
-        "lists": (lists := _lists(tables)),
+        "lists": lists,
+        "proofs": proofs,
         "record_ids": {row["id"] for row in lists["records"].rows},
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
@@ -74,16 +76,18 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
-def _illustrated(tables: Tables) -> tuple[Setting, ...]:
-    """The settings with their charts drawn, all at once."""
+def _illustrated(tables: Tables, proofs: Table) -> tuple[tuple[Setting, ...], Picture | None]:
+    """The settings, and what proofs take, with their charts drawn, all at once."""
     if not any(row["trials"] > row["failed"] for row in tables["leaderboard"]):
-        return settings(tables)
-    from chainward.report.charts import drawer  # and with it altair: only where there is something to draw
+        return settings(tables), None
+    from chainward.report.charts import drawer, proof_costs  # and with them altair: only where there is something
 
     with drawer() as draw:
-        views = settings(tables)
-        drawings = draw([picture.chart for view in views for picture in view.pictures.values()])
-    return tuple(_drawn(view, drawings) for view in views)
+        views, costs = settings(tables), proof_costs(proofs.rows, "proofs")
+        pictured = [picture.chart for view in views for picture in view.pictures.values()]
+        drawings = draw([*pictured, *([costs] if costs else [])])
+    illustrated = tuple(_drawn(view, drawings) for view in views)
+    return illustrated, Picture(costs, proofs, drawings[costs.key]) if costs else None
 
 
 def _drawn(view: Setting, drawings: Mapping[str, Drawing]) -> Setting:

@@ -42,6 +42,7 @@ def _row(group: Group) -> Row:
         "modelled_s": median(entry.latency_s.compute for entry in rounds) if rounds else None,
         "measured_s": median(alone) / told["provers"] if alone else None,
         "quoted_s": None,
+        "quoted_ether": None,
         "gas": _gas(trials),
     }
 
@@ -72,7 +73,14 @@ def _quoted(strategy: str, results: Results) -> Iterator[Row]:
                 "setting": claim.claim,
             }
             features = claim.arguments.get("quoted_features")
-            for batch, seconds in zip(claim.arguments["batches"], claim.arguments["quoted_s"], strict=True):
+            quoted = (claim.arguments[name] for name in ("batches", "quoted_s", "quoted_ether"))
+            for batch, seconds, ether in zip(*quoted, strict=True):
                 sizes = {"batch": batch, "features": features, "rows": None}
-                times = {"modelled_s": None, "measured_s": None, "quoted_s": seconds, "gas": None}
+                times = {
+                    "modelled_s": None,
+                    "measured_s": None,
+                    "quoted_s": seconds,
+                    "quoted_ether": ether,
+                    "gas": None,
+                }
                 yield {**told, "attack": "", "source": f"quoted, {claim.tier}", **sizes, **times}
