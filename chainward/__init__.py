@@ -1,1 +1,1 @@
-"""Blockchain and federated learning on health records: published schemes, reproduced and compared."""
+"""Blockchain and deep learning on health records: published schemes, reproduced and compared."""
