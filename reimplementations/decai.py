@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from statistics import mode
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Interval
 
 from chainward.methods.online_learning import OFF, Learner, NearestCentroid, Perceptron, binarised, probabilities
 from chainward.strategy import Audience, Card, Strategy
@@ -74,13 +72,13 @@ class Decai(Strategy[State]):
 
     def open(self, world: World) -> State:
         """The owner deploys a classifier that has learned nothing."""
-        widths = world.need_some(world.ask(world.hospitals, WIDTH)).open().values()
         (owner,) = world.parties("owner", 1)
-        kind, terms = list(CLASSIFIERS).index(self.classifier), (Perceptron.bias, Perceptron.rate, self.cost_weight)
+        kind, width = list(CLASSIFIERS).index(self.classifier), world.network.features
+        terms = (kind, self.bins * width, Perceptron.bias, Perceptron.rate, self.cost_weight)
         waits = (self.refund_blocks, self.owner_blocks, self.anybody_blocks)
-        chain = world.found("Decai", kind, self.bins * mode(widths), *terms, waits, sender=owner)
+        chain = world.found("Decai", *terms, waits, sender=owner)
         nothing = dict.fromkeys((*world.hospitals, owner), 0)
-        empty = _data([], mode(widths))
+        empty = _data([], width)
         return State(chain.address, owner, self._learned(chain), empty, nothing, nothing, nothing, nothing)
 
     def round(self, state: State, world: World) -> State:
@@ -137,7 +135,7 @@ class Decai(Strategy[State]):
             if receipt:
                 _, told = receipt.events[0]
                 number = world.hospitals.index(name)
-                rows.append((told["id"], receipt.block, told["deposit"], number, label, features))
+                rows.append((told["id"], receipt.block, told["deposit"], number, label, np.maximum(features, OFF)))
         more = _data(rows, width)
         deposits = zip((world.hospitals[number] for number in more["submitters"]), more["left"].tolist(), strict=True)
         return replace(
@@ -235,10 +233,3 @@ def _settled(state: State, paid: list[tuple[str, str, int, int]]) -> State:
         claimed=_more(state.claimed, reports),
         valid=_more(state.valid, ((party, 1) for party, _ in refunds)),
     )
-
-
-def _width(site: Site, memory: Memory, _: None) -> tuple[int, Memory]:
-    return site.train.features.shape[1], memory
-
-
-WIDTH = Query("width", Kind.STATISTICS, _width, reply=Annotated[int, Interval(ge=1, le=2**16)])

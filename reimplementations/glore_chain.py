@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from statistics import mode
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Interval
 
 from chainward.methods import newton
 from chainward.methods.content import content_id, digest
@@ -62,15 +60,15 @@ class GloreChain(Strategy[State]):
 
     def open(self, world: World) -> State:
         """Steps 1 and 2: all are there, in the order of their names, and begin with coefficients of zero."""
-        sizes = world.ask(world.hospitals, INITIALIZE).open()
-        if not sizes:
+        there = world.ask(world.hospitals, INITIALIZE).open()
+        if not there:
             raise HospitalAbsent("nobody is there to begin with")
-        newton.need_few(mode(sizes.values()) - 1)
+        newton.need_few(world.network.features)
         terms = (tuple(sorted(world.hospitals)), self.max_iterations, self.phase_blocks)
-        chain = world.found("GloreChain", *terms, sender=next(iter(sizes)))
-        _advance(chain, chain.send_each("initialize", sizes.keys()))
+        chain = world.found("GloreChain", *terms, sender=next(iter(there)))
+        _advance(chain, chain.send_each("initialize", there.keys()))
         never = dict.fromkeys(world.hospitals, 0)
-        return State(chain.address, np.zeros(mode(sizes.values())), False, False, never, never)
+        return State(chain.address, np.zeros(world.network.features + 1), False, False, never, never)
 
     def round(self, state: State, world: World) -> State:
         """Steps 3 to 5: all post their sums, the server takes the step, and the others take it again."""
@@ -158,9 +156,9 @@ class GloreChain(Strategy[State]):
         return after, after is not before and newton.settled(before, after, self.tolerance)
 
 
-def _initialize(site: Site, _: Memory, __: Any) -> tuple[int, Memory]:
-    """Forget all from before; reply how many coefficients D there are."""
-    return site.train.features.shape[1] + 1, {}
+def _initialize(_: Site, __: Memory, ___: Any) -> tuple[bool, Memory]:
+    """Forget all from before."""
+    return True, {}
 
 
 def _read(site: Site, newest: Published) -> Floats:
@@ -203,4 +201,4 @@ def _state(world: World, chain: Contract, state: State, updated: Iterable[str], 
     )
 
 
-INITIALIZE = Query("initialize", Kind.STATISTICS, _initialize, reply=Annotated[int, Interval(ge=1)])
+INITIALIZE = Query("initialize", Kind.CONTROL, _initialize, reply=bool)

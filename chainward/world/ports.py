@@ -20,6 +20,7 @@ class Network(Protocol):
     and of what is between the layers.
     """
 
+    features: int
     parameters: int
     flops_per_row: float
 

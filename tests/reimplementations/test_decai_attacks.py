@@ -247,6 +247,17 @@ def test_what_the_contract_refuses_is_not_added_and_ends_no_trial() -> None:
         assert on_chain(ready, hospital) == patients_of(ready, hospital)
 
 
+@exploit(KEY, "a hospital sends indices that are none, labels that are none, or nothing", outcome="held")
+def test_an_index_below_zero_is_off_on_chain_and_beside_it() -> None:
+    """-5 is no feature from the end, and -1000 is none that would end the trial."""
+    ready = garbled(((-1000,) * 9 + (3,), 1), ((-5,) * 10, 1))
+    *_, last = states(ready)
+    assert set(on_chain(ready, "hospital 1")) == {((3,), 1), ((), 1)}
+    assert last.refunded["hospital 1"] > 0
+    refused = [one for one in ready.world.ledger.receipts if one.function == "refund" and not one.succeeded]
+    assert not refused, "a hospital asks for what the contract does not grant"
+
+
 @exploit(KEY, "a hospital of six sends what cannot be read, on any occasion", outcome="held")
 @pytest.mark.parametrize("form", ["", "short", "long", "mistyped", "mismatched", "huge"])
 def test_what_cannot_be_read_is_dropped(form: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from exploits import exploit
-from papers import once
+from papers import module, once
 from test_glore_chain_contract import (
     AGREED,
     CONSENSUS,
@@ -187,6 +188,22 @@ def test_sums_that_cannot_be_read_are_left_out_by_all(form: str, monkeypatch: py
     assert events(ready, "PassedOver") == []
     assert found[-1].converged
     same(found[-1].model, without(ready, D))
+
+
+@exploit(KEY, "a site posts sums of another form, which no patients have or which nobody serves", "held")
+@pytest.mark.parametrize("told", [10**9, 5])
+def test_no_site_of_two_says_how_many_coefficients_there_are(told: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task does: the first of two who is asked could end every trial with a number of its own."""
+    honest, owner = module(KEY)._initialize, module(KEY)
+
+    def initialize(site: Site, memory: Any, payload: Any) -> tuple[Any, Any]:
+        return (told, {}) if site.name == A else honest(site, memory, payload)
+
+    monkeypatch.setattr(owner, "INITIALIZE", replace(owner.INITIALIZE, local=initialize))
+    ready = prepared(params={}, task_params={"hospitals": 2, "patients": 40})
+    (*_, last) = states(ready)
+    assert last.converged
+    assert len(last.model) == ready.world.network.features + 1
 
 
 @exploit(KEY, "a site posts a curvature of nothing and an endless gradient", "held")
