@@ -89,8 +89,8 @@ def step(coefficients: Floats, sums: Statistics, ridge: float = 1e-7) -> Floats:
     In a direction in which no patient differs (a constant column, levels that add up to the bias) E is rounding, which
     a ridge of 1e-7 would make ten million times as large: there is no step, so that of coefficients that predict the
     same these have the least norm. If E has more there than rounding, since patients whom they predict wrongly are as
-    good as sure, or if a coefficient would be beyond `FARTHEST`, there is no step at all: `coefficients` themselves are
-    returned.
+    good as sure, if a coefficient would be beyond `FARTHEST`, or if D is none of patients and overflows, there is no
+    step at all: `coefficients` themselves are returned.
 
     Examples:
         >>> step(np.zeros(1), Statistics(np.array([[1.0]]), np.array([1.0]))).round(7).tolist()
@@ -99,7 +99,10 @@ def step(coefficients: Floats, sums: Statistics, ridge: float = 1e-7) -> Floats:
     size = np.sqrt(np.clip(np.diag(sums.curvature), 0.0, None))
     here = np.flatnonzero(size)  # of features that somebody has
     curvature, gradient = sums.curvature[np.ix_(here, here)], sums.gradient[here]
-    scaled = curvature / size[here] / size[here, None]  # so that grams and milligrams are alike
+    with np.errstate(over="ignore"):
+        scaled = curvature / size[here] / size[here, None]  # so that grams and milligrams are alike
+    if not np.all(np.isfinite(scaled)):
+        return coefficients
     values, vectors = np.linalg.eigh(scaled)
     kept, lost = (vectors[:, which] / size[here, None] for which in (values > INDEPENDENT, values <= INDEPENDENT))
     idle = np.linalg.qr(lost)[0]

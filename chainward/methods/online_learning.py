@@ -128,7 +128,7 @@ def probabilities(learner: Learner, on: Integers) -> Floats:
 
     It is above a half just where the learner predicts class 1; no learner here says how sure it is.
     """
-    below_half = np.nextafter(0.5, 0)
-    found = expit(learner.margins(on))
-    below: Floats = np.where(learner.predicted(on), found, np.minimum(found, below_half))
-    return below
+    below, above = np.nextafter(0.5, [0.0, 1.0])
+    rough = expit(learner.margins(on))
+    found: Floats = np.where(learner.predicted(on), np.maximum(rough, above), np.minimum(rough, below))
+    return found

@@ -118,6 +118,13 @@ def test_learning_leaves_what_there_was(learner: Any, on: Any, label: int) -> No
     assert all((before[name] == np.array(value)).all() for name, value in vars(learner).items())
 
 
+def test_a_datum_that_is_nearer_by_no_digit_of_a_probability_is_still_on_its_side() -> None:
+    many = 10**7
+    learner = NearestCentroid(np.array([many, many + 1]), np.array([[many - 1, many]]))
+    assert learner.predicted(np.array([[0]])).tolist() == [True]
+    assert probabilities(learner, np.array([[0]])) > 0.5
+
+
 # --- binary features -----------------------------------------------------------------------------
 
 
