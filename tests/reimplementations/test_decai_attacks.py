@@ -120,6 +120,19 @@ def test_the_owner_takes_what_is_right_too() -> None:
         room.refund(A, number)
 
 
+@exploit(KEY, "a liar waits until a deposit is less than what the gas of a report costs", outcome="succeeds")
+def test_after_a_quiet_hour_a_report_costs_more_than_it_brings() -> None:
+    """Whoever reports has all of the deposit, and at 1 gwei has paid more for it; the classifier keeps the lie."""
+    room = Classroom(period_s=1.0).right(B).teach(((0,), 0))
+    room.wait(3_600)
+    room.add(BAD, (0,), 1)
+    room.wait(REFUND_WAIT)
+    assert room.weights()[0] == 1
+    room.add(A, (0,), 0)
+    gained = room.report(B, 2)
+    assert 0 < gained <= MOST // 60 < room.ledger.receipts[-1].gas * 10**9
+
+
 @exploit(KEY, "a liar waits until anybody may take what is left, and is the first to", outcome="succeeds")
 def test_a_liar_has_it_all_back_where_the_others_sleep() -> None:
     room = Classroom(bias=-5)
@@ -137,8 +150,8 @@ def test_the_meter_says_that_they_are() -> None:
 # --- what holds ----------------------------------------------------------------------------------
 
 
-@exploit(KEY, "a submitter sends one class only, of any data", outcome="held")
-def test_one_class_only_costs_what_the_classifier_contradicts() -> None:
+@exploit(KEY, "a submitter calls of one class what the centroids hold to be of the other", outcome="held")
+def test_a_lie_costs_what_the_classifier_contradicts() -> None:
     """Centroids, which the majority's data hold where they are: a liar's positives are not predicted."""
     room = Classroom(CENTROIDS).right(B, 3)
     room.teach(*[((0,), 0)] * 6, *[((1,), 1)] * 6, sender=B)

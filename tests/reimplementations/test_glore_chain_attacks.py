@@ -85,6 +85,22 @@ def test_one_lying_site_moves_the_model_anywhere(monkeypatch: pytest.MonkeyPatch
     assert np.abs(last.model - honest).max() > 0.5
 
 
+@exploit(KEY, "a site reads the sums of all others before it posts its own", "succeeds")
+def test_who_posts_last_chooses_the_model_and_has_it_converge() -> None:
+    """Its curvature may be true: the gradient alone does it, in one step, and in the next nothing moves any more."""
+    sites = [site.train for site in usual()[0].dataset.hospitals]
+    size = sites[0].features.shape[1] + 1
+    chosen, beta = np.linspace(-5.0, 5.0, size), np.zeros(size)
+    for step in range(2):
+        *others, own = (newton.statistics(rows.features, rows.labels, beta) for rows in sites)
+        curvature, gradient = newton.total([*others, own]).curvature, newton.total(others).gradient
+        lie = own._replace(gradient=(curvature + 1e-7 * np.eye(size)) @ (chosen - beta) - gradient)
+        after = newton.step(beta, newton.total([*others, newton.checked(lie._asdict(), size)]))
+        same(after, chosen)
+        assert newton.settled(beta, after) == (step == 1)
+        beta = after
+
+
 @exploit(KEY, "a site posts the sums of another one once more", "succeeds")
 def test_who_copies_the_sums_of_another_counts_its_patients_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     honest, published = discovery.load(KEY)._update, {}
@@ -267,6 +283,17 @@ def test_a_server_that_never_comes_is_passed_over_each_time(monkeypatch: pytest.
 @exploit(KEY, "a wrong step is taken while all who would check it are late", "succeeds")
 def test_what_nobody_checks_in_time_stands() -> None:
     assert Board().do(*TAKEN, LATE, NEXT).of("phase", "model") == (UPDATE, b"m" * 32)
+
+
+@exploit(KEY, "a site posts its sums and never checks a step", "succeeds")
+def test_who_never_checks_is_waited_for_in_each_turn() -> None:
+    board = Board().do(*POSTED)
+    for turn, (server, other) in enumerate((("a", "b"), ("b", "a"))):
+        board.do((server, "transfer", turn, b"m" * 32, False), *checks(turn, **{other: True}))
+        with refused("still waiting"):
+            board.do(NEXT)
+        board.do(LATE, NEXT, *sums(turn + 1), NEXT)
+    assert board.call("iteration") == 2
 
 
 @exploit(KEY, "somebody serves, posts or checks out of turn, twice or in another's place", "held")
