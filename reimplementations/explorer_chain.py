@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from statistics import mode
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -70,7 +69,7 @@ class ExplorerChain(Strategy[State]):
         terms = (world.hospitals, self.max_iterations, self.phase_blocks, self.waiting_blocks)
         chain = world.found("ExplorerChain", *terms, sender=next(iter(replies)))
         first = self._begin(world, chain, tuple(sites))
-        nothing = explorer.prior(mode(sites.values()) - 1, self.prior_variance)
+        nothing = explorer.prior(world.network.features, self.prior_variance)
         if self.max_iterations:
             return _state(world, chain, nothing._asdict())
         own = world.read(first, explorer.form(len(nothing.mean)))

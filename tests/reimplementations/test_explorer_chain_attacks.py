@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from exploits import exploit
-from papers import once
+from papers import module, once
 from test_explorer_chain_contract import NEXT, PASSED, WORTHLESS, Board, evaluated
 from test_explorer_chain_contract import A as FIRST_SITE
 from test_explorer_chain_contract import B as SECOND_SITE
@@ -326,3 +328,18 @@ def test_a_site_speaks_once_and_for_itself(forged, refusal):
 def test_nobody_posts_the_holder_s_update():
     with pytest.raises(Reverted, match="not the holder"):
         Board().do(*PASSED, (FIRST_SITE, "update", 2, 0, b"?" * 32))
+
+
+@pytest.mark.parametrize("told", [10**9, 5])
+def test_no_site_of_two_says_how_many_coefficients_there_are(told, monkeypatch):
+    """The task does: the first of two who is asked could end every trial with a number of its own."""
+    paper = module(KEY)
+    honest = paper.CLEAR.local
+
+    def clear(site, memory, payload):
+        return (told, {}) if site.name == "hospital 1" else honest(site, memory, payload)
+
+    monkeypatch.setattr(paper, "CLEAR", replace(paper.CLEAR, local=clear))
+    ready = prepared(hospitals=2)
+    (*_, last) = states(ready)
+    assert len(last.model["mean"]) == ready.world.network.features + 1
