@@ -33,6 +33,9 @@ FARTHEST = 1e9
 INDEPENDENT = 1e-10
 """A direction in which features of unit size vary less is one in which no patient differs, and the rest is rounding."""
 
+LOST = 1e-150
+"""Features of less than this have squares of 0."""
+
 NOTHING, FAR = 1e-9, 1e-2
 """Where coefficients move so far and the likelihood gains so little, it has no maximum."""
 
@@ -89,8 +92,8 @@ def step(coefficients: Floats, sums: Statistics, ridge: float = 1e-7) -> Floats:
     In a direction in which no patient differs (a constant column, levels that add up to the bias) E is rounding, which
     a ridge of 1e-7 would make ten million times as large: there is no step, so that of coefficients that predict the
     same these have the least norm. If E has more there than rounding, since patients whom they predict wrongly are as
-    good as sure, if a coefficient would be beyond `FARTHEST`, or if D is none of patients and overflows, there is no
-    step at all: `coefficients` themselves are returned.
+    good as sure, or if a coefficient would be beyond `FARTHEST`, there is no step at all: `coefficients` themselves are
+    returned.
 
     Examples:
         >>> step(np.zeros(1), Statistics(np.array([[1.0]]), np.array([1.0]))).round(7).tolist()
@@ -99,10 +102,7 @@ def step(coefficients: Floats, sums: Statistics, ridge: float = 1e-7) -> Floats:
     size = np.sqrt(np.clip(np.diag(sums.curvature), 0.0, None))
     here = np.flatnonzero(size)  # of features that somebody has
     curvature, gradient = sums.curvature[np.ix_(here, here)], sums.gradient[here]
-    with np.errstate(over="ignore"):
-        scaled = curvature / size[here] / size[here, None]  # so that grams and milligrams are alike
-    if not np.all(np.isfinite(scaled)):
-        return coefficients
+    scaled = curvature / size[here] / size[here, None]  # so that grams and milligrams are alike
     values, vectors = np.linalg.eigh(scaled)
     kept, lost = (vectors[:, which] / size[here, None] for which in (values > INDEPENDENT, values <= INDEPENDENT))
     idle = np.linalg.qr(lost)[0]
@@ -187,7 +187,8 @@ def checked(published: Any, coefficients: int) -> Statistics:
 
     Raises:
         ValueError: they are none: other names, shapes or types; a number beyond `LARGEST`; a D_k that is not symmetric,
-            or that no patients have, since it says that some have less than no variance.
+            or that no patients have, since it says that some have less than no variance, or that two features have
+            more in common than either has of its own (Cauchy and Schwarz).
     """
     if not isinstance(published, Mapping) or set(published) != set(Statistics._fields):
         raise ValueError("no curvature and gradient")
@@ -195,6 +196,9 @@ def checked(published: Any, coefficients: int) -> Statistics:
     gradient = _numbers(published["gradient"], (coefficients,), LARGEST)
     if not np.array_equal(curvature, curvature.T):
         raise ValueError("a curvature that is not symmetric")
+    size = np.sqrt(np.clip(np.diag(curvature), 0.0, None)) + LOST
+    if not np.all(np.abs(curvature) <= (1 + 1e-6) * np.outer(size, size)):
+        raise ValueError("a curvature that no patients have")
     try:
         slack = 1e-9 * max(float(np.trace(curvature)), 0.0) + np.finfo(np.float64).tiny
         np.linalg.cholesky(curvature + slack * np.eye(coefficients))

@@ -137,16 +137,6 @@ def test_where_patients_predicted_wrongly_are_as_good_as_sure_there_is_no_step()
         assert newton.step(beta, Statistics(curvature, np.zeros(2))) is not beta
 
 
-def test_a_curvature_that_overflows_is_no_step_and_nothing_that_converged() -> None:
-    """A site may say of features that nobody has: next to no variance, but much in common."""
-    curvature = np.diag([1e15, 5e-324, 5e-324])
-    curvature[1, 2] = curvature[2, 1] = 1e5
-    lie = newton.checked({"curvature": curvature, "gradient": np.zeros(3)}, 3)
-    honest = newton.statistics(np.zeros((3, 2)), np.array([1, 1, 0]), np.zeros(3))
-    beta = np.zeros(3)
-    assert newton.step(beta, newton.total([honest, lie])) is beta
-
-
 SOUND = {"curvature": np.eye(2), "gradient": np.zeros(2)}
 BAD = {
     "no gradient": {"curvature": np.eye(2)},
@@ -160,6 +150,8 @@ BAD = {
     "not symmetric": {**SOUND, "curvature": np.array([[1.0, 0.5], [0.4, 1.0]])},
     "negative": {**SOUND, "curvature": -np.eye(2)},
     "indefinite": {**SOUND, "curvature": np.array([[1.0, 2.0], [2.0, 1.0]])},
+    "less than nothing beside much": {**SOUND, "curvature": np.diag([1e15, -1.0])},
+    "more in common than of its own": {**SOUND, "curvature": np.array([[1e15, 1e6], [1e6, 5e-324]])},
     "a text": "?",
     "nothing": None,
 }

@@ -188,6 +188,7 @@ SPOILED: dict[str, Callable[[Any], Any]] = {
     "not numbers": lambda found: {"curvature": found.curvature * np.nan, "gradient": found.gradient},
     "not symmetric": lambda found: {"curvature": np.triu(found.curvature), "gradient": found.gradient},
     "negative": lambda found: {"curvature": -found.curvature, "gradient": found.gradient},
+    "negative beside much": lambda found: {**found._asdict(), "curvature": np.diag([-1.0, 1e15, *[1.0] * 9])},
     "infinite": lambda found: {"curvature": found.curvature, "gradient": found.gradient / 0.0},
     "a text": lambda _: "?",
     "served by nobody": lambda _: None,
