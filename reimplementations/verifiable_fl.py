@@ -15,10 +15,11 @@ from annotated_types import Interval, Len
 from eth_utils.crypto import keccak
 from scipy.special import expit
 
+from chainward.errors import ChainwardError
 from chainward.methods import groth16
 from chainward.methods.circuit import Circuit, Number, Shape, Trace, shaped, total
 from chainward.methods.fixed_point import quantised
-from chainward.methods.sharing import from_bytes, to_bytes, uniform
+from chainward.methods.sharing import LIMIT, from_bytes, to_bytes, uniform
 from chainward.methods.vector_commitment import FLOPS_A_FIELD_PRODUCT
 from chainward.strategy import Audience, Card, Strategy
 from chainward.world import (
@@ -39,6 +40,9 @@ Whole = Annotated[int, Interval(ge=-(2**31), lt=2**31)]
 Binary = Annotated[tuple[bool, ...], Len(1, 4_096)]
 Proof = Annotated[bytes, Len(32 * groth16.PROOF_NUMBERS, 32 * groth16.PROOF_NUMBERS)]
 Step = tuple[tuple[Whole, ...], Proof]  # the new model and the proof that it is
+
+MOST_FEATURES = 185
+"""Of a model whose verifying key fits the 24,576 bytes that a contract's code has at most (EIP-170)."""
 
 
 class Batch(NamedTuple):
@@ -102,10 +106,29 @@ class VerifiableFL(Strategy[State]):
         tolerates_absence=True,
     )
 
+    def __post_init__(self) -> None:
+        """Refuse numbers by which sums could pass the field's end, so that a false step would have a proof.
+
+        Raises:
+            ValueError: a number is not from 1 to `LIMIT`, or `grain` does not divide `precision`.
+        """
+        sizes = (self.batch, self.precision, self.divisor, self.grain, self.levels, self.largest)
+        if not all(1 <= size <= LIMIT for size in sizes):
+            raise ValueError(f"batch, precision, divisor, grain, levels and largest are from 1 to {LIMIT:,}")
+        if self.precision % self.grain:
+            raise ValueError("precision is a multiple of grain")
+
     def open(self, world: World) -> State:
-        """Make the keys for a step on such columns, deploy the contract with them, and have hospitals commit."""
+        """Make the keys for a step on such columns, deploy the contract with them, and have hospitals commit.
+
+        Raises:
+            ChainwardError: there are more features than `MOST_FEATURES`.
+        """
         columns = world.need_some(world.ask(world.hospitals, COLUMNS)).open()
         width = mode(map(len, columns.values()))
+        if width > MOST_FEATURES:
+            told = f"{width:,} features, and a contract holds a key for {MOST_FEATURES:,}"
+            raise ChainwardError(f"a proof about {told}; take a task of fewer")
         binary = tuple(map(all, zip(*(own for own in columns.values() if len(own) == width), strict=True)))
         (ceremony,) = world.parties("ceremony", 1)
         made = world.ask(ceremony, Query("set_up", Kind.CONTROL, self.set_up, reply=tuple[ContentId, Any]), binary)
@@ -124,6 +147,8 @@ class VerifiableFL(Strategy[State]):
         chain = world.at(state.contract)
         enrolled = chain.call("places")
         late = self._enrol([name for name in world.hospitals if name not in enrolled], state, world)
+        if not (enrolled or late):
+            return state  # there is nobody to train
         if not chain.call("round"):  # nobody enrolled when it opened
             _close(chain, late)
         who, batches, bindings = chain.call("due")
@@ -243,18 +268,17 @@ class VerifiableFL(Strategy[State]):
         return to_bytes(commitments), kept
 
     def prove(self, site: Site, memory: Memory, task: tuple[int, bytes, tuple[int, ...]]) -> tuple[str | None, Memory]:
-        """At a hospital: take the step and publish it, proved; nothing if a number leaves its range."""
+        """At a hospital: publish the step, proved; nothing if a number leaves its range or the key is for another."""
         number, binding, before = task
         trace = Trace()
         try:
             batch = self._batch(site, memory, number)
             model = tuple(self.learn(trace, memory["binary"], from_bytes(binding)[0], before, batch))
-            key = groth16.proving_key(memory["key"])
+            proof = groth16.prove(groth16.proving_key(memory["key"]), trace, site.rng)
         except (KeyError, ValueError):
             return None, memory
         site.work(groth16.proving_flops(trace.size, trace.long))
-        proof = to_bytes(groth16.prove(key, trace, site.rng))
-        return site.publish((model, proof), Kind.UPDATE), memory
+        return site.publish((model, to_bytes(proof)), Kind.UPDATE), memory
 
     def _batch(self, site: Site, memory: Memory, number: int) -> Batch:
         order = memory["order"]

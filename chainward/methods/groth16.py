@@ -117,7 +117,8 @@ def prove(key: ProvingKey, trace: Trace, rng: np.random.Generator) -> tuple[int,
     Raises:
         ValueError: the key is for a computation of another shape.
     """
-    if len(trace.left) != len(key.rows) or len(trace.values) - 1 - trace.publics != len(key.wires):
+    size = trace.size
+    if (size.rows, size.wires - 1 - size.publics, size.domain) != tuple(map(len, (key.rows, key.wires, key.quotient))):
         raise ValueError("the key is for another shape")
     blind_a, blind_b = uniform(2, rng)
     a = _sum(key.rows, trace.left, key.alpha) + key.delta * blind_a

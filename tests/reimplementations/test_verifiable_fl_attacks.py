@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 from exploits import exploit
 from papers import once, preparing
 from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, paper, shape_of
-from test_verifiable_fl_protocol import updates_a_round
+from test_verifiable_fl_protocol import Desk, updates_a_round
+from zksnake.ecc import EllipticCurve
 
 from chainward.folders import ARTIFACTS
 from chainward.methods import groth16
 from chainward.methods.circuit import Trace
-from chainward.methods.sharing import FIELD
+from chainward.methods.sharing import FIELD, from_bytes
 from chainward.strategy import discovery
 from chainward.testing import refused, states, varied
 from chainward.testing.contracts import accepted
@@ -40,6 +42,33 @@ def test_the_ceremony_can_forge() -> None:
     forged = groth16.forged(shape_of(it.paper), keys().secrets, publics, np.random.default_rng(0))
     it.send("a", "update", lie, forged)
     assert it.call("running") == lie
+
+
+@exploit(KEY, "whoever made the keys made them so that proofs show the patients", "succeeds")
+@pytest.mark.parametrize("patient", [(0.5, 1.0, 1), (-1.25, 0.0, 0), (1.75, 1.0, 0)])
+def test_the_ceremony_can_read_patients_out_of_proofs(patient: tuple[float, float, int]) -> None:
+    """Without what blinds, and with powers of two at the rows of a patient's bits alone, A is a sum of those bits.
+
+    Nobody accepts such a proof; but it is published before the contract refuses it, and no hospital looks.
+    """
+    generator, bits = EllipticCurve("BN254").G1(), range(1, 8)  # the first row is of the binding
+    rows = len(shape_of(paper(**TINY)).rows)
+    shown = [generator * (2**row * (row in bits)) for row in (0, 0, 0, *range(rows))]
+    made = b"".join(bytes(point.to_bytes()) for point in shown)
+    *numbers, label = patient
+    it = paper(**TINY)
+    desk = Desk(it)
+    desk.memory["key"] = keys().proving[:12] + made + keys().proving[12 + len(made) :]
+    desk.train = type("Rows", (), {"features": np.array([numbers]), "labels": np.array([label])})()
+    desk.prove(it)
+    seen = from_bytes(desk.published[1])[:2]
+    found = []
+    for level, bit, guess in product(range(-7, 8), (0, 1), (0, 1)):
+        trace = Trace()
+        it.committed(trace, COLUMNS, batch([[level, bit]], [guess]))
+        sum_of_bits = generator * (sum(trace.left[row - 1] << row for row in bits) % FIELD)
+        found += [(level / 4, bit, guess)] * (seen == [sum_of_bits.x, sum_of_bits.y])
+    assert found == [patient]
 
 
 @exploit(KEY, "labels flipped before the batches are committed to", "succeeds")
