@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from exploits import exploit
 from papers import once, preparing
-from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, paper, shape_of
+from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, of_bits, paper, shape_of
 from test_verifiable_fl_protocol import Desk, updates_a_round
 from zksnake.ecc import EllipticCurve
 
@@ -127,11 +127,11 @@ def test_a_false_result_cannot_be_proved(place: int) -> None:
         def reveal(self, at: int, number: int) -> None:
             wanted = at == 3 + len(START) + place
             super().reveal(at, number + 5 * wanted)
-            self.left[-1] -= 5 * wanted  # what the row has in truth
 
     it, trace = Federation().begun(), Lying()
     model, proof = it.step("a", trace=trace)
     lie = [own + 5 * (at == place) for at, own in enumerate(model)]
+    assert len(it.broken) == 1
     with refused(WRONG):
         it.send("a", "update", lie, proof)
     with refused(WRONG):
@@ -176,6 +176,35 @@ def test_a_false_quotient_cannot_be_proved(which: int, moved: int) -> None:
     it, trace = Federation().begun(), Moving(which, moved)
     model, proof = it.step("a", trace=trace)
     assert trace.met == 2
+    assert of_bits(it.broken)
+    with refused(WRONG):
+        it.send("a", "update", model, proof)
+
+
+class Doubling(Trace):
+    """Makes a sign 2 or -2, by half of the field in the place of its bit."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__()
+        self.which, self.met = which, -1
+
+    def sign(self, number: int) -> int:
+        self.met += 1
+        sign = super().sign(number)
+        if self.met != self.which:
+            return sign
+        self.values[-1] = (1 - 2 * sign) * pow(2, -1, FIELD) % FIELD
+        return 2 * sign
+
+
+@exploit(KEY, "a sign of two, which doubles the step", "held")
+def test_a_doubled_step_cannot_be_proved() -> None:
+    it, trace = Federation().begun(), Doubling(which=1)
+    honest, _ = it.step("a")
+    assert not it.broken
+    model, proof = it.step("a", trace=trace)
+    assert abs(model[-1] - START[-1]) == 4 * abs(honest[-1] - START[-1])  # the error twice, and its step again
+    assert of_bits(it.broken)
     with refused(WRONG):
         it.send("a", "update", model, proof)
 
@@ -189,13 +218,10 @@ class Fractional(Trace):
             return found
         self.done = True
         half = pow(2, -1, FIELD)
-        self.values[len(self.values) - len(found)] = half
+        self.values[-len(found) :] = [*[0] * (len(found) - 1), half]  # the least comes last
         return [(half, 1), *((0, weight) for _, weight in found[1:])]
 
     done = False
-
-    def value(self, number: int) -> int:
-        return number if abs(number) < FIELD // 4 else (number % FIELD) * 0
 
     def quotient(self, left: int, right: int, divisor: int, most: int) -> tuple[int, int]:
         whole = left * right % FIELD
@@ -214,8 +240,10 @@ def test_features_are_made_of_bits() -> None:
     it.send("a", "enrol", [odd, odd])
     it.enrol("b", "c").close()
     model, proof = it.step("a", trace=Fractional())
+    assert (model[0], model[-1]) == (2_500 // 16, 5_000 + 1_250)  # an error of 5,000 times one half
+    assert of_bits(it.broken)
     with refused(WRONG):
-        it.send("a", "update", [min(max(own, -(2**31)), 2**31 - 1) for own in model], proof)
+        it.send("a", "update", model, proof)
 
 
 @exploit(KEY, "the proof of another round, from the same model", "held")
@@ -249,10 +277,7 @@ class Claiming(Trace):
         self.registered = registered
 
     def reveal(self, place: int, number: int) -> None:
-        super().reveal(place, number)
-        if place == 2:
-            self.values[place] = self.registered
-            self.left[-1] = number - self.registered  # what the row has in truth
+        super().reveal(place, self.registered if place == 2 else number)
 
 
 @exploit(KEY, "a step on other patients than were committed to", "held")
@@ -268,6 +293,10 @@ def test_a_step_on_other_data_is_refused(levels: Any) -> None:
     ):
         with refused(WRONG):
             it.update("a", own=other)
+        lie = it.step("a", trace=Claiming(it.commitments("a")[0]), own=other)
+        assert len(it.broken) == 1
+        with refused(WRONG):
+            it.send("a", "update", *lie)
     accepted(lambda: it.update("a"))
 
 
