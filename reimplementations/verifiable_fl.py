@@ -15,7 +15,6 @@ from annotated_types import Interval, Len
 from eth_utils.crypto import keccak
 from scipy.special import expit
 
-from chainward.errors import ChainwardError
 from chainward.methods import groth16
 from chainward.methods.circuit import Circuit, Number, Shape, Trace, shaped, total
 from chainward.methods.fixed_point import quantised
@@ -40,9 +39,6 @@ Whole = Annotated[int, Interval(ge=-(2**31), lt=2**31)]
 Binary = Annotated[tuple[bool, ...], Len(1, 4_096)]
 Proof = Annotated[bytes, Len(32 * groth16.PROOF_NUMBERS, 32 * groth16.PROOF_NUMBERS)]
 Step = tuple[tuple[Whole, ...], Proof]  # the new model and the proof that it is
-
-MOST_FEATURES = 185
-"""Of a model whose verifying key fits the 24,576 bytes that a contract's code has at most (EIP-170)."""
 
 
 class Batch(NamedTuple):
@@ -122,13 +118,11 @@ class VerifiableFL(Strategy[State]):
         """Make the keys for a step on such columns, deploy the contract with them, and have hospitals commit.
 
         Raises:
-            ChainwardError: there are more features than `MOST_FEATURES`.
+            ChainwardError: no contract can hold the key for so many features.
         """
         columns = world.need_some(world.ask(world.hospitals, COLUMNS)).open()
         width = mode(map(len, columns.values()))
-        if width > MOST_FEATURES:
-            told = f"{width:,} features, and a contract holds a key for {MOST_FEATURES:,}"
-            raise ChainwardError(f"a proof about {told}; take a task of fewer")
+        groth16.need_few(2 + 2 * (width + 1))
         binary = tuple(map(all, zip(*(own for own in columns.values() if len(own) == width), strict=True)))
         (ceremony,) = world.parties("ceremony", 1)
         made = world.ask(ceremony, Query("set_up", Kind.CONTROL, self.set_up, reply=tuple[ContentId, Any]), binary)

@@ -336,7 +336,7 @@ def test_numbers_by_which_a_proof_says_something_else_are_refused(params: Any, t
 
 def test_what_no_contract_holds_a_key_for_is_refused_by_name() -> None:
     assert Federation(model=[0] * 186, verifying=[0] * (14 + 2 * (3 + 2 * 186))).call("features") == 185
-    with pytest.raises(ChainwardError, match="186 features, and a contract holds a key for 185"):
+    with pytest.raises(ChainwardError, match="376 public numbers, and a contract holds the key of 375"):
         states(preparing(KEY, hospitals=2, rounds=1, patients=30, features=186)())
 
 
