@@ -18,7 +18,7 @@ from scipy.special import expit
 from chainward.methods import groth16
 from chainward.methods.circuit import Circuit, Number, Shape, Trace, shaped, total
 from chainward.methods.fixed_point import quantised
-from chainward.methods.sharing import from_bytes, to_bytes, uniform
+from chainward.methods.sharing import LIMIT, from_bytes, to_bytes, uniform
 from chainward.methods.vector_commitment import FLOPS_A_FIELD_PRODUCT
 from chainward.strategy import Audience, Card, Strategy
 from chainward.world import (
@@ -102,10 +102,27 @@ class VerifiableFL(Strategy[State]):
         tolerates_absence=True,
     )
 
+    def __post_init__(self) -> None:
+        """Refuse numbers by which sums could pass the field's end, so that a false step would have a proof.
+
+        Raises:
+            ValueError: a number is not from 1 to `LIMIT`, or `grain` does not divide `precision`.
+        """
+        sizes = (self.batch, self.precision, self.divisor, self.grain, self.levels, self.largest)
+        if not all(1 <= size <= LIMIT for size in sizes):
+            raise ValueError(f"batch, precision, divisor, grain, levels and largest are from 1 to {LIMIT:,}")
+        if self.precision % self.grain:
+            raise ValueError("precision is a multiple of grain")
+
     def open(self, world: World) -> State:
-        """Make the keys for a step on such columns, deploy the contract with them, and have hospitals commit."""
+        """Make the keys for a step on such columns, deploy the contract with them, and have hospitals commit.
+
+        Raises:
+            ChainwardError: no contract can hold the key for so many features.
+        """
         columns = world.need_some(world.ask(world.hospitals, COLUMNS)).open()
         width = mode(map(len, columns.values()))
+        groth16.need_few(2 + 2 * (width + 1))
         binary = tuple(map(all, zip(*(own for own in columns.values() if len(own) == width), strict=True)))
         (ceremony,) = world.parties("ceremony", 1)
         made = world.ask(ceremony, Query("set_up", Kind.CONTROL, self.set_up, reply=tuple[ContentId, Any]), binary)
@@ -124,6 +141,8 @@ class VerifiableFL(Strategy[State]):
         chain = world.at(state.contract)
         enrolled = chain.call("places")
         late = self._enrol([name for name in world.hospitals if name not in enrolled], state, world)
+        if not (enrolled or late):
+            return state  # there is nobody to train
         if not chain.call("round"):  # nobody enrolled when it opened
             _close(chain, late)
         who, batches, bindings = chain.call("due")
@@ -243,18 +262,17 @@ class VerifiableFL(Strategy[State]):
         return to_bytes(commitments), kept
 
     def prove(self, site: Site, memory: Memory, task: tuple[int, bytes, tuple[int, ...]]) -> tuple[str | None, Memory]:
-        """At a hospital: take the step and publish it, proved; nothing if a number leaves its range."""
+        """At a hospital: publish the step, proved; nothing if a number leaves its range or the key is for another."""
         number, binding, before = task
         trace = Trace()
         try:
             batch = self._batch(site, memory, number)
             model = tuple(self.learn(trace, memory["binary"], from_bytes(binding)[0], before, batch))
-            key = groth16.proving_key(memory["key"])
+            proof = groth16.prove(groth16.proving_key(memory["key"]), trace, site.rng)
         except (KeyError, ValueError):
             return None, memory
         site.work(groth16.proving_flops(trace.size, trace.long))
-        proof = to_bytes(groth16.prove(key, trace, site.rng))
-        return site.publish((model, proof), Kind.UPDATE), memory
+        return site.publish((model, to_bytes(proof)), Kind.UPDATE), memory
 
     def _batch(self, site: Site, memory: Memory, number: int) -> Batch:
         order = memory["order"]

@@ -17,12 +17,16 @@ import numpy as np
 from zksnake._algebra import polynomial_bn254
 from zksnake.ecc import EllipticCurve
 
+from chainward.errors import ChainwardError
 from chainward.methods.circuit import Shape, Size, Trace
 from chainward.methods.sharing import FIELD, uniform
 from chainward.methods.vector_commitment import FLOPS_A_FIELD_PRODUCT, FLOPS_A_GROUP_OPERATION, group_operations
 
 PROOF_NUMBERS = 8
 """A proof as the EVM takes it: x and y of A, of B (each the imaginary part first) and of C."""
+
+MOST_PUBLICS = 375
+"""Whose verifying key, 32 bytes a number, fits a contract's code of at most 24,576 bytes (EIP-170)."""
 
 GENERATOR = 5
 """Of the field's units: it leads to a coset on which no polynomial that vanishes on a domain is 0."""
@@ -92,6 +96,17 @@ def set_up(shape: Shape, rng: np.random.Generator) -> Keys:
     return Keys(proving, verifying, secrets)
 
 
+def need_few(publics: int) -> None:
+    """Refuse more public numbers than `MOST_PUBLICS`.
+
+    Raises:
+        ChainwardError: there are more.
+    """
+    if publics > MOST_PUBLICS:
+        told = f"{publics:,} public numbers, and a contract holds the key of {MOST_PUBLICS:,}"
+        raise ChainwardError(f"a proof about {told}; take a task of fewer features")
+
+
 @lru_cache(maxsize=4)
 def proving_key(data: bytes) -> ProvingKey:
     """Read a proving key.
@@ -117,7 +132,8 @@ def prove(key: ProvingKey, trace: Trace, rng: np.random.Generator) -> tuple[int,
     Raises:
         ValueError: the key is for a computation of another shape.
     """
-    if len(trace.left) != len(key.rows) or len(trace.values) - 1 - trace.publics != len(key.wires):
+    size = trace.size
+    if (size.rows, size.wires - 1 - size.publics, size.domain) != tuple(map(len, (key.rows, key.wires, key.quotient))):
         raise ValueError("the key is for another shape")
     blind_a, blind_b = uniform(2, rng)
     a = _sum(key.rows, trace.left, key.alpha) + key.delta * blind_a

@@ -125,6 +125,13 @@ def test_a_computation_of_another_shape_is_refused() -> None:
         groth16.prove(KEY, trace, np.random.default_rng(0))
 
 
+def test_a_key_with_another_domain_is_refused() -> None:
+    trace = Trace()
+    cube(trace)
+    with pytest.raises(ValueError, match="another shape"):
+        groth16.prove(KEY._replace(quotient=KEY.quotient[:-1]), trace, np.random.default_rng(0))
+
+
 def test_modelled_work_steps_with_the_domain_and_rises_with_the_rows() -> None:
     below, filled, above = (groth16.proving_flops(Size(rows, 900, 10), 243) for rows in (900, 1_024, 1_025))
     assert below < filled < above

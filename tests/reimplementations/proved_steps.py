@@ -12,8 +12,8 @@ from eth_utils.crypto import keccak
 from papers import module
 
 from chainward.methods import groth16
-from chainward.methods.circuit import Circuit, Shape, Trace, shaped
-from chainward.methods.sharing import to_bytes
+from chainward.methods.circuit import Circuit, Row, Shape, Trace, shaped
+from chainward.methods.sharing import FIELD, to_bytes
 from chainward.strategy import discovery
 from chainward.testing import OnChain
 
@@ -43,6 +43,25 @@ def shape_of(it: Any, binary: Sequence[bool] = COLUMNS) -> Shape:
     width = len(binary)
     nobody = batch([[0] * width] * it.batch, [0] * it.batch, 0)
     return shaped(learning(it, 0, [0] * (width + 1), nobody, binary))
+
+
+def settle(trace: Trace, shape: Shape) -> list[Row]:
+    """Give each row of a trace the values that its wires have, as any prover must, and return the rows that are broken.
+
+    A dishonest trace changes wires. Were its rows left as they were, its proof would fail for that alone.
+    """
+
+    def at(terms: Mapping[int, int]) -> int:
+        return sum(factor * trace.values[wire] for wire, factor in terms.items()) % FIELD
+
+    sides = [[at(terms) for terms in row] for row in shape.rows]
+    trace.left, trace.right, trace.products = map(list, zip(*sides, strict=True))
+    return [row for row, (a, b, c) in zip(shape.rows, sides, strict=True) if a * b % FIELD != c]
+
+
+def of_bits(rows: Sequence[Row]) -> bool:
+    """Whether there are rows, and all of them demand that b * b = b."""
+    return bool(rows) and all(left == right == product and len(left) == 1 for left, right, product in rows)
 
 
 @cache
@@ -92,6 +111,7 @@ class Federation(OnChain):
     data: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.broken: list[Row] = []
         self.paper = paper(**self.params)
         verifying = self.verifying or keys_of(tuple(self.params.items()))[0].verifying
         terms = (self.model, self.batches, self.trainers, self.blocks, verifying)
@@ -122,7 +142,10 @@ class Federation(OnChain):
         return self
 
     def step(self, name: str, trace: Trace | None = None, **other: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """What a hospital sends: the new model and the proof; `other` replaces what the contract says."""
+        """What a hospital sends: the new model and the proof; `other` replaces what the contract says.
+
+        `broken` are then the rows that do not hold, for which alone a proof fails.
+        """
         trace = Trace() if trace is None else trace
         said = {
             "binding": self.call("bound", name),
@@ -130,6 +153,7 @@ class Federation(OnChain):
             "own": self.own(name, self.call("turn", name)[1]),
         } | other
         model = tuple(learning(self.paper, **said)(trace))
+        self.broken = settle(trace, shape_of(self.paper))
         _, key = keys_of(tuple(self.params.items()))
         return model, groth16.prove(key, trace, np.random.default_rng(1))
 

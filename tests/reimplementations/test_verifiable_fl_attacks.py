@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from exploits import exploit
 from papers import once, preparing
-from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, paper, shape_of
-from test_verifiable_fl_protocol import updates_a_round
+from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, of_bits, paper, shape_of
+from test_verifiable_fl_protocol import Desk, updates_a_round
+from zksnake.ecc import EllipticCurve
 
 from chainward.folders import ARTIFACTS
 from chainward.methods import groth16
 from chainward.methods.circuit import Trace
-from chainward.methods.sharing import FIELD
+from chainward.methods.sharing import FIELD, from_bytes
 from chainward.strategy import discovery
 from chainward.testing import refused, states, varied
 from chainward.testing.contracts import accepted
@@ -40,6 +42,33 @@ def test_the_ceremony_can_forge() -> None:
     forged = groth16.forged(shape_of(it.paper), keys().secrets, publics, np.random.default_rng(0))
     it.send("a", "update", lie, forged)
     assert it.call("running") == lie
+
+
+@exploit(KEY, "whoever made the keys made them so that proofs show the patients", "succeeds")
+@pytest.mark.parametrize("patient", [(0.5, 1.0, 1), (-1.25, 0.0, 0), (1.75, 1.0, 0)])
+def test_the_ceremony_can_read_patients_out_of_proofs(patient: tuple[float, float, int]) -> None:
+    """Without what blinds, and with powers of two at the rows of a patient's bits alone, A is a sum of those bits.
+
+    Nobody accepts such a proof; but it is published before the contract refuses it, and no hospital looks.
+    """
+    generator, bits = EllipticCurve("BN254").G1(), range(1, 8)  # the first row is of the binding
+    rows = len(shape_of(paper(**TINY)).rows)
+    shown = [generator * (2**row * (row in bits)) for row in (0, 0, 0, *range(rows))]
+    made = b"".join(bytes(point.to_bytes()) for point in shown)
+    *numbers, label = patient
+    it = paper(**TINY)
+    desk = Desk(it)
+    desk.memory["key"] = keys().proving[:12] + made + keys().proving[12 + len(made) :]
+    desk.train = type("Rows", (), {"features": np.array([numbers]), "labels": np.array([label])})()
+    desk.prove(it)
+    seen = from_bytes(desk.published[1])[:2]
+    found = []
+    for level, bit, guess in product(range(-7, 8), (0, 1), (0, 1)):
+        trace = Trace()
+        it.committed(trace, COLUMNS, batch([[level, bit]], [guess]))
+        sum_of_bits = generator * (sum(trace.left[row - 1] << row for row in bits) % FIELD)
+        found += [(level / 4, bit, guess)] * (seen == [sum_of_bits.x, sum_of_bits.y])
+    assert found == [patient]
 
 
 @exploit(KEY, "labels flipped before the batches are committed to", "succeeds")
@@ -98,11 +127,11 @@ def test_a_false_result_cannot_be_proved(place: int) -> None:
         def reveal(self, at: int, number: int) -> None:
             wanted = at == 3 + len(START) + place
             super().reveal(at, number + 5 * wanted)
-            self.left[-1] -= 5 * wanted  # what the row has in truth
 
     it, trace = Federation().begun(), Lying()
     model, proof = it.step("a", trace=trace)
     lie = [own + 5 * (at == place) for at, own in enumerate(model)]
+    assert len(it.broken) == 1
     with refused(WRONG):
         it.send("a", "update", lie, proof)
     with refused(WRONG):
@@ -147,6 +176,35 @@ def test_a_false_quotient_cannot_be_proved(which: int, moved: int) -> None:
     it, trace = Federation().begun(), Moving(which, moved)
     model, proof = it.step("a", trace=trace)
     assert trace.met == 2
+    assert of_bits(it.broken)
+    with refused(WRONG):
+        it.send("a", "update", model, proof)
+
+
+class Doubling(Trace):
+    """Makes a sign 2 or -2, by half of the field in the place of its bit."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__()
+        self.which, self.met = which, -1
+
+    def sign(self, number: int) -> int:
+        self.met += 1
+        sign = super().sign(number)
+        if self.met != self.which:
+            return sign
+        self.values[-1] = (1 - 2 * sign) * pow(2, -1, FIELD) % FIELD
+        return 2 * sign
+
+
+@exploit(KEY, "a sign of two, which doubles the step", "held")
+def test_a_doubled_step_cannot_be_proved() -> None:
+    it, trace = Federation().begun(), Doubling(which=1)
+    honest, _ = it.step("a")
+    assert not it.broken
+    model, proof = it.step("a", trace=trace)
+    assert abs(model[-1] - START[-1]) == 4 * abs(honest[-1] - START[-1])  # the error twice, and its step again
+    assert of_bits(it.broken)
     with refused(WRONG):
         it.send("a", "update", model, proof)
 
@@ -160,13 +218,10 @@ class Fractional(Trace):
             return found
         self.done = True
         half = pow(2, -1, FIELD)
-        self.values[len(self.values) - len(found)] = half
+        self.values[-len(found) :] = [*[0] * (len(found) - 1), half]  # the least comes last
         return [(half, 1), *((0, weight) for _, weight in found[1:])]
 
     done = False
-
-    def value(self, number: int) -> int:
-        return number if abs(number) < FIELD // 4 else (number % FIELD) * 0
 
     def quotient(self, left: int, right: int, divisor: int, most: int) -> tuple[int, int]:
         whole = left * right % FIELD
@@ -185,8 +240,10 @@ def test_features_are_made_of_bits() -> None:
     it.send("a", "enrol", [odd, odd])
     it.enrol("b", "c").close()
     model, proof = it.step("a", trace=Fractional())
+    assert (model[0], model[-1]) == (2_500 // 16, 5_000 + 1_250)  # an error of 5,000 times one half
+    assert of_bits(it.broken)
     with refused(WRONG):
-        it.send("a", "update", [min(max(own, -(2**31)), 2**31 - 1) for own in model], proof)
+        it.send("a", "update", model, proof)
 
 
 @exploit(KEY, "the proof of another round, from the same model", "held")
@@ -220,10 +277,7 @@ class Claiming(Trace):
         self.registered = registered
 
     def reveal(self, place: int, number: int) -> None:
-        super().reveal(place, number)
-        if place == 2:
-            self.values[place] = self.registered
-            self.left[-1] = number - self.registered  # what the row has in truth
+        super().reveal(place, self.registered if place == 2 else number)
 
 
 @exploit(KEY, "a step on other patients than were committed to", "held")
@@ -239,6 +293,10 @@ def test_a_step_on_other_data_is_refused(levels: Any) -> None:
     ):
         with refused(WRONG):
             it.update("a", own=other)
+        lie = it.step("a", trace=Claiming(it.commitments("a")[0]), own=other)
+        assert len(it.broken) == 1
+        with refused(WRONG):
+            it.send("a", "update", *lie)
     accepted(lambda: it.update("a"))
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from papers import module, once, preparing
 from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, paper, shape_of
 
+from chainward.errors import ChainwardError
 from chainward.methods import groth16
 from chainward.methods.circuit import Trace, holds
 from chainward.methods.fixed_point import running_mean
@@ -275,6 +276,7 @@ class Desk:
         self.flops += flops
 
     def publish(self, value: Any, kind: Any) -> str:
+        self.published = value
         return "a content id"
 
     def prove(self, it: Any) -> float:
@@ -299,6 +301,43 @@ def test_who_lost_what_it_enrolled_with_proves_nothing(lost: str) -> None:
     desk = Desk(it)
     del desk.memory[lost]
     assert it.prove(desk, desk.memory, (0, bytes(32), START))[0] is None
+
+
+def test_a_key_for_another_step_proves_nothing() -> None:
+    it = paper(**TINY)
+    desk = Desk(it)
+    desk.memory["key"] = Desk(paper(**{**TINY, "batch": 2})).memory["key"]
+    assert it.prove(desk, desk.memory, (0, bytes(32), START))[0] is None
+
+
+def test_where_all_commitments_are_made_up_nobody_trains_and_nothing_ends() -> None:
+    def enrol(self: Any, site: Any, memory: Any, task: Any) -> Any:
+        return b"\xff" * 32 * self.batches, memory
+
+    ready = prepared(strategy=varied(KEY, SMALL, enrol=enrol), rounds=2)
+    assert [one.enrolled for one in states(ready)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"levels": 2**250}, "from 1 to"),
+        ({"largest": 2**250}, "from 1 to"),
+        ({"divisor": 0}, "from 1 to"),
+        ({"batch": 0}, "from 1 to"),
+        ({"grain": 3_000}, "multiple of grain"),
+        ({"grain": 20_000}, "multiple of grain"),
+    ],
+)
+def test_numbers_by_which_a_proof_says_something_else_are_refused(params: Any, told: str) -> None:
+    with pytest.raises(ChainwardError, match=told):
+        paper(**params)
+
+
+def test_what_no_contract_holds_a_key_for_is_refused_by_name() -> None:
+    assert Federation(model=[0] * 186, verifying=[0] * (14 + 2 * (3 + 2 * 186))).call("features") == 185
+    with pytest.raises(ChainwardError, match="376 public numbers, and a contract holds the key of 375"):
+        states(preparing(KEY, hospitals=2, rounds=1, patients=30, features=186)())
 
 
 def updates_a_round(ready: Any) -> list[int]:
