@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from statistics import mode
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -120,10 +119,10 @@ class VerifiableFL(Strategy[State]):
         Raises:
             ChainwardError: no contract can hold the key for so many features.
         """
-        columns = world.need_some(world.ask(world.hospitals, COLUMNS)).open()
-        width = mode(map(len, columns.values()))
+        columns, width = world.need_some(world.ask(world.hospitals, COLUMNS)).open(), world.network.features
         groth16.need_few(2 + 2 * (width + 1))
-        binary = tuple(map(all, zip(*(own for own in columns.values() if len(own) == width), strict=True)))
+        fitting = [own for own in columns.values() if len(own) == width] or [(False,) * width]
+        binary = tuple(map(all, zip(*fitting, strict=True)))
         (ceremony,) = world.parties("ceremony", 1)
         made = world.ask(ceremony, Query("set_up", Kind.CONTROL, self.set_up, reply=tuple[ContentId, Any]), binary)
         cid, verifying = made.open()[ceremony]

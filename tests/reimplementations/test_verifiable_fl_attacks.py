@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from exploits import exploit
-from papers import once, preparing
+from papers import module, once, preparing
 from proved_steps import COLUMNS, KEY, START, TINY, Federation, batch, keys_of, learning, of_bits, paper, shape_of
 from test_verifiable_fl_protocol import Desk, updates_a_round
 from zksnake.ecc import EllipticCurve
@@ -21,7 +22,7 @@ from chainward.methods.sharing import FIELD, from_bytes
 from chainward.strategy import discovery
 from chainward.testing import refused, states, varied
 from chainward.testing.contracts import accepted
-from chainward.world import Kind
+from chainward.world import Kind, Site
 
 SMALL = {"batch": 1, "batches": 3, "divisor": 20}
 STILL = {**TINY, "divisor": 10**9}
@@ -360,3 +361,20 @@ def test_the_silent_are_outlasted() -> None:
     found = states(ready)
     assert found[-1].model != found[0].model
     assert ready.world.at(found[-1].contract).call("round") == 3
+
+
+@exploit(KEY, "replies of another form, made-up proofs, and no replies", "held")
+@pytest.mark.parametrize("told", [(True,), (True,) * 4_000])
+def test_no_hospital_of_two_says_how_many_columns_there_are(told: tuple[bool, ...], monkeypatch: Any) -> None:
+    """The task does: the first of two who is asked could end every trial with a number of its own."""
+    owner = module(KEY)
+    honest = owner.COLUMNS
+
+    def columns(site: Site, memory: Any, payload: Any) -> tuple[Any, Any]:
+        return (told, memory) if site.name == site.hospitals[0] else honest.local(site, memory, payload)
+
+    monkeypatch.setattr(owner, "COLUMNS", replace(honest, local=columns))
+    ready = prepared(hospitals=2, rounds=1)
+    *_, last = states(ready)
+    assert len(last.model) == ready.world.network.features + 1
+    assert last.enrolled == 2
