@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 WINDOW_BITS = 4
@@ -25,20 +24,34 @@ def power_flops(exponent_bits: float, bits: int) -> float:
     return 1.5 * exponent_bits * product_flops(bits)
 
 
-def product_of_powers(bases: Sequence[int], exponents: Sequence[int], modulus: int) -> int:
-    """Return the product of each base to its exponent; all squarings are shared (Straus 1964).
+@lru_cache(maxsize=64)
+def product_of_powers(bases: tuple[int, ...], exponents: tuple[int, ...], modulus: int) -> int:
+    """Return the product of each base to its exponent; all squarings are shared (Straus 1964), digits have 4 bits.
+
+    The products used last are kept: who checks a proof takes the one that its maker took.
 
     Examples:
-        >>> product_of_powers([2, 3], [5, 4], 1000)
+        >>> product_of_powers((2, 3), (5, 4), 1000)
         592
     """
+    digits = max((len(f"{exponent:x}") for exponent in exponents), default=0)
+    small = [_digits_powers(base, modulus) for base in bases]
     result = 1
-    for bit in reversed(range(max((exponent.bit_length() for exponent in exponents), default=0))):
-        result = result * result % modulus
-        for base, exponent in zip(bases, exponents, strict=True):
-            if exponent >> bit & 1:
-                result = result * base % modulus
-    return result
+    for column in zip(*(f"{exponent:0{digits}x}" for exponent in exponents), strict=True):
+        result = pow(result, 1 << WINDOW_BITS, modulus)
+        for powers, digit in zip(small, column, strict=True):
+            if digit != "0":
+                result = result * powers[digit] % modulus
+    return result % modulus
+
+
+def _digits_powers(base: int, modulus: int) -> dict[str, int]:
+    """A base to each hexadecimal digit."""
+    powers, power = {}, 1
+    for digit in "0123456789abcdef":
+        powers[digit] = power
+        power = power * base % modulus
+    return powers
 
 
 def fixed_powers(bases: tuple[int, ...], exponent: int, modulus: int) -> list[int]:
@@ -51,7 +64,7 @@ def fixed_powers(bases: tuple[int, ...], exponent: int, modulus: int) -> list[in
     if len(bases) > MOST_TABLES:
         return [pow(base, exponent, modulus) for base in bases]
     digits = f"{exponent:x}"[::-1]
-    rows = -(-len(digits) // 64) * 64
+    rows = -(-len(digits) // 32) * 32
     return [_read_off(table, digits, modulus) for table in _tables(bases, rows, modulus)]
 
 
