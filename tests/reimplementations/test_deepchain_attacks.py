@@ -223,6 +223,26 @@ def test_the_contract_does_not_believe_who_disputes() -> None:
     assert (trading.call("phase"), trading.named("submitted")) == (DISPUTING, "abcd")
 
 
+class Framing(Trading):
+    """A contract that holds the parts of d against the key of c."""
+
+    def key_of(self, party: str) -> bytes:
+        return super().key_of("c" if party == "d" else party)
+
+
+@exploit(
+    "deepchain",
+    "who deploys the contract gives it a wrong key of a hospital, whose right parts then cost it its deposit",
+    outcome="succeeds",
+)
+def test_a_contract_with_a_wrong_key_frames_who_joins_it() -> None:
+    trading = Framing().join().upload().claim().submit()
+    right = parts_of(trading.key, 4, trading.sums, trading.messages["d"], trading.call("domain", "d"))
+    assert right is not None
+    trading.dispute("d", by="a")
+    assert trading.named("locked") == "abc"
+
+
 # --- who learns what --------------------------------------------------------------------------------
 
 
@@ -340,6 +360,25 @@ def test_hospitals_open_no_sum_of_which_an_upload_was_made_of_others() -> None:
     assert functions.count("claim") >= 2
     assert "submit" not in functions
     assert np.array_equal(last.weights, first.weights)
+
+
+def test_hospitals_open_no_sum_of_which_fewer_than_the_threshold_are_proven() -> None:
+    """Most workers name everybody, three of whom uploaded no right proof: the sum of the sound is one update."""
+
+    def encrypt_wrongly(self: Any, site: Any, memory: Any, update: Any) -> Any:
+        reply, kept = DeepChain.encrypt(self, site, memory, update)
+        message = codec.decode(site.store.get(content_id(reply)))
+        return (reply if site.name == FIRST else digest(site.publish(message[:-1] + b"\0", Kind.SHARE))), kept
+
+    def added(self: Any, site: Any, memory: Any, task: Any) -> Any:
+        (total, sound), kept = DeepChain.aggregate(self, site, memory, task)
+        assert sound == (FIRST,)
+        return (total, HOSPITALS), kept
+
+    strategy = varied("deepchain", {"key_bits": BITS}, encrypt=encrypt_wrongly, aggregate=added)
+    trial = ready(rounds=1, strategy=strategy)
+    assert states(trial)[-1].lost == 1
+    assert "submit" not in [receipt.function for receipt in trial.world.ledger.receipts]
 
 
 def test_an_upload_of_zeros_that_workers_let_in_ends_no_trial() -> None:
