@@ -8,8 +8,6 @@ WINDOW_BITS = 4
 MOST_TABLES = 64
 """Of bases that are used together; powers of more are taken one by one."""
 
-_Table = tuple[tuple[int, ...], ...]
-
 
 def product_flops(bits: int) -> float:
     """Return the FLOPs assumed for a product modulo a number of so many bits.
@@ -55,7 +53,9 @@ def _digits_powers(base: int, modulus: int) -> dict[str, int]:
 
 
 def fixed_powers(bases: tuple[int, ...], exponent: int, modulus: int) -> list[int]:
-    """Return each base to the exponent, by tables kept for the bases that were used last; see `_tables`.
+    """Return each base to the exponent (Brickell, Gordon, McCurley, Wilson 1992).
+
+    Tables are kept for the bases that were used last; see `_tables`.
 
     Examples:
         >>> fixed_powers((2, 3), 5, 1000)
@@ -63,31 +63,31 @@ def fixed_powers(bases: tuple[int, ...], exponent: int, modulus: int) -> list[in
     """
     if len(bases) > MOST_TABLES:
         return [pow(base, exponent, modulus) for base in bases]
-    digits = f"{exponent:x}"[::-1]
-    rows = -(-len(digits) // 32) * 32
+    digits = [int(digit, 16) for digit in f"{exponent:x}"[::-1]]
+    rows = -(-len(digits) // 64) * 64
     return [_read_off(table, digits, modulus) for table in _tables(bases, rows, modulus)]
 
 
-def _read_off(table: _Table, digits: str, modulus: int) -> int:
-    result = 1
+def _read_off(table: tuple[int, ...], digits: list[int], modulus: int) -> int:
+    """The product of all rows to their digits: rows of one digit are multiplied first, and then each to its digit."""
+    alike = [1] * (1 << WINDOW_BITS)
     for row, digit in zip(table, digits, strict=False):
-        if digit != "0":
-            result = result * row[int(digit, 16)] % modulus
+        alike[digit] = alike[digit] * row % modulus
+    result = reached = 1
+    for product in alike[:0:-1]:
+        reached = reached * product % modulus
+        result = result * reached % modulus
     return result
 
 
 @lru_cache(maxsize=6)
-def _tables(bases: tuple[int, ...], rows: int, modulus: int) -> tuple[_Table, ...]:
-    """For each base b the powers b^(d 16^k), digit d of row k, so that a power takes a product a digit."""
+def _tables(bases: tuple[int, ...], rows: int, modulus: int) -> tuple[tuple[int, ...], ...]:
+    """For each base b the powers b^(16^k), k below `rows`, so that a power takes a product a digit and 30 more."""
     return tuple(_table(base, rows, modulus) for base in bases)
 
 
-def _table(base: int, rows: int, modulus: int) -> _Table:
-    table = []
-    for _ in range(rows):
-        row = [1]
-        for _ in range(1 << WINDOW_BITS):
-            row.append(row[-1] * base % modulus)
-        base = row.pop()
-        table.append(tuple(row))
+def _table(base: int, rows: int, modulus: int) -> tuple[int, ...]:
+    table = [base % modulus]
+    for _ in range(rows - 1):
+        table.append(pow(table[-1], 1 << WINDOW_BITS, modulus))
     return tuple(table)
