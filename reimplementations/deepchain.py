@@ -123,7 +123,7 @@ class DeepChain(Strategy[State]):
         if chain.call("phase") == Phase.AGGREGATING:
             self._aggregate(state, world, chain, domains)
         if chain.call("phase") == Phase.DECRYPTING:
-            submitted = self._decrypt(state, world, chain)
+            submitted = self._decrypt(state, world, chain, domains)
         if chain.call("phase") == Phase.DISPUTING and submitted:
             self._dispute(state, world, chain, domains, submitted.messages)
         done = submitted if chain.call("opened") == number else None
@@ -175,25 +175,26 @@ class DeepChain(Strategy[State]):
         task = {"key": state.key, "uploads": uploads, "domains": {name: domains[name] for name in uploads}}
         add = Query("aggregate", Kind.AGGREGATE, self.aggregate, reply=Claim)
         claims = world.ask(state.workers, add, task, within=chain.left()).open()
-        said = {worker: (total, bits(names, world.hospitals)) for worker, (total, names) in claims.items()}
+        named = {worker: tuple(name for name in names if name in uploads) for worker, (_, names) in claims.items()}
+        said = {worker: (total, bits(named[worker], world.hospitals)) for worker, (total, _) in claims.items()}
         chain.send_each("claim", said, unless="not the phase")
         if chain.call("phase") == Phase.AGGREGATING:
             chain.end_late(state.workers[0])
 
-    def _decrypt(self, state: State, world: World, chain: Contract) -> Submitted:
+    def _decrypt(self, state: State, world: World, chain: Contract, domains: Mapping[str, bytes]) -> Submitted:
         """Step 5: those whose updates are in the sum give their parts in opening it, before t3."""
         uploads = _uploads(chain, "included")
         read = world.read({name: content_id(one) for name, one in uploads.items()}, bytes)
         key = Key.read(state.key, self.key_bits)
-        total = self._total(read.values(), len(world.hospitals), len(state.weights), key)
-        task = {"uploads": uploads, "aggregate": chain.call("aggregate")}
+        total, summands = self._sum(read, domains, len(world.hospitals), len(state.weights), key)
+        task = {"uploads": uploads, "aggregate": chain.call("aggregate"), "domains": {n: domains[n] for n in uploads}}
         part = Query("decrypt", Kind.SHARE, self.decrypt, reply=bytes)
         given = world.ask(uploads, part, task, within=chain.left()).open()
         messages = {name: message for name, message in given.items() if message}
-        taken = chain.send_each("submit", messages, unless="not of the length")
+        taken = chain.send_each("submit", messages, unless="not of the length", shows=Kind.SHARE)
         if chain.call("phase") == Phase.DECRYPTING:
             chain.end_late(state.workers[0])
-        return Submitted(total, len(uploads), {name: messages[name] for name in taken})
+        return Submitted(total, len(summands), {name: messages[name] for name in taken})
 
     def _dispute(
         self, state: State, world: World, chain: Contract, domains: Mapping[str, bytes], messages: Mapping[str, bytes]
@@ -257,18 +258,19 @@ class DeepChain(Strategy[State]):
         key, count = Key.read(task["key"], self.key_bits), self._count(len(site.hospitals), site.network.parameters)
         read = site.read({name: content_id(one) for name, one in task["uploads"].items()}, bytes)
         site.work((encryption_check_flops(key, count) + count * product_flops(2 * key.bits)) * len(read))
-        domains = task["domains"]
-        sound = {n: one for n, one in read.items() if ciphertexts_of(key, one, count, domains[n]) is not None}
-        total = self._total(sound.values(), len(site.hospitals), site.network.parameters, key)
-        return (keccak(total), tuple(sound)), {"sum": total}
+        total, sound = self._sum(read, task["domains"], len(site.hospitals), site.network.parameters, key)
+        return (keccak(total), sound), {"sum": total}
 
     def decrypt(self, site: Site, memory: Memory, task: Task) -> tuple[bytes, Memory]:
-        """Step 5 at a hospital: its parts in opening the sum, once it saw that this is one, of t updates or more."""
+        """Step 5 at a hospital: its parts in opening the sum, once it saw that this is one, of t updates or more.
+
+        It checks the proofs of encryption, too: else an upload made of others' could leave one update in the sum.
+        """
         key, count = Key.read(memory["key"], self.key_bits), self._count(len(site.hospitals), site.network.parameters)
         read = site.read({name: content_id(one) for name, one in task["uploads"].items()}, bytes)
-        site.work(count * product_flops(2 * key.bits) * len(read))
-        total = self._total(read.values(), len(site.hospitals), site.network.parameters, key)
-        if len(read) < self._threshold(len(site.hospitals)) or keccak(total) != task["aggregate"]:
+        site.work((encryption_check_flops(key, count) + count * product_flops(2 * key.bits)) * len(read))
+        total, sound = self._sum(read, task["domains"], len(site.hospitals), site.network.parameters, key)
+        if len(sound) < self._threshold(len(site.hospitals)) or keccak(total) != task["aggregate"]:
             return b"", memory
         site.work(opening_flops(key, count))
         place, share = site.hospitals.index(site.name) + 1, int.from_bytes(memory["share"], "big")
@@ -296,11 +298,15 @@ class DeepChain(Strategy[State]):
         """Ciphertexts of an update."""
         return self._slots(hospitals).count(parameters)
 
-    def _total(self, uploads: Iterable[bytes], hospitals: int, parameters: int, key: Key) -> bytes:
-        """The ciphertexts of the sum of uploads, of which they stand first."""
-        size = self._count(hospitals, parameters) * key.width
-        columns = zip(*(split(upload[:size], key.width) for upload in uploads), strict=False)
-        return joined((summed(key.n, column) for column in columns), key.width)
+    def _sum(
+        self, uploads: Mapping[str, bytes], domains: Mapping[str, bytes], hospitals: int, parameters: int, key: Key
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """The ciphertexts of the sum of those uploads whose proofs of encryption are right, and whose they are."""
+        count = self._count(hospitals, parameters)
+        found = {name: ciphertexts_of(key, one, count, domains[name]) for name, one in uploads.items()}
+        sound = {name: ciphertexts for name, ciphertexts in found.items() if ciphertexts is not None}
+        columns = zip(*sound.values(), strict=True)
+        return joined((summed(key.n, column) for column in columns), key.width), tuple(sound)
 
 
 def _named(chain: Contract, which: str) -> tuple[str, ...]:

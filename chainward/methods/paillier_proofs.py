@@ -1,13 +1,15 @@
 """Proofs that ciphertexts were made by who knows what they hold, and that parts in opening them are right.
 
 Both are made non-interactive by hashing (Fiat and Shamir 1986) and hold for one occasion: who copies one cannot use it.
-Challenges of 128 bits are shorter than any prime in the order of the squares modulo n^2, so that one proof for many
-ciphertexts, each weighted by a challenge of its own, is as sound as one for each; what it leaves open is a sign, which
-opening squares away. Answers are longer by 128 bits than what they hide. What several check is checked once a process.
+With keys of 384 bits or more, challenges of 128 bits are shorter than any prime in the order of the squares modulo n^2,
+so that one proof for many ciphertexts, each weighted by a challenge of its own, is as sound as one for each; what it
+leaves open is a square root of one, which opening squares away. Answers are longer by 128 bits than what they hide.
+What several check is checked once a process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -58,7 +60,7 @@ def ciphertexts_of(key: Key, message: bytes, count: int, occasion: bytes) -> tup
     *ciphertexts, first = split(message[:end], key.width)
     value, answer = (int.from_bytes(part, "big") for part in (message[end:][: key.width], message[end + key.width :]))
     weights = _weights(_seed(occasion, key.written(), message[:end]), count)
-    told = first * product_of_powers(ciphertexts, weights, key.modulus) % key.modulus
+    told = first * product_of_powers(tuple(ciphertexts), weights, key.modulus) % key.modulus
     return tuple(ciphertexts) if _encrypted(key, value, answer) == told else None
 
 
@@ -167,7 +169,7 @@ def _exponent_bytes(key: Key) -> int:
     return -(-_exponent_bits(key) // 8)
 
 
-def _inner(weights: list[int], values: list[int]) -> int:
+def _inner(weights: Sequence[int], values: Sequence[int]) -> int:
     return sum(weight * value for weight, value in zip(weights, values, strict=True))
 
 
@@ -175,9 +177,10 @@ def _seed(occasion: bytes, key: bytes, told: bytes) -> bytes:
     return keccak(occasion + key + told)
 
 
-def _weights(seed: bytes, count: int) -> list[int]:
+@lru_cache(maxsize=64)
+def _weights(seed: bytes, count: int) -> tuple[int, ...]:
     """A weight of 128 bits for each ciphertext, hashed from all of them."""
-    return [int.from_bytes(keccak(seed + number.to_bytes(32, "big"))[:16], "big") for number in range(count)]
+    return tuple(int.from_bytes(keccak(seed + number.to_bytes(32, "big"))[:16], "big") for number in range(count))
 
 
 def _challenge(seed: bytes, head: bytes) -> int:

@@ -42,8 +42,9 @@ class Contract:
         *common: Any,
         unless: str | None = None,
         value: int = 0,
+        shows: Kind | None = None,
     ) -> tuple[str, ...]:
-        """Have each party send a transaction; `own` holds its first argument, a tuple stands for several.
+        """Have each party send a transaction; `own` holds its first argument, a tuple stands for several; see `send`.
 
         Returns whose transaction was taken: one that the contract refuses with the reason `unless` is not.
 
@@ -53,10 +54,9 @@ class Contract:
         taken = []
         for party in own:
             first = own[party] if isinstance(own, Mapping) else ()
+            each = (*(first if isinstance(first, tuple) else (first,)), *common)
             try:
-                self.send(
-                    function, *(first if isinstance(first, tuple) else (first,)), *common, sender=party, value=value
-                )
+                self.send(function, *each, sender=party, value=value, shows=shows)
             except Reverted as refusal:
                 if refusal.reason != unless:
                     raise

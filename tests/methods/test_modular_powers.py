@@ -23,7 +23,7 @@ NUMBERS = st.integers(0, 2**300)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4))
 def test_products_of_powers(pairs: list[tuple[int, int]]) -> None:
     expected = prod(pow(base, exponent, MODULUS) for base, exponent in pairs) % MODULUS
-    assert product_of_powers(*([pair[at] for pair in pairs] for at in (0, 1)), MODULUS) == expected
+    assert product_of_powers(*(tuple(pair[at] for pair in pairs) for at in (0, 1)), MODULUS) == expected
 
 
 @given(st.lists(NUMBERS, max_size=3), NUMBERS)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from deepchain_trading import DEPOSIT, DISPUTING, Trading
+from deepchain_trading import DEPOSIT, DISPUTING, NEVER, Trading
+from deepchain_trading import FEE as FEE_ON_CHAIN
 from eth_utils.crypto import keccak
 from exploits import exploit
 from papers import once, preparing
@@ -141,12 +142,33 @@ def test_a_withholders_deposit_is_split_among_the_others() -> None:
     ]
 
 
-@exploit("deepchain", "more than N - t hospitals withhold: nothing is learned, and they pay for it", outcome="succeeds")
+@exploit(
+    "deepchain", "more than N - t hospitals withhold: they alone learn the sum, and pay for it", outcome="succeeds"
+)
 def test_too_many_withholders_stop_the_round() -> None:
     _, last = lying("decrypt", HOSPITALS[:2], lambda *_: b"")
     assert (last.opened, last.lost) == (0, 2)
     assert last.forfeited == {name: 2 * (name in HOSPITALS[:2]) for name in HOSPITALS}
     assert np.array_equal(last.weights, usual()[1][0].weights)
+
+
+def test_withholders_open_the_sum_from_the_parts_of_the_others() -> None:
+    """Of four, two give their parts, and a third share is with those who withhold theirs: they alone open it."""
+    seen: dict[str, bytes] = {}
+
+    def kept_back(_: Any, site: Any, __: Any, ___: Any, reply: bytes) -> bytes:
+        seen[site.name] = reply
+        return b"" if site.name in HOSPITALS[:2] else reply
+
+    _, last = lying("decrypt", HOSPITALS, kept_back, rounds=1)
+    key, slots = Key.read(last.key, BITS), Slots(20, 24, 4, BITS - 1)
+    count, known = slots.count(len(last.weights)), {place: seen[HOSPITALS[place - 1]] for place in (1, 3, 4)}
+    parts = {place: split(message[: count * key.width], key.width) for place, message in known.items()}
+    plain = [opened(key.n, {place: own[j] for place, own in parts.items()}, key.factor) for j in range(count)]
+    total = slots.unpacked(plain, len(last.weights), 4)
+    honest, first = usual()[1][1].weights, usual()[1][0].weights
+    assert np.array_equal((first + total / (2**20 * 4)).astype(np.float32), honest)
+    assert last.lost == 1
 
 
 def moved(_: Any, site: Any, memory: Any, __: Any, reply: bytes) -> bytes:
@@ -199,6 +221,26 @@ def test_the_contract_does_not_believe_who_disputes() -> None:
     with refused("the proof holds"):
         trading.dispute("a", by="d")
     assert (trading.call("phase"), trading.named("submitted")) == (DISPUTING, "abcd")
+
+
+class Framing(Trading):
+    """A contract that holds the parts of d against the key of c."""
+
+    def key_of(self, party: str) -> bytes:
+        return super().key_of("c" if party == "d" else party)
+
+
+@exploit(
+    "deepchain",
+    "who deploys the contract gives it a wrong key of a hospital, whose right parts then cost it its deposit",
+    outcome="succeeds",
+)
+def test_a_contract_with_a_wrong_key_frames_who_joins_it() -> None:
+    trading = Framing().join().upload().claim().submit()
+    right = parts_of(trading.key, 4, trading.sums, trading.messages["d"], trading.call("domain", "d"))
+    assert right is not None
+    trading.dispute("d", by="a")
+    assert trading.named("locked") == "abc"
 
 
 # --- who learns what --------------------------------------------------------------------------------
@@ -281,6 +323,79 @@ def test_hospitals_open_nothing_but_a_sum() -> None:
     assert np.array_equal(last.weights, usual()[1][0].weights)
 
 
+def unproven(completing: Callable[[Key, list[tuple[int, ...]]], list[int]]) -> Any:
+    """A strategy in which most workers ask for no proofs, and the last hospital, after it saw the others' ciphertexts,
+    uploads what `completing` makes of them."""
+    seen: list[tuple[int, ...]] = []
+
+    def encrypt_last(self: Any, site: Any, memory: Any, update: Any) -> Any:
+        reply, kept = DeepChain.encrypt(self, site, memory, update)
+        key, count = Key.read(memory["key"], BITS), self._count(len(site.hospitals), site.network.parameters)
+        message = codec.decode(site.store.get(content_id(reply)))
+        if site.name != HOSPITALS[-1]:
+            seen.append(split(message[: count * key.width], key.width))
+            return reply, kept
+        forged = joined(completing(key, seen), key.width) + message[count * key.width :]
+        return digest(site.publish(forged, Kind.SHARE)), kept
+
+    def added(self: Any, site: Any, memory: Any, task: Any) -> Any:
+        key, count = Key.read(task["key"], BITS), self._count(len(site.hospitals), site.network.parameters)
+        read = site.read({name: content_id(one) for name, one in task["uploads"].items()}, bytes)
+        columns = zip(*(split(one[: count * key.width], key.width) for one in read.values()), strict=True)
+        total = joined((summed(key.n, column) for column in columns), key.width)
+        return (keccak(total), tuple(read)), {"sum": total}
+
+    return varied("deepchain", {"key_bits": BITS}, encrypt=encrypt_last, aggregate=added)
+
+
+@exploit("deepchain", "most workers let in an upload, without proof, that leaves one update in the sum", outcome="held")
+def test_hospitals_open_no_sum_of_which_an_upload_was_made_of_others() -> None:
+    """Without a proof, the last takes all updates but the first out of the sum: (C_2 C_3)^-1."""
+
+    def inverse(key: Key, seen: list[tuple[int, ...]]) -> list[int]:
+        return [pow(summed(key.n, column), -1, key.modulus) for column in zip(*seen[1:], strict=True)]
+
+    trial = ready(rounds=1, strategy=unproven(inverse))
+    (first, last), functions = states(trial), [receipt.function for receipt in trial.world.ledger.receipts]
+    assert functions.count("claim") >= 2
+    assert "submit" not in functions
+    assert np.array_equal(last.weights, first.weights)
+
+
+def test_hospitals_open_no_sum_of_which_fewer_than_the_threshold_are_proven() -> None:
+    """Most workers name everybody, three of whom uploaded no right proof: the sum of the sound is one update."""
+
+    def encrypt_wrongly(self: Any, site: Any, memory: Any, update: Any) -> Any:
+        reply, kept = DeepChain.encrypt(self, site, memory, update)
+        message = codec.decode(site.store.get(content_id(reply)))
+        return (reply if site.name == FIRST else digest(site.publish(message[:-1] + b"\0", Kind.SHARE))), kept
+
+    def added(self: Any, site: Any, memory: Any, task: Any) -> Any:
+        (total, sound), kept = DeepChain.aggregate(self, site, memory, task)
+        assert sound == (FIRST,)
+        return (total, HOSPITALS), kept
+
+    strategy = varied("deepchain", {"key_bits": BITS}, encrypt=encrypt_wrongly, aggregate=added)
+    trial = ready(rounds=1, strategy=strategy)
+    assert states(trial)[-1].lost == 1
+    assert "submit" not in [receipt.function for receipt in trial.world.ledger.receipts]
+
+
+def test_an_upload_of_zeros_that_workers_let_in_ends_no_trial() -> None:
+    """Zero times anything is zero, of which every part is right and nothing can be opened."""
+    trial = ready(rounds=1, strategy=unproven(lambda key, seen: [0] * len(seen[0])))
+    assert states(trial)[-1].lost == 1
+
+
+def test_workers_that_name_who_uploaded_nothing_end_no_trial() -> None:
+    def more(_: Any, __: Any, ___: Any, ____: Any, reply: Any) -> Any:
+        return reply[0], (*reply[1], "nobody", SECOND)
+
+    absent = {"absent": {SECOND: [1]}}
+    _, last = lying("aggregate", WORKERS[:1], more, rounds=1, faults=absent)
+    assert last.opened == 1
+
+
 @exploit("deepchain", "a minority of workers names another sum", outcome="held")
 def test_one_worker_of_three_changes_nothing() -> None:
     trial, last = lying("aggregate", WORKERS[:1], alone, rounds=1)
@@ -294,7 +409,7 @@ def test_most_workers_decide_whose_upload_is_right() -> None:
         key = Key.read(task["key"], BITS)
         others = [name for name in task["uploads"] if name != FIRST]
         messages = site.read({name: content_id(task["uploads"][name]) for name in others}, bytes)
-        total = self._total(messages.values(), len(site.hospitals), site.network.parameters, key)
+        total, _ = self._sum(messages, task["domains"], len(site.hospitals), site.network.parameters, key)
         return keccak(total), tuple(others)
 
     trial, last = lying("aggregate", WORKERS[:2], without, rounds=1)
@@ -306,6 +421,60 @@ def test_most_workers_decide_whose_upload_is_right() -> None:
 def test_most_workers_can_stop_a_round() -> None:
     _, last = lying("aggregate", WORKERS[:2], lambda *_: (bytes(32), HOSPITALS))
     assert (last.opened, last.lost) == (0, 2)
+
+
+@exploit("deepchain", "most workers and a hospital of theirs take everybody's deposit", outcome="succeeds")
+@pytest.mark.parametrize("named", ["its upload alone", "a sum that is none"])
+def test_most_workers_and_a_hospital_take_all_deposits(named: str) -> None:
+    trading = Trading().join().upload()
+    if named == "its upload alone":
+        trading.claim("uv", "a")
+    else:
+        for worker in "uv":
+            trading.send(worker, "claim", bytes(32), 0b1111)
+        trading.send("a", "submit", bytes(trading.size))
+        trading.close()
+    assert trading.named("locked") == "a"
+    assert trading.owed()["a"] == 3 * DEPOSIT
+    trading.check_money()
+
+
+@exploit("deepchain", "a worker repeats what another claims, or overtakes it, for the fee", outcome="succeeds")
+def test_a_claim_is_not_hidden_until_others_have_made_theirs() -> None:
+    """What v found stands in a transaction that w, who added up nothing, sends first."""
+    trading = Trading().join().upload().claim("w").claim("v")
+    assert trading.owed() == {"w": 4 * FEE_ON_CHAIN}
+    assert trading.call("aggregate") == keccak(trading.total)
+
+
+@exploit("deepchain", "t hospitals upload before another can join, round after round", outcome="succeeds")
+def test_the_fast_keep_the_slow_out() -> None:
+    """Nobody but who has a deposit is waited for, and nobody joins later in a round."""
+    trading = Trading().join("abc")
+    for _ in range(2):
+        trading.upload("abc")
+        with refused("not the phase"):
+            trading.send("d", "join", value=DEPOSIT)
+        trading.claim().submit().approve()
+    assert (trading.call("opened"), trading.named("locked")) == (2, "abc")
+
+
+@exploit(
+    "deepchain", "who stays after the last round takes the deposits of those who forget to leave", outcome="succeeds"
+)
+def test_rounds_do_not_end_by_themselves() -> None:
+    trading = Trading().play().approve().upload("a").close()
+    assert trading.owed()["a"] == 3 * DEPOSIT + FEE_ON_CHAIN
+    assert trading.named("locked") == "a"
+
+
+def test_who_leaves_after_the_last_round_has_its_deposit_back() -> None:
+    """Without misbehaviour all deposits return."""
+    trading = Trading().play().approve()
+    for party in "abcd":
+        trading.send(party, "leave")
+    assert trading.owed() == dict.fromkeys("abcd", DEPOSIT) | {"u": 4 * FEE_ON_CHAIN}
+    assert (trading.call("held"), trading.call("deadline")) == (0, NEVER)
 
 
 @exploit("deepchain", "hospitals and workers fall silent for ever", outcome="held")

@@ -89,6 +89,13 @@ def test_nobody_sees_an_update_and_everybody_the_ciphertexts() -> None:
     assert not any("update" in kind for kind, _ in kinds)
 
 
+def test_everybody_sees_what_opens_the_sum() -> None:
+    """Uploads in the store, and parts in transactions: two items a hospital and round."""
+    record = completed(run_small("deepchain"))
+    rows = [(row.kind, row.audience, row.count) for row in next(iter(record.rounds)).disclosures]
+    assert ("secret share", "everyone", 2 * len(record.hospitals)) in rows
+
+
 def test_uploads_are_ciphertexts_and_no_two_are_alike() -> None:
     """Equal updates are encrypted under other randomness."""
     trial, _ = usual()
