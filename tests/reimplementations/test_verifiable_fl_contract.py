@@ -115,6 +115,14 @@ def test_turns_go_round_and_so_do_batches() -> None:
     assert seen == [(name, number % 2) for number in range(4) for name in "abc"]
 
 
+def test_each_round_and_sender_has_a_binding_of_its_own() -> None:
+    it, seen = Federation().begun(), []
+    for _ in range(3):
+        seen += [it.call("bound", name) for name in "abc"]
+        it.wait(7).close()
+    assert len(set(seen)) == 9
+
+
 def test_who_enrols_later_takes_part_from_the_next_round_on() -> None:
     it = Federation().enrol("b", "a").wait(7).close()
     it.enrol("c")
