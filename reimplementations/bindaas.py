@@ -118,6 +118,8 @@ class BinDaaS(Strategy[State]):
         cids = {hospital: state.records[hospital] for hospital in keys}
         learned = world.ask(state.provider, TRAIN, (state.weights, cids, keys)).open()
         for used, weights in learned.values():
+            if not used:
+                break
             chain.send("publishResult", fingerprint(weights), sender=state.provider)
             counts = {hospital: count + (hospital in used) for hospital, count in state.used.items()}
             return replace(state, weights=weights, used=counts, served=state.served + 1)
@@ -174,19 +176,19 @@ class BinDaaS(Strategy[State]):
         """Whoever changes its mind tells the contract."""
         who, _, consenting = chain.call("standing")
         before = dict(zip(who, consenting, strict=True))
-        consent = Query("consent", Kind.CONTROL, self.consents, reply=bool)
+        consent = Query("consent", Kind.CONTROL, self.consent, reply=bool)
         now = world.ask(state.records, consent, within=chain.left() / 2).open()
         _send_each("setConsent", {name: mind for name, mind in now.items() if mind != before[name]}, chain)
 
     def _request(
         self, asked: tuple[bytes, bytes], state: State, chain: Contract, world: World
-    ) -> tuple[str, int, bytes, bytes]:
+    ) -> tuple[str, int, bytes, bytes, str]:
         """Send a request; hospitals may change their minds now, and all authorities sign, or it is not granted.
 
-        Returns contract, token, the reader's key and the purpose.
+        Returns contract, token, the reader's key, the purpose, and the one who may read.
         """
         chain.send("request", keccak(b"".join(asked)), sender=state.provider)
-        request = (chain.address, chain.call("round"), *asked)
+        request = (chain.address, chain.call("round"), *asked, chain.call("provider"))
         self._ask_consent(state, chain, world)
         vet = Query("vet_request", Kind.CONTROL, _vet_request)
         signed = self._sign(vet, request, chain, world)
@@ -257,17 +259,21 @@ class BinDaaS(Strategy[State]):
         """Whether the hospital consents to the use of its records from now on."""
         return True, memory
 
+    def consent(self, site: Site, memory: Memory, _: None) -> tuple[bool, Memory]:
+        """Tell whether it consents; it goes by that also where the contract is passed by."""
+        mind, memory = self.consents(site, memory, None)
+        return mind, {**memory, "consents": mind}
+
     def check(self, site: Site, memory: Memory, task: Any) -> tuple[bool, Memory]:
-        """Encrypt the records' key for the reader of a request that all authorities signed, one it has not answered."""
+        """Encrypt the records' key for the provider, if it consents to a request that is new and signed by all."""
         request, contents = task
-        _, token, reader, _ = request
-        said, message = site.read(contents, Parts), _vet_request(site, memory, request)[0][REQUEST]
-        fresh = token > memory.get("answered", 0)
+        _, token, reader, *_ = request
+        said, wanted = site.read(contents, Parts), _vet_request(site, memory, request)[0]
+        willing = memory.get("consents", True) and token > memory.get("answered", 0) and "key" in memory
         kept = {name: value for name, value in memory.items() if name != "release"}
-        if fresh and "key" in memory and self._valid(site, memory, said, REQUEST, message):
-            with suppress(ValueError):  # a reader's key that is none
-                sealed = locked_between(memory["key"], site.key, reader, site.rng)
-                return True, {**kept, "answered": token, "release": {"token": token, "key": sealed}}
+        if wanted and willing and self._valid(site, memory, said, REQUEST, wanted[REQUEST]):
+            sealed = locked_between(memory["key"], site.key, reader, site.rng)
+            return True, {**kept, "answered": token, "release": {"token": token, "key": sealed}}
         return False, kept
 
     def _valid(self, site: Site, memory: Memory, said: Mapping[str, Parts], name: str, message: bytes) -> bool:
@@ -325,9 +331,13 @@ def _vet(site: Site, memory: Memory, task: tuple[str, Registered]) -> tuple[dict
     return {name: _message("record", contract, *records[name]) for name in there}, memory
 
 
-def _vet_request(_: Site, memory: Memory, request: tuple[str, int, bytes, bytes]) -> tuple[dict[str, bytes], Memory]:
-    """At an authority: what to sign of a request."""
-    contract, token, reader, purpose = request
+def _vet_request(
+    site: Site, memory: Memory, request: tuple[str, int, bytes, bytes, str]
+) -> tuple[dict[str, bytes], Memory]:
+    """At an authority: what to sign of a request; nothing of one by which another than the provider would read."""
+    contract, token, reader, purpose, provider = request
+    if reader != site.keys[provider]:
+        return {}, memory
     return {REQUEST: _message(REQUEST, contract, token, keccak(reader + purpose))}, memory
 
 

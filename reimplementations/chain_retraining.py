@@ -125,7 +125,8 @@ class ChainRetraining(Strategy[State]):
         state = replace(self._consented(state, offered, world), left=state.left - 1)
         released, state = self._accessed(state, offered, Purpose.RETRAINING, world)
         retrain = Query("retrain", Kind.CONTROL, self._retrain, reply=dict[str, ContentId])
-        made = world.ask(state.classifier, retrain, (released, dict(state.models))).open()[state.classifier]
+        replies = world.ask(state.classifier, retrain, (released, dict(state.models))).open()
+        made = {site: cid for said in replies.values() for site, cid in said.items() if site in released}
         recorded = {
             site: cid
             for site, cid in made.items()

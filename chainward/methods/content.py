@@ -29,6 +29,19 @@ def digest(cid: str) -> bytes:
     return hashed
 
 
+def is_content_id(text: str) -> bool:
+    """Tell whether this is a CIDv1 (raw, sha2-256, base32), of which there is a `digest`.
+
+    Examples:
+        >>> is_content_id(content_id(bytes(32))), is_content_id("b" + 58 * "a")
+        (True, False)
+    """
+    try:
+        return bool(digest(text))
+    except ValueError:
+        return False
+
+
 def content_id(hashed: bytes) -> str:
     """Return the CIDv1 (raw, sha2-256, base32) of content with this SHA-256, the inverse of `digest`.
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -69,7 +69,12 @@ class Liveness(RuleBasedStateMachine):
 
     def __init_subclass__(cls) -> None:
         cls.TestCase.settings = settings(
-            max_examples=cls.examples, stateful_step_count=cls.steps, deadline=None, report_multiple_bugs=False
+            max_examples=cls.examples,
+            stateful_step_count=cls.steps,
+            deadline=None,
+            report_multiple_bugs=False,
+            # A run is cut off where all that is drawn in it has become too much, which now and then happens to many.
+            suppress_health_check=(*settings().suppress_health_check, HealthCheck.data_too_large),
         )
 
     def make(self, draw: Draw) -> OnChain:

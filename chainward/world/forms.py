@@ -13,7 +13,7 @@ from annotated_types import Len, Predicate
 from pydantic import PlainValidator, StringConstraints, TypeAdapter, ValidationError, ValidationInfo
 
 from chainward import codec
-from chainward.methods.content import fingerprint
+from chainward.methods.content import fingerprint, is_content_id
 
 MOST_BYTES = 2**28
 """The size of the largest content that is read."""
@@ -67,8 +67,8 @@ def hashed(digest: bytes) -> Any:
     return Annotated[Weights, Predicate(lambda weights: fingerprint(weights) == digest)]
 
 
-ContentId = Annotated[str, StringConstraints(pattern=r"^b[a-z2-7]{58}$")]
-"""A CIDv1 (raw, sha2-256, base32)."""
+ContentId = Annotated[str, StringConstraints(pattern=r"^b[a-z2-7]{58}$"), Predicate(is_content_id)]
+"""A CIDv1 (raw, sha2-256, base32), whose digest can be told."""
 
 Digest = Annotated[bytes, Len(32, 32)]
 """A hash of 32 bytes."""

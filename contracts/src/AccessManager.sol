@@ -39,11 +39,18 @@ contract AccessManager {
     /// @notice What records may be used for.
     enum Purpose { Training, Retraining }
 
+    /// @notice What a patient consents to.
+    struct Consent {
+        Deadline until; // its last block
+        uint16 takenBack; // how often it was
+    }
+
     /// @notice One party's access to one batch of records.
     struct Access {
         address requester; // nobody until it is asked for
         Purpose purpose;
         bool spent; // a model was recorded with it
+        uint16 takenBack; // how often the consent it rests on had been
         Deadline deadline; // to record a model in
     }
 
@@ -59,8 +66,8 @@ contract AccessManager {
     mapping(address => bool) public isPatient;
     /// @notice The role of each account.
     mapping(address => Role) public roles;
-    /// @notice The last block of a patient's consent, by role and purpose.
-    mapping(address => mapping(Role => mapping(Purpose => Deadline))) public consents;
+    /// @notice A patient's consents, by role and purpose.
+    mapping(address => mapping(Role => mapping(Purpose => Consent))) public consents;
     /// @notice Whether a patient posted a hash. That another posts the same holds up nobody.
     mapping(address => mapping(bytes32 => bool)) public posted;
     /// @notice Who has access to a patient's records with a hash.
@@ -109,14 +116,16 @@ contract AccessManager {
     function grant(Role role, Purpose purpose, uint64 until) external onlyPatient {
         require(role != Role.None, "not a role");
         require(until >= block.number, "over already");
-        consents[msg.sender][role][purpose] = Deadline.wrap(until);
+        consents[msg.sender][role][purpose].until = Deadline.wrap(until);
         emit Consented(msg.sender, role, purpose, until);
     }
 
-    /// @notice A patient takes a consent back; accesses that rest on it end with it.
+    /// @notice A patient takes a consent back; accesses that rest on it end with it, for good.
     function revoke(Role role, Purpose purpose) external onlyPatient {
         require(_consented(msg.sender, role, purpose), "no grant");
-        consents[msg.sender][role][purpose] = Deadline.wrap(0);
+        Consent storage consent = consents[msg.sender][role][purpose];
+        consent.until = Deadline.wrap(0);
+        unchecked { consent.takenBack++; } // never refused, however often
         emit Consented(msg.sender, role, purpose, 0);
     }
 
@@ -136,10 +145,10 @@ contract AccessManager {
     /// this purpose, and nobody has asked for them before.
     function requestAccess(address patient, bytes32 data, Purpose purpose) external {
         require(posted[patient][data], "no such records");
-        _requireConsent(patient, purpose);
+        uint16 takenBack = _requireConsent(patient, purpose);
         require(accesses[patient][data].requester == address(0), "already granted");
         deadline = Deadlines.within(accessBlocks);
-        accesses[patient][data] = Access(msg.sender, purpose, false, deadline);
+        accesses[patient][data] = Access(msg.sender, purpose, false, takenBack, deadline);
         emit Granted(msg.sender, patient, data, purpose);
     }
 
@@ -150,6 +159,7 @@ contract AccessManager {
     /// @notice A classifier records the model that all patients start from, once.
     function trained(bytes32 model) external {
         require(roles[msg.sender] == Role.Classifier, "not a classifier");
+        require(model != 0, "no model");
         require(base == 0, "there is a base");
         base = model;
         emit BaseTrained(model);
@@ -161,8 +171,9 @@ contract AccessManager {
         require(access.requester == msg.sender, "no access");
         require(access.purpose == Purpose.Retraining, "not for retraining");
         require(!access.spent, "already retrained");
+        require(model != 0, "no model");
         access.deadline.requireNotPassed();
-        _requireConsent(patient, Purpose.Retraining);
+        require(access.takenBack == _requireConsent(patient, Purpose.Retraining), "taken back since");
         require(Deadline.unwrap(waitsUntil[patient]) == 0, "a version waits");
         access.spent = true;
         versions[patient].push(model);
@@ -213,14 +224,15 @@ contract AccessManager {
         waitsUntil[patient] = Deadline.wrap(0);
     }
 
-    /// @dev The sender must have a role, and the patient's consent for it must hold.
-    function _requireConsent(address patient, Purpose purpose) private view {
+    /// @dev The sender must have a role, and the patient's consent for it must hold; tells how often it was taken back.
+    function _requireConsent(address patient, Purpose purpose) private view returns (uint16) {
         require(roles[msg.sender] != Role.None, "no role");
         require(_consented(patient, roles[msg.sender], purpose), "no grant");
+        return consents[patient][roles[msg.sender]][purpose].takenBack;
     }
 
     /// @dev A consent holds up to its last block.
     function _consented(address patient, Role role, Purpose purpose) private view returns (bool) {
-        return !consents[patient][role][purpose].passed();
+        return !consents[patient][role][purpose].until.passed();
     }
 }

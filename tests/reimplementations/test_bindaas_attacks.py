@@ -75,6 +75,20 @@ def test_a_request_with_one_flipped_bit_in_a_signature_is_refused_and_that_is_re
     assert len(events(ready, "Objected")) >= 2 * 3  # more than half of four, in each request
 
 
+def test_where_few_consent_a_request_that_they_object_to_is_refused_as_well() -> None:
+    """Two of four are not more than half: nobody gives its key, so there is nothing to publish, and time runs out."""
+
+    def consents(_: Any, site: Site, memory: Memory, __: None) -> tuple[bool, Memory]:
+        return site.name in HOSPITALS[:2], memory
+
+    wrong = spoiling("ml_dsa", "request", flipped)
+    ready = prepared(strategy=varied("bindaas", {}, consents=consents, begin=type(wrong).begin), rounds=1)
+    first, last = states(ready)
+    np.testing.assert_array_equal(first.weights, last.weights)
+    assert (last.served, last.refused) == (0, 1)
+    assert events(ready, "RequestRefused", "ResultPublished") == [("RequestRefused", {"round": 1, "phase": TRAINING})]
+
+
 @exploit("bindaas", "one bit of an encrypted record is flipped after it was signed", outcome="held")
 def test_a_record_with_one_flipped_bit_is_not_trained_on_and_that_is_recorded() -> None:
     """No store gives another content under an id; where one does, the cipher notices."""
@@ -155,7 +169,7 @@ def test_a_key_chosen_after_the_others_is_not_taken(form: str) -> None:
 
     ready = prepared(strategy=going_wrong("show_key", AUTHORITIES[2:], show_key, signature=form))
     *_, last = states(ready)
-    assert (last.records, last.served) == ({}, 2)
+    assert (last.records, last.served, last.refused) == ({}, 0, 2)
     assert last.used == dict.fromkeys(HOSPITALS, 0)
 
 
@@ -189,7 +203,7 @@ def ready_to_release() -> tuple[Trial, tuple[Any, ...], Mapping[str, str]]:
     weights = ready.world.initial_weights()
     (reader, purpose), _ = paper()._ask_for(site(ready, PROVIDER), {}, weights)
     contents = {name: content_id(one) for name, one in zip(*chain.call("endorsements"), strict=True)}
-    return ready, (last.contract, 1, reader, purpose), contents
+    return ready, (last.contract, 1, reader, purpose, PROVIDER), contents
 
 
 def asked_again(change: Any) -> tuple[bool, Memory]:
@@ -208,7 +222,7 @@ READERS = {name: key_pair(name.encode().ljust(32)) for name in (STRANGER, "thief
 def test_no_reader_but_the_one_that_all_authorities_signed_for_gets_a_key(who: str) -> None:
     ready, _, __ = ready_to_release()
     public = READERS[STRANGER].public if who == STRANGER else site(ready, who).key.public
-    fine, kept = asked_again(lambda request: (*request[:2], public, request[3]))
+    fine, kept = asked_again(lambda request: (*request[:2], public, *request[3:]))
     assert not fine
     assert "release" not in kept
     assert asked_again(lambda request: request)[0]  # the provider's own is taken
@@ -219,7 +233,7 @@ def test_no_reader_but_the_one_that_all_authorities_signed_for_gets_a_key(who: s
     "change",
     [
         lambda request: (request[0], 2, *request[2:]),
-        lambda request: (*request[:3], bytes(32)),
+        lambda request: (*request[:3], bytes(32), request[4]),
         lambda request: ("0x" + 40 * "1", *request[1:]),
     ],
     ids=["token", "purpose", "contract"],
@@ -279,23 +293,46 @@ def test_who_does_not_consent_is_not_even_asked() -> None:
         return ask(who, what, *arguments, **others)
 
     ready.world.ask = noting  # type: ignore[method-assign]
-    states(ready)
+    (*_, last) = states(ready)
     assert sorted(asked) == sorted(2 * HOSPITALS[1:])
+    chain = ready.world.at(last.contract)
+    (reader, purpose), _ = paper()._ask_for(site(ready, PROVIDER), {}, ready.world.initial_weights())
+    request = (last.contract, 1, reader, purpose, PROVIDER)
+    contents = {name: content_id(one) for name, one in zip(*chain.call("endorsements"), strict=True)}
+    inside, own = site(ready, FIRST), memory(ready, FIRST)
+    given = [ready.strategy.check(inside, {**own, "consents": mind}, (request, contents))[0] for mind in (True, False)]  # type: ignore[attr-defined]
+    assert given == [True, False]
+    assert own["consents"] is False
 
 
-@exploit("bindaas", "a provider asks with a reader's key that is none", outcome="held")
-@pytest.mark.parametrize("key", [bytes(65), b"\4" + 64 * b"\xff"])
-def test_a_key_that_is_none_gets_nothing_and_ends_nothing(key: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+@exploit("bindaas", "a provider asks for somebody else to read, or with a reader's key that is none", outcome="held")
+@pytest.mark.parametrize(
+    "key", [READERS["thief"].public, bytes(65), b"\4" + 64 * b"\xff"], ids=["a stranger's", "zeros", "no point"]
+)
+@BOTH
+def test_nobody_signs_for_another_reader_and_nothing_ends(
+    form: str, key: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = paper().ASK_FOR
 
     def ask_for(site: Site, memory: Memory, weights: Any) -> Any:
         return (key, bytes(32)), memory
 
     monkeypatch.setattr(paper(), "ASK_FOR", replace(honest, local=ask_for))
-    ready = prepared(rounds=1)
+    ready = prepared(rounds=1, params={"signature": form})
     *_, last = states(ready)
     assert (last.served, last.refused) == (0, 1)
+    assert events(ready, "Endorsed", "RequestRefused") == [("RequestRefused", {"round": 1, "phase": ENDORSING})]
     assert ready.world.shared == set()
+
+
+def test_no_hospital_encrypts_for_another_reader_whatever_authorities_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them together with the provider: the reader is whom the contract names."""
+    ready, request, _ = ready_to_release()
+    thief = (*request[:2], READERS["thief"].public, *request[3:])
+    monkeypatch.setattr(type(ready.strategy), "_valid", lambda *_: True)
+    assert asked_again(lambda request: request)[0]
+    assert not asked_again(lambda _: thief)[0]
 
 
 @exploit("bindaas", "a provider keeps the records that it decrypted, and consent is withdrawn", outcome="succeeds")

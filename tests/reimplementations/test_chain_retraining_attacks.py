@@ -11,9 +11,12 @@ from exploits import exploit
 from papers import STRANGER, module
 from test_chain_retraining_contract import BLOCKS, CLASSIFIER, ENDLESS, RETRAINING, A, B, C, Ward
 
+from chainward.methods.content import content_id
 from chainward.testing import states, varied
 from chainward.trials.prepare import Trial
 from chainward.world import Memory, Reverted, Site
+
+CID = content_id(bytes(32))  # there is nothing under it
 
 
 def errors(ready: Trial, own: dict[str, Any], names: tuple[str, ...] = FOUR) -> float:
@@ -171,7 +174,17 @@ def test_a_consent_that_is_over_opens_nothing() -> None:
 
 @exploit(KEY, "a classifier records a model with an access whose consent was taken back meanwhile", outcome="held")
 def test_an_access_ends_with_its_consent() -> None:
-    refused(Ward().granted().does("ann", "revoke", CLASSIFIER, RETRAINING), "no grant", function="retrained")
+    ward = Ward().granted().does("ann", "revoke", CLASSIFIER, RETRAINING)
+    refused(ward, "no grant", function="retrained")
+
+
+@exploit(KEY, "a classifier uses an access from before a consent was taken back, once there is another", outcome="held")
+def test_an_access_does_not_come_back_with_another_consent() -> None:
+    ward = Ward().granted().does("ann", "revoke", CLASSIFIER, RETRAINING)
+    ward.does("ann", "grant", CLASSIFIER, RETRAINING, ENDLESS)
+    refused(ward, "taken back since", function="retrained")
+    refused(ward, "already granted")
+    assert ward.retrained(data=B, model=C).call("history", "ann") == (C,)
 
 
 @exploit(KEY, "a classifier uses a grant a second time", outcome="held")
@@ -223,3 +236,15 @@ def test_a_worse_model_does_not_stand() -> None:
     ready = retraining_by(lambda site, weights: -50 * weights)
     first, *_, last = states(ready)
     assert last.models == first.models
+
+
+@pytest.mark.parametrize("said", [{"nobody": CID}, {FOUR[0]: CID}, "?"], ids=["who", "cid", "?"])
+def test_a_classifier_that_names_whom_nobody_asked_for_or_says_nothing_sound_ends_nothing(said: Any) -> None:
+    """A content id with nothing under it is recorded, and its site finds it worse than what stands."""
+
+    def retrain(self: Any, site: Site, memory: Memory, task: Any) -> tuple[Any, Memory]:
+        return said, memory
+
+    first, *_, last = states(prepared(strategy=varied(KEY, {}, _retrain=retrain)))
+    assert last.models == first.models
+    assert sum(last.kept.values()) == 0

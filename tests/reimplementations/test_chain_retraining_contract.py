@@ -123,6 +123,10 @@ def revoked() -> Ward:
     return Ward().granted().does("ann", "revoke", CLASSIFIER, RETRAINING)
 
 
+def consenting_again() -> Ward:
+    return revoked().does("ann", "grant", CLASSIFIER, RETRAINING, ENDLESS)
+
+
 def dismissed() -> Ward:
     return Ward().granted().does("clinic", "assign", "service", NONE)
 
@@ -156,6 +160,7 @@ REFUSALS: Refusals = {
         ("already granted", lambda: Ward().granted().does("service", "requestAccess", "ann", A, RETRAINING)),
     ],
     "trained": [
+        ("no model", lambda: Ward().does("service", "trained", bytes(32))),
         ("not a classifier", lambda: Ward().does(STRANGER, "trained", A)),
         ("there is a base", lambda: Ward().does("service", "trained", A).does("service", "trained", B)),
     ],
@@ -163,6 +168,8 @@ REFUSALS: Refusals = {
         ("no access", lambda: Ward().granted().does("service", "retrained", "ann", B, C)),
         ("no access", lambda: Ward().granted().does(STRANGER, "retrained", "ann", A, C)),
         ("not for retraining", lambda: Ward().granted(TRAINING).does("service", "retrained", "ann", A, C)),
+        ("no model", lambda: Ward().granted().does("service", "retrained", "ann", A, bytes(32))),
+        ("taken back since", lambda: consenting_again().does("service", "retrained", "ann", A, C)),
         ("already retrained", lambda: Ward().judged(1, 1).does("service", "retrained", "ann", A, C)),
         ("too late", lambda: Ward().granted().wait(BLOCKS + 1).does("service", "retrained", "ann", A, C)),
         ("no role", lambda: dismissed().does("service", "retrained", "ann", A, C)),
@@ -204,6 +211,7 @@ class Asking(Anybody):
         self.consents: set[tuple[str, int, int]] = set()
         self.posts: set[tuple[str, bytes]] = set()
         self.open: dict[tuple[str, bytes], tuple[str, int]] = {}
+        self.ended: set[tuple[str, bytes, int]] = set()
         self.chains: dict[str, list[bytes]] = {"ann": [], "bob": []}
         self.waiting: set[str] = set()
         self.made = 0
@@ -218,6 +226,8 @@ class Asking(Anybody):
     def consent(self, sender: str, role: int, purpose: int, take_back: bool) -> None:
         if take_back and self.try_to(sender, "revoke", role, purpose):
             self.consents.remove((sender, role, purpose))
+            own = [data for (patient, data) in self.open if patient == sender]
+            self.ended |= {(sender, data, role) for data in own if purpose == RETRAINING}
         if not take_back and self.try_to(sender, "grant", role, purpose, ENDLESS):
             self.consents.add((sender, role, purpose))
 
@@ -241,6 +251,7 @@ class Asking(Anybody):
         if self.try_to(sender, "retrained", patient, data, model):
             assert self.open.get((patient, data)) == (sender, RETRAINING)
             assert self._may(sender, patient, RETRAINING)
+            assert (patient, data, self.roles[sender]) not in self.ended
             assert patient not in self.waiting
             self.open[patient, data] = ("nobody", RETRAINING)
             self.chains[patient].append(model)

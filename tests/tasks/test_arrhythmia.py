@@ -78,9 +78,9 @@ def test_what_is_beyond_is_missing_and_counted() -> None:
 
 
 def test_the_classes_are_those_of_the_standard() -> None:
-    assert set("".join(AAMI.values())) == set("NLRejAaJSVEF/fQ")
-    assert [key for key in AAMI if "A" in AAMI[key]] == ["S"]
-    assert [key for key in AAMI if "E" in AAMI[key]] == ["V"]
+    """Table 1 of de Chazal et al. 2004, all five classes of it."""
+    expected = {"N": "NLRej", "S": "AaJS", "V": "VE", "F": "F", "Q": "/fQ"}
+    assert {name: set(symbols) for name, symbols in AAMI.items()} == {name: set(one) for name, one in expected.items()}
 
 
 # --- made ----------------------------------------------------------------------------------------
@@ -254,7 +254,20 @@ def test_a_record_whose_first_lead_is_another_is_read_from_mlii() -> None:
 def test_paced_records_take_no_part_and_nobody_twice() -> None:
     everybody = (*DS1, *DS2)
     assert len(set(everybody)) == 44
-    assert not {102, 104, 107, 217} & set(everybody)
+    database = {*range(100, 125), *range(200, 235)} - {110, 120, 204, 206, 211, 216, 218, *range(224, 228), 229}
+    assert len(database) == 48
+    assert set(everybody) == database - {102, 104, 107, 217}
+
+
+@pytest.mark.usefixtures("here")
+def test_on_mit_bih_the_first_half_are_ds1_and_the_second_ds2() -> None:
+    """Who gives for the base, by `general`, and who is tested, stand in this order in the trial."""
+    task = Arrhythmia(data="mitdb", protocol="first-minutes", minutes=0.1)
+    names = [one.name for one in task.dataset(0).hospitals]
+    assert names == [f"record {record}" for record in (*DS1, *DS2)]
+    between = Arrhythmia(data="mitdb", protocol="inter-patient").dataset(0)
+    assert [one.name for one in between.hospitals] == names[:22]
+    assert [one.name for one in between.outside] == names[22:]
 
 
 def test_what_is_missing_is_told_in_one_line(written: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainward.methods.content import fingerprint
-from chainward.world import Site, Unreadable, forms, hashed
+from chainward.methods.content import content_id, fingerprint
+from chainward.world import ContentId, Site, Unreadable, forms, hashed
 
 FEATURES = np.array([[1.0], [2.0], [-1.0], [-2.0]])
 LABELS = np.array([1.0, 1.0, 0.0, 1.0])
@@ -91,3 +91,11 @@ def test_no_passes_and_no_rows_leave_the_weights_as_they_are() -> None:
     assert here.minimise(Pull(), FEATURES, LABELS, weights, 0) is weights
     assert here.minimise(Pull(), FEATURES[:0], LABELS[:0], weights, 3) is weights
     assert here.cost(0.0).flops == 0
+
+
+@pytest.mark.parametrize("text", ["b" + 58 * "a", content_id(bytes(32))[:-1] + "b", "?", b"bytes"])
+def test_what_only_looks_like_a_content_id_is_unreadable(text: Any) -> None:
+    """Whoever wants its digest would end the trial."""
+    assert forms.read(content_id(bytes(32)), ContentId) == content_id(bytes(32))
+    with pytest.raises(Unreadable):
+        forms.read(text, ContentId)
