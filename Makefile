@@ -48,7 +48,7 @@ unit: .venv/.dev ## Run the tests and every example (JOBS=n for n processes, 0 f
 		unset CHROMIUM; \
 		echo "No chromium or chrome found: the browser tests are skipped. Set CHROMIUM to name one."; \
 	fi; \
-	set -x; $(BIN)/pytest tests chainward docs -n $(JOBS) --dist loadfile --benchmark-disable $(COVERAGE) \
+	set -x; $(BIN)/pytest tests chainward docs -n $(JOBS) --dist loadscope --benchmark-disable $(COVERAGE) \
 		--ignore-glob="*test_flower_*" --ignore-glob="*test_brownie*" --ignore-glob="*test_on_ray*"
 
 # What runs on Flower, Ray and Brownie is tested by other targets, and shows here as not reached.

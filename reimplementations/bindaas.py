@@ -21,7 +21,7 @@ from chainward.strategy import Audience, Card, Strategy, Vector
 from chainward.world import ContentId, Contract, Digest, Kind, Memory, Query, Records, Reverted, Site, Weights, World
 
 KEY_BYTES = 32
-LARGEST = 1e3  # features are standardised: a larger one is a mistake, or made to spoil the training
+LARGEST = 1e6  # most tasks standardise, none comes near: a larger one is a mistake, or made to spoil the training
 REQUEST = "request"  # the name under which authorities sign one
 Names = tuple[str, ...]
 Parts = dict[str, bytes]  # of everything that is signed, what one authority says of it

@@ -33,6 +33,7 @@ KEYS = discovery.keys()
 CLAIMS = {(key, claim.key): claim for key in KEYS for claim in discovery.claims(discovery.load(key))}
 """Those whose claims are in the first registration, and their second rules in the second."""
 
+FUNCTIONS = sorted({"f", *(one.arguments["function"] for one in CLAIMS.values() if "function" in one.arguments)})
 QUANTITIES = sorted(
     {"accepted", "rejected", *(one.arguments["quantity"] for one in CLAIMS.values() if "quantity" in one.arguments)}
 )
@@ -62,7 +63,10 @@ def record(specification: Specification) -> Ended:
         attackers=tuple(names[:1]) if specification.attack else (),
         setup=entry(0, gas[0]),
         rounds=Rounds.of([entry(1, gas[1], latency)]),
-        gas_functions=(GasRow("C", "f", "round", 1, gas[2], float(gas[2]), gas[2], gas[2], gas[2], reverted=0),),
+        gas_functions=tuple(
+            GasRow("C", function, "round", 1, gas[2], float(gas[2]), gas[2], gas[2], gas[2], reverted=0)
+            for function in FUNCTIONS
+        ),
         outcomes=outcomes(names, rng),
         facts=facts(attacked=bool(specification.attack)),
     )

@@ -383,7 +383,7 @@ GARBAGE = {
     "another width": lambda site: rows(site)[:-4],
     "not a number": lambda site: rows(site, float("nan")),
     "huge": lambda site: rows(site, 1e30),
-    "beyond all sense": lambda site: rows(site, 1e4),
+    "beyond all sense": lambda site: rows(site, 1e7),
     "label 2": lambda site: rows(site, label=2.0),
     "label between": lambda site: rows(site, label=0.5),
 }
