@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -30,6 +34,18 @@ COLUMNS = (
 AAMI: Mapping[str, str] = {"N": "NLRej", "S": "AaJS", "V": "VE", "F": "F", "Q": "/fQ"}
 """Annotations of MIT-BIH by the classes of ANSI/AAMI EC57: normal, supraventricular, ventricular, fusion, unknown."""
 CLASS = {symbol: name for name, symbols in AAMI.items() for symbol in symbols}
+
+
+def library(name: str) -> Any:
+    """Import an extra that takes seconds, warns of what it imports, and has matplotlib write into the home folder."""
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = os.environ.setdefault("MPLCONFIGDIR", folder)
+        try:
+            return import_module(name)
+        finally:
+            if given == folder:
+                del os.environ["MPLCONFIGDIR"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,11 @@ and is else like a normal one.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from chainward.tasks.beats import CLASS, POINTS, Beats, Floats, intervals, windows
+from chainward.tasks.beats import CLASS, POINTS, Beats, Floats, intervals, library, windows
 
 RATE, SECONDS = 180, 8
 SYMBOLS = ("N", "A", "V")
@@ -54,7 +52,7 @@ def _pool(kind: str, angles: Floats, heights: Floats, widths: Floats, seed: int)
     from scipy.signal import find_peaks
 
     added, times, wider = (np.array(part) for part in SHAPES[kind])
-    signal = _library().ecg_simulate(
+    signal = library("neurokit2").ecg_simulate(
         duration=SECONDS,
         sampling_rate=RATE,
         heart_rate=60,
@@ -70,14 +68,6 @@ def _pool(kind: str, angles: Floats, heights: Floats, widths: Floats, seed: int)
     found = windows(np.asarray(signal), peaks[1:-1], RATE)
     assert found.shape[1] == POINTS
     return found
-
-
-def _library() -> Any:
-    """neurokit2, an extra that takes seconds to import, and warns of what it imports itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import neurokit2
-    return neurokit2
 
 
 def _rhythm(rng: np.random.Generator, beats: int) -> tuple[list[str], Floats]:

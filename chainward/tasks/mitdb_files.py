@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainward.errors import ChainwardError, DataMissing
-from chainward.tasks.beats import CLASS, Beats, cut
+from chainward.tasks.beats import CLASS, Beats, cut, library
 from chainward.tasks.sources import Source, find
 
 FOLDER = "mitdb"
@@ -72,8 +72,7 @@ def read(record: int) -> Beats:
     if header is None:
         raise DataMissing(lacking())
     try:
-        import wfdb  # an extra
-
+        wfdb = library("wfdb")
         told, noted = wfdb.rdrecord(str(header.with_suffix(""))), wfdb.rdann(str(header.with_suffix("")), "atr")
     except Exception as error:  # wfdb raises what it likes of a broken file
         raise ChainwardError(

@@ -102,7 +102,7 @@ class Nothing(Contract):
     kept: dict[str, bytes] = {}  # noqa: RUF012
     made: dict[str, bytes] = {}  # noqa: RUF012
 
-    def send(self, function: str, *arguments: Any, sender: str, value: int = 0) -> Any:
+    def send(self, function: str, *arguments: Any, sender: str, value: int = 0, shows: Any = None) -> Any:
         if function == "retrained":
             self.made[arguments[0]] = arguments[2]
         if function == "judge" and arguments[1] >= arguments[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from chainward import tasks
 from chainward.errors import BadParameter, ChainwardError, DataMissing
+from chainward.folders import CHECKOUT
 from chainward.tasks import beats_made, mitdb_files
 from chainward.tasks.arrhythmia import Arrhythmia, cohort_of
 from chainward.tasks.beats import AAMI, COLUMNS, PEAK, POINTS, cut, plausible
@@ -323,3 +325,15 @@ def test_cohorts_of_records_by_hand() -> None:
     assert cohort.hospitals.tolist() == [0, 0, 0, 1, 1, 1]
     assert cohort.times.astype(np.int64).tolist() == [2, 3, 4] * 2
     assert cohort.rows == 10
+
+
+@pytest.mark.parametrize("name", ["neurokit2", "wfdb"])
+def test_a_library_leaves_nothing_in_the_home_folder(name: str, tmp_path: Path) -> None:
+    """Both import matplotlib, which keeps a list of fonts there."""
+    pytest.importorskip(name, reason="needs the extra: pip install 'chainward[ecg]'")
+    code = f"from chainward.tasks.beats import library; import os; library({name!r}); os.environ['MPLCONFIGDIR']"
+    kept = {key: value for key, value in os.environ.items() if key not in ("MPLCONFIGDIR", "XDG_CACHE_HOME")}
+    environment = {**kept, "HOME": str(tmp_path), "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert "KeyError: 'MPLCONFIGDIR'" in ran.stderr  # it stands for the import alone
+    assert not list(tmp_path.iterdir())
