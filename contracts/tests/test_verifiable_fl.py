@@ -25,7 +25,7 @@ def test_a_round_of_two_updates(learning: Any, hospitals: list[Any]) -> None:
     learning.update([10, -10, 4_000], [0] * 8, {"from": hospitals[0]})
     learning.update([13, -13, 4_001], [0] * 8, {"from": hospitals[1]})
     learning.close({"from": hospitals[3]})
-    assert learning.model() == (11, -11, 4_000)
+    assert list(learning.model()) == [11, -11, 4_000]
     assert learning.round() == 2
 
 
