@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from chainward.judges.evidence import Evidence, Trials, only
-from chainward.judges.figures import mean_auroc
+from chainward.judges.figures import mean_auroc, rises
 from chainward.judges.finding import Finding, Unjudgeable, decided
 from chainward.results.rounds import Round
 
@@ -65,12 +64,12 @@ def larger_batches(evidence: Evidence) -> Finding:
     equal = _by_batch([one for one in evidence.ours if one.specification.rounds * one.built.batch == samples])
     if [one.built.batch for one in alike] != [one.built.batch for one in equal]:
         raise Unjudgeable("its rule needs each batch at equal rounds and at equal samples")
-    rises, words = [], []
+    risen, words = [], []
     for what, axis in (("equal rounds", alike), ("equal samples", equal)):
         scores = [mean_auroc(evidence, one).value for one in axis]
-        rises.append(all(later > earlier for earlier, later in pairwise(scores)))
+        risen.append(rises(scores))
         words.append(f"{what}: {_told([one.built.batch for one in axis], scores, '')}")
-    return decided(all(rises), rises[0], "; ".join(words), evidence.records)
+    return decided(all(risen), risen[0], "; ".join(words), evidence.records)
 
 
 def _line(sizes: Numbers, values: Numbers) -> tuple[float, float]:

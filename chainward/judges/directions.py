@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from chainward.judges.evidence import Evidence, Trials
-from chainward.judges.figures import mean_auroc
+from chainward.judges.figures import mean_auroc, rises
 from chainward.judges.finding import Finding, Unjudgeable, decided
 
 
@@ -26,7 +25,7 @@ def directions(evidence: Evidence, *, partly: int) -> Finding:
     accuracy = [mean_auroc(evidence, one).value for one in parties]
     seconds = [float(np.median(_latencies(one))) for one in parties]
     throughput = [_throughput(one) for one in networks]
-    right = [_rises(accuracy), _rises(seconds), _rises(throughput[::-1])]
+    right = [rises(accuracy), rises(seconds), rises(throughput[::-1])]
     counts, units = [one.hospitals for one in parties], [_hidden(one) for one in networks]
     found = (
         f"AUROC {_told(counts, accuracy, '.4f')} hospitals; seconds a round {_told(counts, seconds, '.4g')} hospitals; "
@@ -50,10 +49,6 @@ def _throughput(trials: Trials) -> float:
     """Transactions of all rounds over all their seconds."""
     sent = sum(max(entry.transactions for entry in one.rounds) - one.setup.transactions for one in trials.records)
     return sent / sum(_latencies(trials))
-
-
-def _rises(values: Sequence[float]) -> bool:
-    return all(later > earlier for earlier, later in pairwise(values))
 
 
 def _told(sizes: Sequence[int], values: Sequence[float], form: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -48,6 +49,11 @@ def difference(evidence: Evidence, first: Trials, second: Trials) -> Difference:
 def told(found: Difference) -> str:
     """Return a difference with its 95 % interval, in words."""
     return f"{found.estimate:+z.4f} [{found.low:+z.4f}, {found.high:+z.4f}]"
+
+
+def rises(values: Sequence[float]) -> bool:
+    """Tell whether each value is larger than the one before."""
+    return all(later > earlier for earlier, later in pairwise(values))
 
 
 def round_gas(record: Completed) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from chainward.judges.costs import variants
 from chainward.judges.evidence import Evidence, Trials, named, need_same_patients
+from chainward.judges.figures import rises
 from chainward.judges.finding import Finding, Unjudgeable, decided
 from chainward.judges.shares import correlated, of_hospitals
 
@@ -54,7 +54,7 @@ def sampling_error(
     right = errors[counts.index(at)] <= largest and abs(fitted - slope) <= within
     told = ", ".join(f"{error:.4f} with {count:,}" for count, error in zip(counts, errors, strict=True))
     r = "; ".join(_r(quantity, side[at], side[exact]) for side in (chosen, others))
-    falls = all(later < earlier for earlier, later in pairwise(errors))
+    falls = rises(errors[::-1])
     return decided(right, falls, f"largest error {told}: slope {fitted:.3f}; {r}", evidence.records)
 
 

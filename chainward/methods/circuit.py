@@ -7,6 +7,7 @@ same path whatever the numbers are.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -55,36 +56,36 @@ class Linear:
     __rmul__ = __mul__
 
 
-class Circuit:
+class Circuit(ABC):
     """What both kinds share: gadgets made of wires and rows."""
 
+    @abstractmethod
     def wire(self, value: int) -> Number:
         """Return a new private number; nothing is said of it yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def public(self, value: int) -> Number:
         """Return a number that the verifier knows; all of them come before the first wire."""
-        raise NotImplementedError
 
+    @abstractmethod
     def announce(self) -> int:
         """Return the place of a public number that only the computation will tell; see `reveal`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reveal(self, place: int, number: Number) -> None:
         """Demand that the public number at a place is this one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row(self, left: Number, right: Number, product: Number) -> None:
         """Demand that left * right = product."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, number: Number) -> int:
         """Return a number where it is known, else 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reduced(self, number: Number) -> Number:
         """Return the same element of the field, written shortly."""
-        raise NotImplementedError
 
     def product(self, left: Number, right: Number) -> Number:
         """Return left * right."""
