@@ -81,9 +81,8 @@ class Baffle(Strategy[State]):
         if not bids:
             return state
         world.chain.wait(max(0, chain.call("biddingOpens") - 1 - world.chain.block))
-        for hospital, (scores, committed) in bids.items():
-            with suppress(Reverted):  # what a hospital made up is refused: not a bid
-                chain.send("bid", slots(packed(np.array(scores, np.uint64))), committed, sender=hospital)
+        told = {name: (slots(packed(np.array(scores, np.uint64))), hashed) for name, (scores, hashed) in bids.items()}
+        chain.offer_each("bid", told)  # what a hospital made up is refused: not a bid
         # Steps 5 and 6: the best bids are accepted, and who won uploads.
         keeper = next(iter(bids))
         self._accept(keeper, state, world)

@@ -18,7 +18,7 @@ from chainward.methods.encryption import locked, locked_between, unlocked, unloc
 from chainward.methods.lattice_signature import SCHEMES, Scheme
 from chainward.methods.packing import bits, joined
 from chainward.strategy import Audience, Card, Strategy, Vector
-from chainward.world import ContentId, Contract, Digest, Kind, Memory, Query, Records, Reverted, Site, Weights, World
+from chainward.world import ContentId, Contract, Digest, Kind, Memory, Query, Records, Site, Weights, World
 
 KEY_BYTES = 32
 LARGEST = 1e6  # most tasks standardise, none comes near: a larger one is a mistake, or made to spoil the training
@@ -84,7 +84,7 @@ class BinDaaS(Strategy[State]):
         chain = world.found("BinDaaS", *terms, sender=provider)
         # Phase 0: every authority fixes its public key before any shows its own.
         make = Query("make_key", Kind.CONTROL, self.make_key, reply=Digest)
-        _send_each("registerKey", world.ask(authorities, make, within=chain.left()).open(), chain)
+        chain.offer_each("registerKey", world.ask(authorities, make, within=chain.left()).open())
         _go_on(Phase.KEYS, chain, provider)
         show = Query("show_key", Kind.CONTROL, self.show_key, reply=ContentId)
         keys = (world.ask(_having(chain, "keys"), show).open(), _by_name(chain, "keys"))
@@ -92,7 +92,7 @@ class BinDaaS(Strategy[State]):
         # Phase 1, registration.
         enrol = Query("enrol", Kind.CONTROL, self.enrol, reply=Digest)
         digests = world.ask(world.hospitals, enrol, within=chain.left()).open()
-        _send_each("register", {hospital: (one, True) for hospital, one in digests.items()}, chain)
+        chain.offer_each("register", {hospital: (one, True) for hospital, one in digests.items()})
         _go_on(Phase.REGISTERING, chain, provider)
         records = self._signed_records(provider, chain, world)
         nothing = dict.fromkeys(world.hospitals, 0)
@@ -148,16 +148,16 @@ class BinDaaS(Strategy[State]):
         places = {name: (place, one) for place, (name, one) in enumerate(digests.items(), 1) if any(one)}
         said = self._sign(Query("vet", Kind.CONTROL, _vet), (chain.address, places), chain, world)
         attested = {authority: (_words(names, world.hospitals), at) for authority, (names, at) in said.items()}
-        _send_each("attest", attested, chain)
+        chain.offer_each("attest", attested)
         _go_on(Phase.SIGNING, chain, provider)
         if chain.call("phase") == Phase.VERIFYING:
             task = (chain.address, places, _contents(chain, "signatures"))
             verify = Query("verify", Kind.CONTROL, self.verify, reply=Names)
             found = world.ask(world.hospitals, verify, task, within=chain.left()).open()
             verdicts = {hospital: _words(names, world.hospitals) for hospital, names in found.items()}
-            _send_each("vote", {hospital: keccak(joined(words)) for hospital, words in verdicts.items()}, chain)
+            chain.offer_each("vote", {hospital: keccak(joined(words)) for hospital, words in verdicts.items()})
             for words, _ in Counter(verdicts.values()).most_common(1):
-                _send_each("accept", {provider: (words,)}, chain)
+                chain.offer_each("accept", {provider: (words,)})
             _go_on(Phase.VERIFYING, chain, provider)
         who, accepted, _ = chain.call("standing")
         return {name: content_id(digests[name]) for name, fine in zip(who, accepted, strict=True) if fine}
@@ -178,7 +178,7 @@ class BinDaaS(Strategy[State]):
         before = dict(zip(who, consenting, strict=True))
         consent = Query("consent", Kind.CONTROL, self.consent, reply=bool)
         now = world.ask(state.records, consent, within=chain.left() / 2).open()
-        _send_each("setConsent", {name: mind for name, mind in now.items() if mind != before[name]}, chain)
+        chain.offer_each("setConsent", {name: mind for name, mind in now.items() if mind != before[name]})
 
     def _request(
         self, asked: tuple[bytes, bytes], state: State, chain: Contract, world: World
@@ -192,7 +192,7 @@ class BinDaaS(Strategy[State]):
         self._ask_consent(state, chain, world)
         vet = Query("vet_request", Kind.CONTROL, _vet_request)
         signed = self._sign(vet, request, chain, world)
-        _send_each("endorse", {authority: at for authority, (names, at) in signed.items() if names}, chain)
+        chain.offer_each("endorse", {authority: at for authority, (names, at) in signed.items() if names})
         return request
 
     def _checked(self, request: tuple[Any, ...], chain: Contract, world: World) -> Names:
@@ -201,7 +201,7 @@ class BinDaaS(Strategy[State]):
         check = Query("check", Kind.CONTROL, self.check, reply=bool)
         task = (request, _contents(chain, "endorsements"))
         found = world.ask(granted, check, task, within=chain.left() / 2).open()
-        _send_each("object", {name: () for name, fine in found.items() if not fine}, chain)
+        chain.offer_each("object", {name: () for name, fine in found.items() if not fine})
         return tuple(name for name, fine in found.items() if fine)
 
     # --- at an authority -------------------------------------------------------------------------
@@ -282,13 +282,6 @@ class BinDaaS(Strategy[State]):
         parts = [own[name] for own in said.values() if name in own]
         whole = len(parts) == self.authorities and "joint" in memory
         return whole and self.scheme.verifies(memory["joint"], message, parts)
-
-
-def _send_each(function: str, own: Mapping[str, Any], chain: Contract) -> None:
-    """Have each party send a transaction; one that the contract refuses is as if it had not been sent."""
-    for party, arguments in own.items():
-        with suppress(Reverted):
-            chain.send(function, *(arguments if isinstance(arguments, tuple) else (arguments,)), sender=party)
 
 
 def _go_on(phase: Phase, chain: Contract, sender: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -29,7 +28,6 @@ from chainward.world import (
     Memory,
     Network,
     Query,
-    Reverted,
     Site,
     World,
 )
@@ -150,7 +148,7 @@ class VerifiableFL(Strategy[State]):
         proving = Query("step", Kind.CONTROL, self.prove, reply=ContentId | None)
         told = world.ask(tasks, proving, Each(tasks), within=chain.left() or math.inf).open()
         steps = world.read({name: cid for name, cid in told.items() if cid}, Step)
-        _sent(chain, "update", {name: (model, from_bytes(proof)) for name, (model, proof) in steps.items()})
+        chain.offer_each("update", {name: (model, from_bytes(proof)) for name, (model, proof) in steps.items()})
         _close(chain, told or world.ask(world.hospitals, PRESENT, first=1))
         return replace(state, model=chain.call("model"), enrolled=len(enrolled) + len(late))
 
@@ -292,22 +290,12 @@ class VerifiableFL(Strategy[State]):
         committed = world.ask(asked, query, (state.keys, state.binary)).open()
         for hospital in committed if state.devices else ():
             chain.send("sign", hospital, keccak(committed[hospital]), sender=state.devices[hospital])
-        return _sent(chain, "enrol", {name: (from_bytes(own),) for name, own in committed.items()})
+        return chain.offer_each("enrol", {name: (from_bytes(own),) for name, own in committed.items()})
 
 
 def _columns(site: Site, memory: Memory, _: Any) -> tuple[tuple[bool, ...], Memory]:
     """Of each feature whether it is 0 or 1 for all patients here."""
     return tuple(bool(np.isin(column, (0.0, 1.0)).all()) for column in site.train.features.T), memory
-
-
-def _sent(chain: Contract, function: str, own: Mapping[str, tuple[Any, ...]]) -> tuple[str, ...]:
-    """Have each party send a transaction; return whose was taken. What is made up is refused, and does not count."""
-    taken = []
-    for name, arguments in own.items():
-        with suppress(Reverted):
-            chain.send(function, *arguments, sender=name)
-            taken.append(name)
-    return tuple(taken)
 
 
 def _close(chain: Contract, there: Iterable[str]) -> None:

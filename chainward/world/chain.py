@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,17 @@ class Contract:
                     raise
             else:
                 taken.append(party)
+        return tuple(taken)
+
+    def offer_each(self, function: str, own: Mapping[str, Any]) -> tuple[str, ...]:
+        """Have each party send a transaction as by `send_each`; what the contract refuses is as if it were not sent.
+
+        For what parties may have made up, which a contract can refuse for many reasons. Returns whose was taken.
+        """
+        taken: list[str] = []
+        for party, first in own.items():
+            with suppress(Reverted):
+                taken += self.send_each(function, {party: first})
         return tuple(taken)
 
     def call(self, function: str, *arguments: Any, sender: str | None = None) -> Any:

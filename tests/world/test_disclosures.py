@@ -236,3 +236,20 @@ def test_an_update_in_calldata_has_everyone_as_its_audience() -> None:
     one = world(replying())
     one.at("0x").send("write", 1, sender="A", shows=Kind.UPDATE)
     assert one.meter.audience() is Audience.EVERYONE
+
+
+def test_what_a_contract_refuses_is_as_if_it_had_not_been_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whatever reason, where `send_each` lets just one pass."""
+    one, given = world(replying()), []
+
+    def refusing(*arguments: Any) -> Any:
+        _, function, sent, sender, *_ = arguments
+        given.append((sender, sent))
+        if sender == "B":
+            raise Reverted("Mine", function, f"no {sent}")
+
+    monkeypatch.setattr(one.ledger, "send", refusing)
+    assert one.at("0x").offer_each("add", {"A": (1, 2), "B": 3, "C": ()}) == ("A", "C")
+    assert given == [("A", (1, 2)), ("B", (3,)), ("C", ())]
+    with pytest.raises(Reverted, match="no"):
+        one.at("0x").send_each("add", {"B": 3}, unless="another reason")
