@@ -63,6 +63,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         patch.chdir(found.work)
         patch.setenv("HOME", str(found.root / "home"))
         patch.setenv("XDG_CACHE_HOME", str(found.root / "home"))
+        patch.setenv("CHAINWARD_CACHE", str(tmp_path_factory.mktemp("cache")))  # `data check` may keep a cohort
         patch.setattr("chainward.cli.progress.run_with_progress", _stub)
         patch.setattr("chainward.tasks.downloads.fetch", lambda source, progress: (Path("here/file"),))
         patch.delenv("CHAINWARD_DATA", raising=False)
@@ -170,6 +171,7 @@ REAL = {
     "an escape": (["show", "\x1b[31mx"], 2),
     "bytes that are no text": (["run", os.fsdecode(b"\xff\x1b.toml")], 2),
     "an endless file": (["run", "/dev/zero"], 2),
+    "whatever data are here": (["data", "check"], 0),
     "tiny": (["run", "tiny.toml", "--out", "{out}"], 0),
 }
 
@@ -183,11 +185,12 @@ def test_for_real(case: str, tmp_path: Path) -> None:
     words, code = REAL[case]
     filled = [word.format(out=place.out, root=place.root) for word in words]
     environment = {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(CHECKOUT)}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
     with untouched(place.root, place.out):
         done = subprocess.run(
             [sys.executable, "-m", "chainward", *filled],
             cwd=place.work,
-            env={**environment, "XDG_CACHE_HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**environment, "XDG_CACHE_HOME": str(tmp_path / "home"), "CHAINWARD_CACHE": str(place.out / "cache")},
             capture_output=True,
             timeout=120,
             check=False,
