@@ -14,7 +14,7 @@ class Revealing(ChainwardError):
 
 
 class UnknownName(ChainwardError, ValueError):
-    """No task, strategy or source of data goes by this name."""
+    """No task, strategy, plan or source of data goes by this name."""
 
 
 class BadParameter(ChainwardError, ValueError):

@@ -17,9 +17,9 @@ _COMMANDS = {
     "data": "See which data a task needs, and get them from their canonical source.",
     "doctor": "Check this machine: versions, device, contracts, data, folders.",
     "flower": "Take a strategy to Flower: write a Flower app that `flwr run` starts.",
-    "list": "List strategies, tasks, ledgers or engines.",
+    "list": "List strategies, tasks, plans, ledgers or engines.",
     "meds": "Take a report's predictions to MEDS: write them in its evaluation schema.",
-    "new": "Start a strategy of your own: file, claims, contract and test.",
+    "new": "Start a strategy, a task or a plan of your own.",
     "report": "Render the report of a folder again, from its records alone.",
     "run": "Run a plan and write its report.",
     "show": "Show a strategy's card, claims and contract costs.",
@@ -77,13 +77,13 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="chainward")
+@click.version_option(None, "-V", "--version", package_name="chainward")
 def group() -> None:
     """Reproduce and compare published ways of combining a blockchain with learning on health records.
 
     \b
     Examples:
-      chainward run benchmarks/demo.toml
+      chainward run demo
       chainward list strategies
       chainward show bflc
       chainward report reports/demo --json

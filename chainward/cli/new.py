@@ -6,7 +6,7 @@ import keyword
 import os
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import click
 TEMPLATES = Path(__file__).parent / "templates"
 
 COMPILER_FILES = ("compile.mjs", "package.json")
+
+PLAN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ STRATEGY = Kind(
         "cd {folder}",
         "make contracts gas-snapshot",
         "python -m pytest tests/reimplementations/test_{key}.py",
-        "chainward run benchmarks/demo.toml --strategy fedavg --strategy {key}",
+        "chainward run demo --strategy fedavg --strategy {key}",
     ),
     package_steps=(
         "cd {folder}",
@@ -77,7 +79,7 @@ TASK = Kind(
         "cd {folder}",
         "python -m pytest tests/tasks/test_{key}.py",
         "chainward data describe {key}",
-        "chainward run benchmarks/demo.toml --task {key}",
+        "chainward run demo --task {key}",
     ),
     package_steps=(
         "cd {folder}",
@@ -98,6 +100,7 @@ def command() -> None:
     Examples:
       chainward new strategy my_paper
       chainward new task my_hospitals
+      chainward new plan my_plan
     """
 
 
@@ -146,6 +149,44 @@ def task(name: str, folder: Path | None, json_output: bool) -> None:
     _start(TASK, name, root, inside, _filled(TASK, name, inside), json_output)
 
 
+@command.command("plan")
+@click.argument("name")
+@click.option("--folder", type=click.Path(path_type=Path), default=".", help="Where [the current folder].")
+@click.option("--json", "json_output", is_flag=True, help="Print the file and next steps as JSON.")
+def plan(name: str, folder: Path, json_output: bool) -> None:
+    """Write NAME.toml, a plan with a word on each field that runs as it is. Nothing is overwritten.
+
+    \b
+    Examples:
+      chainward new plan my_plan
+      chainward new plan my_plan --folder plans --json
+    """
+    from chainward.plans import shipped
+
+    stem = name.removesuffix(shipped.SUFFIX)
+    check_plan(stem)
+    written = write(folder, {f"{stem}{shipped.SUFFIX}": _template("plan.toml", {"name": stem})})
+    here = stem if folder == Path() else shlex.quote(str(written[0]))
+    _tell(written, [f"chainward run {here} --estimate", f"chainward run {here} --jobs 2"], json_output)
+
+
+def check_plan(name: str) -> None:
+    """Refuse a name that no plan can have, or that is one of those that come with chainward.
+
+    Raises:
+        ChainwardError: it is so.
+    """
+    from chainward.errors import ChainwardError
+    from chainward.names import LONGEST, quoted
+    from chainward.plans import shipped
+
+    if not PLAN_NAME.fullmatch(name) or len(name) > LONGEST:
+        told = f"write at most {LONGEST} letters, digits, '.', '_' or '-', such as my_plan"
+        raise ChainwardError(f"name {quoted(name)}: {told}")
+    if name in shipped.NAMES:
+        raise ChainwardError(f"name {name!r}: a plan that comes with chainward is called so; choose another")
+
+
 def _place(folder: Path | None, name: str) -> tuple[Path, bool]:
     """Where files go, and whether that is a checkout."""
     root = folder or _checkout(Path.cwd()) or Path.cwd() / name
@@ -154,13 +195,16 @@ def _place(folder: Path | None, name: str) -> tuple[Path, bool]:
 
 def _start(kind: Kind, name: str, root: Path, inside: bool, texts: Mapping[str, str], json_output: bool) -> None:
     """Write the files and tell them and what to do next."""
-    from chainward.cli.output import as_json, tell
-
     written = write(root, texts)
     steps = kind.checkout_steps if inside else kind.package_steps
-    following = [step.format(key=name, folder=shlex.quote(str(root))) for step in steps]
+    _tell(written, [step.format(key=name, folder=shlex.quote(str(root))) for step in steps], json_output)
+
+
+def _tell(written: Sequence[Path], following: Sequence[str], json_output: bool) -> None:
+    from chainward.cli.output import as_json, tell
+
     if json_output:
-        as_json({"files": [str(path) for path in written], "next": following})
+        as_json({"files": [str(path) for path in written], "next": list(following)})
     else:
         tell("\n  ".join(["written:", *map(str, written)]))
         tell("\n  ".join(["next:", *following]))
@@ -216,16 +260,18 @@ def camel(key: str) -> str:
 
 def _filled(kind: Kind, key: str, inside: bool) -> dict[str, str]:
     """Path -> text of every file of a kind."""
+    names = {"key": key, "name": camel(key), "what": kind.what, "group": kind.group}
+    files = kind.checkout_files if inside else kind.package_files
+    return {path.format(**names): _template(template, {**names, "inside": inside}) for template, path in files.items()}
+
+
+def _template(name: str, fields: Mapping[str, object]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    names = {"key": key, "name": camel(key), "what": kind.what, "group": kind.group}
-    return {
-        path.format(**names): environment.get_template(f"{template}.jinja").render(names, inside=inside)
-        for template, path in (kind.checkout_files if inside else kind.package_files).items()
-    }
+    return environment.get_template(f"{name}.jinja").render(fields)
 
 
 def _compiler(key: str) -> dict[str, str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from chainward.cli import tables
 from chainward.errors import ChainwardError
+from chainward.names import quoted
 
 
 def overrides(options: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +28,9 @@ def overrides(options: dict[str, Any]) -> dict[str, Any]:
         "leaks": tables.reasons(given.pop("leaks")),
         "flower": {"insecure": True} if given.pop("insecure") else {},
         "partition": _partition(given.pop("partition")),
+        "params": _parameters(given.pop("params")),
     }
+    given["seeds"] = _seeds(given["seeds"], given.pop("seed"))
     given["attacks"] = _attacks(given["attacks"])
     given["tasks"] = tables.entries(given["tasks"], {name: given.pop(name) for name in tables.OPTIONS})
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
@@ -34,6 +40,34 @@ def overrides(options: dict[str, Any]) -> dict[str, Any]:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Without what was not said."""
     return {name: value for name, value in options.items() if value not in (None, [], {})}
+
+
+def _seeds(count: int | None, values: tuple[int, ...]) -> int | list[int] | None:
+    """How many, or the values; a plan's field takes either."""
+    if count is not None and values:
+        raise ChainwardError("--seeds and --seed: give how many from 0, or values, not both")
+    return list(values) if values else count
+
+
+def _parameters(values: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Read STRATEGY.FIELD=VALUE."""
+    found: dict[str, dict[str, Any]] = {}
+    for place, text in _pairs(values).items():
+        strategy, dot, field = place.rpartition(".")
+        if not (strategy and dot and field and text):
+            raise ChainwardError(f"--param {quoted(place)}: write STRATEGY.FIELD=VALUE, as two_cp.setting=consortium")
+        found.setdefault(strategy, {})[field] = _value(text)
+    return found
+
+
+def _value(text: str) -> Any:
+    """A value as TOML or JSON has it, else text."""
+    with suppress(ValueError, RecursionError):
+        if "\n" not in text:
+            return tomllib.loads(f"value = {text}")["value"]
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return text
 
 
 def _partition(value: str | None) -> dict[str, str]:

@@ -77,6 +77,14 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 )
 @click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
+@click.option("--seed", type=int, multiple=True, metavar="N", help="The value of a seed, instead of 0 on; repeatable.")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="STRATEGY.FIELD=VALUE",
+    help="A parameter of a strategy of the plan, as `chainward show` lists them; repeatable.",
+)
 @click.option("--rounds", type=int, help="Rounds instead of the task's.")
 @click.option("--split", help="by-patient, leave-one-hospital-out or by-time: who is tested.")
 @click.option(
@@ -113,22 +121,25 @@ def command(
     json_output: bool,
     **options: Any,
 ) -> None:
-    """Run PLAN, a TOML file, and write its report; without one, all strategies on each --task.
+    """Run PLAN and write its report; without one, all strategies on each --task.
+
+    PLAN is a TOML file, or the name of a plan that comes with chainward: see `chainward list plans`.
 
     What is already recorded in the folder is not run again, so an interrupted run goes on where it was. Each trial
     runs in a process of its own: one that fails, crashes or is over a limit is a failed record, and the others go on.
 
     \b
     Examples:
-      chainward run benchmarks/demo.toml
-      chainward run benchmarks/demo.toml --jobs 2 --out reports/quick --seeds 1
-      chainward run benchmarks/demo.toml --strategy bflc --task heart --absent Hungary:3,4
-      chainward run benchmarks/demo.toml --trial-timeout 600 --trial-memory 4000
-      chainward run benchmarks/demo.toml --attack none --attack sign_flip:0.3:4
+      chainward run demo
+      chainward run demo --jobs 2 --out reports/quick --seeds 1
+      chainward run demo --strategy bflc --task heart --absent Hungary:3,4
+      chainward run line-up --strategy two_cp --param two_cp.setting=consortium --seed 7
+      chainward run demo --trial-timeout 600 --trial-memory 4000
+      chainward run demo --attack none --attack sign_flip:0.3:4
       chainward run --claims bflc biscotti
       chainward run --task csv:cohort.csv --label died --site hospital --patient id
-      chainward run benchmarks/demo.toml --task stroke --partition labels:hospitals=10,concentration=0.3
-      chainward run benchmarks/demo.toml --estimate
+      chainward run demo --task stroke --partition labels:hospitals=10,concentration=0.3
+      chainward run demo --estimate
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
@@ -162,7 +173,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
     """Read the one plan, or make that of papers' claims, and see that what its papers claim can be judged."""
     from chainward.judges import checked_claims
+    from chainward.names import visible
     from chainward.plans.file import of_claims, of_options, read
+    from chainward.plans.shipped import find
     from chainward.strategy import discovery
 
     alone = not named and bool(given.get("tasks"))
@@ -173,7 +186,10 @@ def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
     elif alone:
         plan = of_options(tables.plan_name(given["tasks"][0]), given)
     else:
-        plan = read(Path(named[0]), given)
+        found = find(named[0])
+        if found.told:
+            click.echo(visible(found.told), err=True)
+        plan = read(found.path, given)
     for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
         checked_claims(discovery.load(key))
     return plan

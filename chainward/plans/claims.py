@@ -82,7 +82,7 @@ def specifications_of(kind: type[Strategy[Any]], claim: Claim) -> Iterator[Speci
     where = place(kind.card.key, claim)
     for number, plan in enumerate(plans_of(claim, where)):
         try:
-            for specification in plan.model_copy(update={"seeds": 1}).specifications():
+            for specification in plan.model_copy(update={"seeds": plan.seeds[:1]}).specifications():
                 resolve(specification)
         except (ChainwardError, ValueError) as error:
             raise ChainwardError(f"{where}: trials.{number}: {error}") from None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from chainward.engines.local.attacks import Attack
+from chainward.names import quoted
 from chainward.tasks.division import DIALS, Partition
 
 # What a plan can ask for at most; more is a slip of the pen, or would never end.
@@ -16,6 +17,7 @@ MOST_ROUNDS = 100_000
 MOST_ENTRIES = 10_000
 MOST_PATIENTS = 100_000_000
 MOST_SECONDS = 1e9
+SEED = range(2**32)
 
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 Patience = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
@@ -148,6 +150,19 @@ def _table(field: str) -> BeforeValidator:
     return BeforeValidator(lambda value: {field: value} if isinstance(value, str) else value)
 
 
+def _values(seeds: Any) -> Any:
+    """A number of seeds stands for as many values, from 0."""
+    if type(seeds) is int and 1 <= seeds <= MOST_TRIALS:
+        return tuple(range(seeds))
+    values = seeds if isinstance(seeds, list | tuple) else ()
+    whole = all(type(value) is int and value in SEED for value in values)
+    if not (whole and 0 < len(values) == len(set(values)) <= MOST_TRIALS):
+        least = f"how many, from 1 to {MOST_TRIALS:,}, or a list of different whole numbers from 0 to {SEED[-1]:,}"
+        raise ValueError(f"write {least}, not {quoted(seeds)}")
+    return tuple(values)
+
+
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_values)]
 Entry = Annotated[Named, _table("key")]
 PartitionEntry = Annotated[PartitionPlan, _table("kind")]
 AttackEntry = Annotated[AttackPlan, _table("kind")]

@@ -15,7 +15,7 @@ from chainward.codec import fields
 from chainward.errors import ChainwardError, DataMissing
 from chainward.ledgers import LEDGERS
 from chainward.names import quoted
-from chainward.plans import claims, values
+from chainward.plans import claims, parameters, shipped, values
 from chainward.plans.fields import LedgerPlan
 from chainward.plans.plan import Plan
 from chainward.plans.resolve import published
@@ -29,6 +29,8 @@ LARGEST_BYTES = 1_000_000
 
 def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
     """Read a plan, put `overrides` over its fields and check every name and parameter in it.
+
+    Of the overrides, `params` are parameters of strategies: strategy -> parameter -> value.
 
     Raises:
         ChainwardError: the file is missing, is no TOML, or a field is wrong; the message names file, field and fix.
@@ -64,7 +66,9 @@ def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, An
     try:
         values.check(document)
         values.check(overrides)
-        plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
+        given = {name: value for name, value in overrides.items() if name != "params"}
+        merged = _merged(claims.expanded(document), given)
+        plan = Plan.model_validate(parameters.put(merged, overrides.get("params", {})))
         _check(plan, {})
     except ValidationError as error:
         raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
@@ -84,7 +88,7 @@ def _text(path: Path) -> str:
             raise ChainwardError(f"{path}: a plan has at most {LARGEST_BYTES:,} bytes; make several of it")
         return data.decode()
     except FileNotFoundError:
-        raise ChainwardError(f"{path}: no such plan; see benchmarks/*.toml for examples") from None
+        raise shipped.unknown(str(path)) from None
     except (OSError, ValueError) as error:
         raise ChainwardError(f"{path}: cannot be read ({error}); give a readable TOML file") from None
 

@@ -22,6 +22,7 @@ from chainward.plans.fields import (
     LedgerPlan,
     PartitionEntry,
     PartitionPlan,
+    Seeds,
     ShortText,
     SpeedPlan,
     Strict,
@@ -33,11 +34,12 @@ Entries = Annotated[tuple[Entry, ...], Field(max_length=1000)]
 
 
 class Plan(Strict):
-    """A plan. `seeds` counts from 0; `rounds` overrides the tasks' own; strategies and tasks are names or tables.
+    """A plan. `seeds` are values, or how many from 0; `rounds` overrides the tasks' own.
 
-    Every strategy meets every task under every attack, once also where it is named twice. `parts` are plans of their
-    own that differ from this one in the fields they give: then only they are run. An `optional` part is left out where
-    a task's data are not at hand. `leaks` say of columns that give the outcome away why they may.
+    Strategies and tasks are names or tables. Every strategy meets every task under every attack, once also where it is
+    named twice. `parts` are plans of their own that differ from this one in the fields they give: then only they are
+    run. An `optional` part is left out where a task's data are not at hand. `leaks` say of columns that give the
+    outcome away why they may.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
@@ -45,7 +47,7 @@ class Plan(Strict):
     tasks: Entries = ()
     strategies: Entries = ()
     attacks: Annotated[tuple[AttackEntry, ...], Field(min_length=1, max_length=1000)] = (AttackPlan(),)
-    seeds: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 5
+    seeds: Seeds = (0, 1, 2, 3, 4)
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] | None = None
     split: Literal["by-patient", "leave-one-hospital-out", "by-time"] = "by-patient"
     partition: PartitionEntry = PartitionPlan()
@@ -86,14 +88,14 @@ class Plan(Strict):
         """How many trials this is at most: all parts, each thing that is named twice counted twice."""
         if self.parts:
             return sum(part.trials for part in self.parts)
-        return len(self.strategies) * len(self.tasks) * len(self.attacks) * self.seeds
+        return len(self.strategies) * len(self.tasks) * len(self.attacks) * len(self.seeds)
 
     @property
     def _product(self) -> str:
         if self.parts:
             return f"{len(self.parts)} parts"
         counts = {"strategies": self.strategies, "tasks": self.tasks, "attacks": self.attacks}
-        return " × ".join([*(f"{len(named)} {name}" for name, named in counts.items()), f"{self.seeds} seeds"])
+        return " × ".join([*(f"{len(named)} {name}" for name, named in counts.items()), f"{len(self.seeds)} seeds"])
 
     @property
     def leaves(self) -> tuple[Plan, ...]:
@@ -141,4 +143,4 @@ class Plan(Strict):
                 speeds=self.speeds.model_dump(exclude_none=True),
             )
             one = canonical(first)
-            yield from (replace(one, seed=seed) for seed in range(self.seeds))
+            yield from (replace(one, seed=seed) for seed in self.seeds)

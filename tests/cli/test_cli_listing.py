@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from chainward import tasks
 from chainward.engines import ENGINES
 from chainward.ledgers import LEDGERS
+from chainward.plans import shipped
 from chainward.strategy import discovery
 
 STRATEGY = {"key", "title", "where", "year", "family", "tier", "reference"}
@@ -69,12 +71,30 @@ def test_the_table_of_tasks_fits_a_terminal(chainward, monkeypatch) -> None:
     assert all(any(line.startswith(key) for line in table) for key in tasks.names())
 
 
+def test_plans(chainward, monkeypatch, tmp_path: Path) -> None:
+    """Where no data are at hand, optional tasks are not counted, and what needs others says so."""
+    monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    rows = {row["key"]: row for row in json.loads(chainward("list", "plans", "--json").out)}
+    assert list(rows) == list(shipped.NAMES)
+    demo, oracle, floors = rows["demo"], rows["oracle"], rows["floors"]
+    assert (demo["tasks"], demo["trials"], len(demo["strategies"])) == (["heart", "synthetic_skewed"], 90, 9)
+    assert (list(demo["needs"]), demo["runs"]) == (["stroke"], True)
+    assert (list(oracle["needs"]), oracle["runs"]) == (["edin", "ca"], False)
+    assert (floors["needs"], floors["runs"], floors["trials"]) == ({}, True, 120)
+    assert all(row["title"] and Path(row["path"]).is_file() for row in rows.values())
+    told = {line.split(" ")[0]: line for line in chainward("list", "plans").out.splitlines()}
+    assert told["demo"].endswith("without stroke")
+    assert told["oracle"].endswith("needs edin, ca")
+    assert told["floors"].endswith("here")
+
+
 @pytest.mark.parametrize(("what", "known"), [("ledgers", LEDGERS), ("engines", ENGINES)])
 def test_ledgers_and_engines(what: str, known: dict[str, str], chainward) -> None:
     assert {row["key"]: row["title"] for row in json.loads(chainward("list", what, "--json").out)} == known
 
 
-@pytest.mark.parametrize("what", ["strategies", "tasks", "ledgers", "engines"])
+@pytest.mark.parametrize("what", ["strategies", "tasks", "plans", "ledgers", "engines"])
 def test_tables_have_a_line_an_entry(what: str, chainward) -> None:
     rows = json.loads(chainward("list", what, "--json").out)
     told = chainward("list", what)

@@ -13,7 +13,7 @@ EDITS = {
     "misspelled task": ('"synthetic"', '"syntetic"', ["'syntetic'", "did you mean 'synthetic'?"]),
     "broken TOML": ("seeds = 2", "seeds = = 2", ["not valid TOML", "line 2"]),
     "negative round count": ("rounds = 2", "rounds = -2", ["rounds", "greater than or equal to 1", "'-2'"]),
-    "no seeds": ("seeds = 2", "seeds = 0", ["seeds", "greater than or equal to 1"]),
+    "no seeds": ("seeds = 2", "seeds = 0", ["seeds", "from 1 to 1,000,000"]),
     "unknown plan field": ("seeds", "seedz", ["seedz", "not permitted"]),
     "unknown strategy parameter": (
         '"fedavg"',
@@ -45,7 +45,7 @@ OPTIONS = {
     "misspelled strategy": (["--strategy", "fedavgg"], ["'fedavgg'", "did you mean 'fedavg'?"]),
     "misspelled task": (["--task", "syntetic"], ["'syntetic'", "did you mean 'synthetic'?"]),
     "negative round count": (["--rounds", -1], ["rounds", "greater than or equal to 1"]),
-    "no seeds": (["--seeds", 0], ["seeds", "greater than or equal to 1"]),
+    "no seeds": (["--seeds", 0], ["seeds", "from 1 to 1,000,000"]),
     "unknown hospital": (["--absent", "Bern:1"], ["faults", "'Bern'", "hospital 1"]),
     "rounds in words": (["--absent", "hospital 1:one"], ["--absent", "HOSPITAL:3,4"]),
     "delay in words": (["--delay", "hospital 1:long"], ["--delay", "HOSPITAL:SECONDS"]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 
 from chainward import tasks
 from chainward.errors import ChainwardError
-from chainward.folders import CHECKOUT
 from chainward.names import is_plain
 from chainward.plans import file as plans
+from chainward.plans import shipped
 from chainward.plans.plan import Plan
 from chainward.trials.sweep import sweep_of as sweep
 
@@ -131,7 +132,7 @@ def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seeds = 1.5", "seeds: .*integer"),
+        ("seeds = 1.5", "seeds: .*whole numbers"),
         ("rounds = 0", "rounds: .*greater than or equal to 1"),
         ("tasks = []", "tasks: .*at least 1"),
         ("attacks = []", "attacks: .*at least 1"),
@@ -174,7 +175,7 @@ DEEP = "[" * 5000 + "]" * 5000
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seeds = 3000000000", "seeds: .*less than or equal to 1000000"),
+        ("seeds = 3000000000", "seeds: .*from 1 to 1,000,000"),
         (
             "seeds = 600000",
             "2 strategies × 1 tasks × 1 attacks × 600000 seeds are 1,200,000 trials; .* at most 1,000,000",
@@ -270,18 +271,66 @@ def test_parts_together_have_a_limit(path: Path) -> None:
         read(path)
 
 
+def test_seeds_are_values_or_how_many_from_zero(path: Path) -> None:
+    assert [one.seed for one in read(path, strategies=["fedavg"], seeds=[7, 3]).specifications()] == [7, 3]
+    assert read(path, seeds=[0, 1]) == read(path, seeds=2)
+    path.write_text(SMALL.replace("seeds = 2", "seeds = [4294967295, 1]"), encoding="utf-8")
+    assert {one.seed for one in read(path).specifications()} == {2**32 - 1, 1}
+
+
+@pytest.mark.parametrize(
+    "seeds", [0, -1, 1_000_001, True, 2.0, "2", [], [-1], [1, 1], [2**32], [True], [0.5], ["1"], [[1]]]
+)
+def test_seeds_that_cannot_be(seeds: object, path: Path) -> None:
+    with pytest.raises(
+        ChainwardError, match=r"small\.toml: seeds: .*from 1 to 1,000,000, or a list of different whole"
+    ):
+        read(path, seeds=seeds)
+
+
+def test_a_seed_by_its_value_is_the_trial_that_counting_reaches(path: Path, tmp_path: Path) -> None:
+    counted = sweep(read(path, strategies=["fedavg"], seeds=4), tmp_path).identifiers
+    assert sweep(read(path, strategies=["fedavg"], seeds=[3, 0]), tmp_path).identifiers == (counted[3], counted[0])
+
+
+def test_parameters_go_to_every_place_that_names_their_strategy(path: Path) -> None:
+    bflc = ["bflc", {"key": "bflc", "committee_size": 3}]
+    plan = read(
+        path, strategies=[*bflc, "fedavg"], params={"bflc": {"committee_size": 2}, "fedavg": {"weighted": False}}
+    )
+    assert [one.params for one in plan.strategies] == [*2 * [{"committee_size": 2}], {"weighted": False}]
+    path.write_text(PARTS, encoding="utf-8")
+    plan = read(path, params={"fedavg": {"weighted": False}})
+    assert [part.strategies[0].params for part in plan.parts] == [{"weighted": False}, {}]
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"fedavgg": {"weighted": 1}}, "--param fedavgg: the plan has no strategy 'fedavgg'; did you mean 'fedavg'?"),
+        ({"bflc": {"committee_size": 1}}, "--param bflc: the plan has no strategy 'bflc'; it has local_only, fedavg"),
+        ({"fedavg": {"weihgted": 1}}, "fedavg has no parameter 'weihgted'; did you mean 'weighted'?"),
+        ({"fedavg": {"key": "bflc"}}, "fedavg has no parameter 'key'; it has weighted"),
+        ({"fedavg": {"weighted": "perhaps"}}, "strategy fedavg: weighted: "),
+    ],
+)
+def test_parameters_that_cannot_be(params: dict[str, Any], told: str, path: Path) -> None:
+    with pytest.raises(ChainwardError, match=re.escape(told)):
+        read(path, params=params)
+
+
 def test_a_plan_does_not_change(path: Path) -> None:
     plan = read(path)
     with pytest.raises(ValueError, match="frozen"):
         plan.seeds = 7  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("found", sorted((CHECKOUT / "benchmarks").glob("*.toml")), ids=lambda path: path.name)
-def test_every_committed_plan_can_be_read(found: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_every_plan_that_comes_with_chainward_can_be_read(name: str, monkeypatch) -> None:
     """With all data present, that is; no plan may name what does not exist."""
     for key in tasks.names():
         monkeypatch.setattr(type(tasks.load(key)), "requires", lambda self: None)
-    assert list(read(found).specifications())
+    assert list(read(shipped.place(name)).specifications())
 
 
 def test_a_trial_named_twice_is_one_job(path: Path, tmp_path: Path) -> None:

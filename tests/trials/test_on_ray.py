@@ -75,7 +75,7 @@ def test_a_worker_that_dies_costs_its_trial_only(tmp_path: Path, monkeypatch: py
         install(tmp_path / key, key, statement)
         monkeypatch.syspath_prepend(str(tmp_path / key))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
-    plan = PLAN.model_copy(update={"seeds": 1, "strategies": tuple(Named(key=key) for key in (*DEADLY, "fedavg"))})
+    plan = PLAN.model_copy(update={"seeds": (0,), "strategies": tuple(Named(key=key) for key in (*DEADLY, "fedavg"))})
     found: dict[str, Record] = {}
     jobs = sweep_of(plan, tmp_path).jobs
     runner.run(jobs, tmp_path, Cluster(), "cpu", lambda job, record: found.update({job.specification.strategy: record}))
