@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit coverage docs regressions bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
+.PHONY: help demo test lint unit coverage wheel-test docs regressions bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -20,7 +20,7 @@ help: ## Show this list
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml --jobs 2
 
-test: lint unit docs contracts-check contracts-audit regressions contracts-test flower-test ## Run every check, the fast ones first
+test: lint unit wheel-test docs contracts-check contracts-audit regressions contracts-test flower-test ## Run every check, the fast ones first
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -54,6 +54,10 @@ unit: .venv/.dev ## Run the tests and every example (JOBS=n for n processes, 0 f
 # What runs on Flower, Ray and Brownie is tested by other targets, and shows here as not reached.
 coverage: COVERAGE := --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml
 coverage: unit ## Run the tests and tell which lines and branches they reach, also in build/coverage/
+
+# An environment of its own outside the repository, in which no file of the repository may be opened.
+wheel-test: .venv/.dev ## Install the wheel into a clean environment and use it in an empty folder
+	$(BIN)/python tests/installed_wheel.py
 
 # The theme's notice on its successor is in docs/decisions.md.
 docs: .venv/.docs ## Build the documentation from docs/ and docstrings into build/site/

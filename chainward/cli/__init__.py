@@ -82,6 +82,10 @@ def group() -> None:
     """Reproduce and compare published ways of combining a blockchain with learning on health records.
 
     \b
+    The shell completes commands and keys after this line (or zsh_source; fish has another, see the documentation):
+      eval "$(_CHAINWARD_COMPLETE=bash_source chainward)"
+
+    \b
     Examples:
       chainward run demo
       chainward list strategies

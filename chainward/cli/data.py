@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainward.cli import tables
+from chainward.cli import completion, tables
 
 if TYPE_CHECKING:
     from chainward.tasks.sources import Source
@@ -51,7 +51,7 @@ def list_(json_output: bool) -> None:
 
 
 @command.command("get")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=completion.tasks)
 def get(names: tuple[str, ...]) -> None:
     """Get each NAME, a source or a task that needs one, and tell where it was put.
 
@@ -90,7 +90,7 @@ def _terms(source: Source) -> Iterator[str]:
 
 
 @command.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=completion.tasks)
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def check(names: tuple[str, ...], json_output: bool) -> None:
     """Check the data that are here, or those of each NAME, a source or a task: files first, then the tasks that
@@ -119,7 +119,7 @@ def check(names: tuple[str, ...], json_output: bool) -> None:
 
 
 @command.command("describe")
-@click.argument("task", metavar="KEY|csv:FILE")
+@click.argument("task", metavar="KEY|csv:FILE", shell_complete=completion.tasks)
 @tables.options
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the task; repeat it.")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The page [KEY.html, or FILE.html].")

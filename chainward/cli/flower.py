@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from chainward.cli import completion
+
 
 @click.group("flower")
 def command() -> None:
@@ -19,9 +21,9 @@ def command() -> None:
 
 
 @command.command("export")
-@click.argument("strategy")
+@click.argument("strategy", shell_complete=completion.strategies)
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--task", default="heart", show_default=True, help="The patients.")
+@click.option("--task", default="heart", show_default=True, shell_complete=completion.tasks, help="The patients.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The split, and all randomness.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Rounds instead of the task's.")
 @click.option(

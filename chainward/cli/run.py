@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainward.cli import tables
+from chainward.cli import completion, tables
 from chainward.cli.overrides import overrides
 from chainward.errors import ChainwardError
 
@@ -41,7 +41,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 
 
 @click.command("run")
-@click.argument("plan", nargs=-1, metavar="PLAN")
+@click.argument("plan", nargs=-1, metavar="PLAN", shell_complete=completion.plans)
 @click.option("--claims", is_flag=True, help="The trials that claims ask for: in place of PLAN name papers, or none.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
 @click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
@@ -66,7 +66,14 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--ray-address", help="Ray cluster, e.g. auto or ray://host:10001 [one of its own, for this run].")
 @click.option("--name", help="Name of the plan.")
 @click.option("--title", help="Title of the report.")
-@click.option("--task", "tasks", multiple=True, metavar="KEY|csv:FILE", help="Task instead of the plan's; repeatable.")
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="KEY|csv:FILE",
+    shell_complete=completion.tasks,
+    help="Task instead of the plan's; repeatable.",
+)
 @tables.options
 @click.option(
     "--leak",
@@ -75,7 +82,14 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
     metavar="COLUMN=REASON",
     help="Why a column may give the outcome away; repeatable.",
 )
-@click.option("--strategy", "strategies", multiple=True, help="Strategy instead of the plan's; repeatable.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    metavar="KEY",
+    shell_complete=completion.strategies,
+    help="Strategy instead of the plan's; repeatable.",
+)
 @click.option("--seeds", type=int, help="How many seeds, from 0; five predict every patient once.")
 @click.option("--seed", type=int, multiple=True, metavar="N", help="The value of a seed, instead of 0 on; repeatable.")
 @click.option(
@@ -95,10 +109,20 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.option("--preparation", help="federated or per-hospital: by what patients are prepared.")
 @click.option("--track", help="common, tuned or published.")
 @click.option("--training", multiple=True, metavar="NAME=VALUE", help="How all train, e.g. learning_rate=0.1.")
-@click.option("--engine", help="Where local work runs; see `chainward list engines`.")
+@click.option(
+    "--engine",
+    metavar="KEY",
+    shell_complete=completion.engines,
+    help="Where local work runs; see `chainward list engines`.",
+)
 @click.option("--insecure", is_flag=True, help="A Flower deployment without TLS and authentication.")
 @click.option("--device", help="auto, cpu or cuda.")
-@click.option("--ledger", help="Where contracts run; see `chainward list ledgers`.")
+@click.option(
+    "--ledger",
+    metavar="KEY",
+    shell_complete=completion.ledgers,
+    help="Where contracts run; see `chainward list ledgers`.",
+)
 @click.option("--consensus", help="Model of block times: poa, pos, pow, pbft, raft or committee.")
 @click.option("--absent", multiple=True, metavar="HOSPITAL[:ROUNDS]", help="A hospital that does not answer.")
 @click.option("--delay", multiple=True, metavar="HOSPITAL:SECONDS", help="A hospital that answers late.")

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from chainward.cli import completion
+
 
 @click.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.strategies)
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def command(name: str, json_output: bool) -> None:
     """Show what NAME is: a strategy's card, hyper-parameters, claims and contract costs.

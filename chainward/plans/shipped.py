@@ -8,12 +8,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainward.errors import UnknownName
 from chainward.folders import PLANS
 from chainward.names import LONGEST, quoted, visible
-from chainward.plans import claims
-from chainward.plans.plan import Plan
+
+if TYPE_CHECKING:
+    from chainward.plans.plan import Plan
 
 SUFFIX = ".toml"
 LONGEST_PATH = 200
@@ -36,6 +38,9 @@ def place(name: str) -> Path:
 
 def load(name: str) -> Plan:
     """Return a plan that comes with chainward, without asking whether its data are here."""
+    from chainward.plans import claims
+    from chainward.plans.plan import Plan  # who asks for names alone need not wait for it
+
     document = tomllib.loads(place(name).read_text(encoding="utf-8"))
     return Plan.model_validate(claims.expanded({"name": name, **document}))
 
