@@ -101,7 +101,7 @@ function check(artifacts) {
   for (const file of committed()) {
     if (!artifacts.has(file)) differing.push(`artifacts/${file}: has no source`);
   }
-  if (differing.length > 0) fail(`${differing.join("\n")}\nRun \`make contracts\` and commit the result.`);
+  if (differing.length > 0) fail(`${differing.join("\n")}\nCompile again and commit the result.`);
   console.log(`${artifacts.size} artifacts match their sources.`);
 }
 
@@ -111,7 +111,7 @@ function write(artifacts) {
     if (!artifacts.has(file)) rmSync(join(ARTIFACTS, file));
   }
   for (const [file, text] of artifacts) writeFileSync(join(ARTIFACTS, file), text);
-  console.log(`${artifacts.size} artifacts written to contracts/artifacts/.`);
+  console.log(`${artifacts.size} artifacts written to ${relative(dirname(ROOT), ARTIFACTS)}/.`);
 }
 
 function fail(message) {

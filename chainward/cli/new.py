@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 import os
 import re
@@ -58,10 +59,11 @@ STRATEGY = Kind(
     ),
     package_steps=(
         "cd {folder}",
-        "(cd chainward_{key} && npm install && node compile.mjs)",
         "pip install -e '.[dev]'",
+        "chainward contracts compile chainward_{key}",
         "python -m pytest tests",
         "chainward show {key}",
+        "chainward run demo --strategy fedavg --strategy {key} --task heart",
     ),
     named_in=("strategy.py", "contract.sol"),
 )
@@ -280,6 +282,11 @@ def _compiler(key: str) -> dict[str, str]:
 
     places = [folder / name for name in COMPILER_FILES for folder in (TEMPLATES, CHECKOUT / "contracts")]
     found = {path.name: path.read_text(encoding="utf-8") for path in places if path.is_file()}
+    package = json.loads(found["package.json"])
+    del package["optionalDependencies"]  # a node that only our own tests start
+    found["package.json"] = (
+        json.dumps({**package, "name": f"chainward-{key.replace('_', '-')}-contracts"}, indent=2) + "\n"
+    )
     return {f"chainward_{key}/{name}": text for name, text in found.items()}
 
 

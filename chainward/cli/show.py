@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chainward.cli import completion
+
+if TYPE_CHECKING:
+    from chainward.strategy import Strategy
 
 
 @click.command("show")
@@ -31,19 +34,47 @@ def command(name: str, json_output: bool) -> None:
 
 
 def describe(key: str) -> dict[str, Any]:
-    """Return a strategy's card, hyper-parameters, claims with rule and tier, and contract functions with gas."""
-    from chainward.ledgers import snapshot
+    """Return a strategy's card, hyper-parameters, claims with rule and tier, contract functions with gas, and why these
+    are lacking where they are."""
     from chainward.strategy import discovery
 
     strategy = discovery.build(key, {})
     card = asdict(strategy.card)
-    costs = [row for row in snapshot.read() if row["contract"] in card["contracts"]]
+    costs, lacking = _costs(key, type(strategy))
     claims = [
         {"key": claim.key, "claim": claim.claim, "tier": claim.tier, "quoted": claim.quoted, "rule": claim.rule}
         for claim in discovery.claims(type(strategy))
     ]
     threats = [asdict(threat) for threat in discovery.threats(type(strategy))]
-    return {"card": card, "parameters": asdict(strategy), "claims": claims, "threats": threats, "contracts": costs}
+    return {
+        "card": card,
+        "parameters": asdict(strategy),
+        "claims": claims,
+        "threats": threats,
+        "contracts": costs,
+        "lacking": lacking,
+    }
+
+
+_COSTS = ("contract", "function", "calls", "min", "median", "max")
+
+
+def _costs(key: str, kind: type[Strategy[Any]]) -> tuple[list[dict[str, Any]], str | None]:
+    """What each function of its contracts costs: of ours as committed, of another's as measured now, in the trial that
+    ours are measured in; and why there is nothing to tell."""
+    from chainward.folders import REIMPLEMENTATIONS
+    from chainward.ledgers import snapshot
+    from chainward.strategy import discovery
+
+    file = discovery.source(kind)
+    if file and file.parent == REIMPLEMENTATIONS:
+        return [row for row in snapshot.read() if row["contract"] in kind.card.contracts], None
+    from chainward.trials import gas  # PyTorch loads for a second: not for ours
+
+    try:
+        return [{name: row[name] for name in _COSTS} for row in gas.measure((key,))], None
+    except Exception as error:  # its own code, which may do anything
+        return [], f"{type(error).__name__}: {error}"
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -68,3 +99,5 @@ def _print(document: dict[str, Any]) -> None:
     if document["contracts"]:
         columns = {"contract": "contract", "function": "function", "min": "gas min", "median": "median", "max": "max"}
         as_table(document["contracts"], columns, title="\ncontract functions (three rounds, six hospitals)")
+    if document["lacking"]:
+        tell(f"\nwhat its contract functions cost could not be measured: {document['lacking']}")

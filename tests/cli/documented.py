@@ -71,7 +71,7 @@ def fenced(text: str) -> Iterator[str]:
 
 def calls(line: str) -> Iterator[str]:
     """The calls of chainward in a line of shell, each as the words of its own; none where the line is no shell."""
-    for inner in re.findall(r"\$\(([^()]*)", line):
+    for inner in re.findall(r"\$\(([^()|;&]*)", line):
         yield from calls(inner)
     words = shlex.shlex(line, posix=True, punctuation_chars=True)
     words.whitespace_split, words.commenters = True, "#"
@@ -108,6 +108,8 @@ def _only_named(line: str) -> bool:
     command: click.Command = group
     context = click.Context(group)
     _, *arguments = shlex.split(line)
+    if "--help" in arguments:
+        return False
     while isinstance(command, click.Group) and arguments:
         _, found, arguments = command.resolve_command(context, arguments)
         assert found is not None
@@ -118,8 +120,6 @@ def _only_named(line: str) -> bool:
         return True
     except click.MissingParameter:
         return not arguments
-    except click.exceptions.Exit:
-        return False
     return isinstance(command, click.Group)
 
 

@@ -1,18 +1,21 @@
 """Every command line that README, docs and help show is called, in an empty folder with what it names.
 
-What takes minutes is cut: `run` reads its whole plan and then runs one trial of it, of one round. Nothing is fetched.
+What takes minutes is cut: `run` reads its whole plan and then runs one trial of it, of one round. Nothing is fetched,
+and reports go without pictures, as they do where the program that draws cannot be started.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from shutil import copyfile, copytree
 from typing import Any
 
+import compiler
 import pytest
 from documented import CODES, DATA, ELSEWHERE, PLACEHOLDERS, callable_form, calls, codes, fenced, inline, lines
 from documented import sepsis as made_sepsis
@@ -22,6 +25,7 @@ from chainward import tasks
 from chainward.cli import run
 from chainward.folders import CHECKOUT
 from chainward.plans.plan import Plan
+from chainward.report.charts import drawing
 from chainward.tasks import downloads
 from chainward.trials.workers import InProcess
 
@@ -29,12 +33,23 @@ LINES = lines()
 FORMS = list(dict.fromkeys(map(callable_form, LINES)))
 
 
+class Undrawn:
+    """In place of the module `subprocess`: nothing can be started."""
+
+    TimeoutExpired = subprocess.TimeoutExpired
+
+    @staticmethod
+    def Popen(*_: object, **__: object) -> None:
+        raise OSError
+
+
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One trial a run, in this process; no download."""
+    """One trial a run, in this process; no picture, no download."""
     whole, place = run._plan, run._place
     monkeypatch.setattr(run, "_plan", lambda *given: cut(whole(*given)))
     monkeypatch.setattr(run, "_place", lambda *given: place(*given) and InProcess())
+    monkeypatch.setattr(drawing, "subprocess", Undrawn)
     monkeypatch.setattr(downloads, "fetch", lambda source, progress: (Path(source.folder, "file"),))
 
 
@@ -73,6 +88,11 @@ def prepare(line: str, place: Path, report: Path, chainward: Any) -> None:
         elif name.startswith("benchmarks/"):
             (place / "benchmarks").mkdir()
             copyfile(CHECKOUT / name, place / name)
+        elif name == "chainward_my_paper":
+            if not compiler.HERE:
+                pytest.skip(compiler.WHY)
+            chainward("new", "strategy", "my_paper", "--folder", place)
+            (place / name / "node_modules").symlink_to(compiler.SOLC.parent)
         elif name == "reports/sepsis":
             made_sepsis(place / name, chainward)
         elif name.startswith("reports/") and command != "run":

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from compiler import SOLC, compiled
 
 from chainward.cli.new import camel
 from chainward.folders import CHECKOUT, REIMPLEMENTATIONS
@@ -18,12 +19,6 @@ from chainward.ledgers import artifacts
 from chainward.plans import identity
 from chainward.results import store
 from chainward.strategy import discovery
-
-SOLC = CHECKOUT / "contracts" / "node_modules" / "solc"
-NODE = shutil.which("node")
-compiled = pytest.mark.skipif(
-    NODE is None or not SOLC.is_dir(), reason="needs node, and solc in contracts/node_modules: run `make contracts`"
-)
 
 IN_A_CHECKOUT = [
     "reimplementations/my_paper.py",
@@ -61,12 +56,13 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory, chainward) -> Path:
-    """The contract of a package as written, compiled by the script that is written beside it."""
+    """The contract of a package as written, compiled as its next steps say."""
     root = tmp_path_factory.mktemp("compiled")
     assert chainward("new", "strategy", "my_paper", "--folder", root).code == 0
     package = root / "chainward_my_paper"
     (package / "node_modules").symlink_to(SOLC.parent)
-    subprocess.run([str(NODE), "compile.mjs"], cwd=package, check=True, capture_output=True, timeout=60)
+    told = chainward("contracts", "compile", package)
+    assert told == (0, "1 artifacts written to chainward_my_paper/artifacts/.\n", "")
     return package / "artifacts" / "MyPaper.json"
 
 
@@ -99,7 +95,7 @@ def test_elsewhere_they_are_a_package(tmp_path: Path, chainward, monkeypatch) ->
     root = tmp_path / "my_paper"
     assert files_below(root) == set(OF_ITS_OWN)
     assert all(str(root / path) in told.out for path in OF_ITS_OWN)
-    assert "node compile.mjs" in told.out
+    assert "chainward contracts compile chainward_my_paper" in told.out
     assert 'my_paper = "chainward_my_paper.my_paper:MyPaper"' in (root / "pyproject.toml").read_text("utf-8")
 
 
