@@ -34,7 +34,6 @@ sys.addaudithook(watch)
 COMMANDS = (
     "-V",
     "--help",
-    "list plans",
     "list strategies",
     "show bflc",
     "doctor",

