@@ -60,6 +60,15 @@ def of_options(name: str, overrides: Mapping[str, Any]) -> Plan:
     return _checked("options", {"name": name, "strategies": list(discovery.keys())}, overrides)
 
 
+def of_document(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan that a document holds, with `overrides` put over its fields, and check it; `where` it stands.
+
+    Raises:
+        ChainwardError: as `read`.
+    """
+    return _checked(where, document, overrides)
+
+
 def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
     try:
         values.check(document)

@@ -8,8 +8,8 @@ import importlib.util
 import inspect
 import math
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +35,35 @@ def keys() -> tuple[str, ...]:
     return (*own, *sorted(plugins.keys(GROUP) - set(own)))
 
 
+_GIVEN: dict[str, type[Strategy[Any]]] = {}
+
+
+@contextmanager
+def beside(kinds: Iterable[type[Strategy[Any]]]) -> Iterator[None]:
+    """Have `load` find these classes too while inside, such as those that were typed into a notebook.
+
+    Raises:
+        ChainwardError: one is no complete strategy, or its key is another's already.
+    """
+    try:
+        for kind in kinds:
+            _give(kind)
+        yield
+    finally:
+        _GIVEN.clear()
+        load.cache_clear()
+
+
+def _give(kind: type[Strategy[Any]]) -> None:
+    key = getattr(getattr(kind, "card", None), "key", "")
+    found = _checked(kind, key)
+    if not is_key(key):
+        raise ChainwardError(f"strategy {found.__name__}: its card has the key {quoted(key)}; write an identifier")
+    if key in keys() or _GIVEN.get(key, kind) is not kind:
+        raise ChainwardError(f"strategy {found.__name__}: another has its key {key!r} too; give its card its own")
+    _GIVEN[key] = kind
+
+
 @cache
 def load(name: str) -> type[Strategy[Any]]:
     """Return the class of a strategy, by its key, by `package:key` for one that is installed, or by `flwr:CLASS`.
@@ -43,6 +72,8 @@ def load(name: str) -> type[Strategy[Any]]:
         UnknownName: no strategy has this name; the message offers the closest. A name is never a path or a module.
         ChainwardError: its file or package does not hold exactly one complete strategy of this key.
     """
+    if name in _GIVEN:
+        return _GIVEN[name]
     package, colon, key = name.rpartition(":")
     if f"{package}:" == FLOWER and is_identifier(key):
         return _load_stock(name)
