@@ -75,6 +75,8 @@ def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, An
         values.check(overrides)
         plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
         _check(plan, {})
+        discovery.refuse_clashes(strategy.key for leaf in plan.leaves for strategy in leaf.strategies)
+        tasks.refuse_clashes(task.key for leaf in plan.leaves for task in leaf.tasks)
     except ValidationError as error:
         raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:
