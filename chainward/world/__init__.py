@@ -13,6 +13,9 @@ FIT
     `Update`.
 ACCURACY
     Accuracy of the weights [P] in the payload on the party's own training patients. Replies a float from 0 to 1.
+HELD_OUT_ACCURACY
+    Accuracy of the weights [P] in the payload on the party's held-out patients; replies a float from 0 to 1, None where
+    it has none.
 PUBLISH
     Put what the step before replied into the store, readable by everyone; replies its content id.
 SHARE_RECORDS
@@ -46,7 +49,7 @@ from chainward.world.faults import Faults
 from chainward.world.forms import ContentId, Digest, Records, Unreadable, Vector, Weights, array, hashed
 from chainward.world.meter import Meter
 from chainward.world.ports import Cost, Ledger, Network, Objective, Published, Receipt, Store
-from chainward.world.query import ACCURACY, FIT, KEEP_RECORDS, PRESENT, PUBLISH, SHARE_RECORDS, Query
+from chainward.world.query import ACCURACY, FIT, HELD_OUT_ACCURACY, KEEP_RECORDS, PRESENT, PUBLISH, SHARE_RECORDS, Query
 from chainward.world.replies import Each, Replies, Sealed
 from chainward.world.site import Site
 from chainward.world.vocabulary import Audience, Held, HospitalAbsent, Kind, Memory, Passes, Proximal, Reverted, Update
@@ -55,6 +58,7 @@ from chainward.world.world import World
 __all__ = [
     "ACCURACY",
     "FIT",
+    "HELD_OUT_ACCURACY",
     "KEEP_RECORDS",
     "PARTS",
     "PRESENT",
