@@ -24,7 +24,7 @@ from chainward.folders import CHECKOUT
 from chainward.plans.file import read
 from chainward.report import frames
 from chainward.results.collection import InMemory
-from chainward.strategy import discovery
+from chainward.strategy import Strategy, discovery
 
 SMALL: dict[str, Any] = {
     "tasks": [{"key": "synthetic", "hospitals": 4, "patients": 40}],
@@ -231,7 +231,7 @@ def test_a_plan_may_be_a_file_an_object_a_mapping_or_fields(
     ("plan", "fields", "message"),
     [
         (None, {}, "tasks: name at least 1"),
-        ("nowhere.toml", {}, "nowhere.toml: no such plan"),
+        ("nowhere.toml", {}, "nowhere.toml.*no such plan|no plan is called 'nowhere.toml'"),
         (None, {**SMALL, "strategies": ["fedavgg"]}, "did you mean 'fedavg'"),
         (None, {**SMALL, "strategies": ["fedavg"], "round": 3}, "round: "),
         ({"strategies": ["fedavg"]}, {**SMALL, "rounds": 0}, "rounds: "),
@@ -311,6 +311,22 @@ def test_a_class_of_the_caller_takes_no_processes(slow: Any, tmp_path: Path) -> 
     for limits in ({"jobs": 2}, {"trial_timeout": 5.0}, {"trial_memory": 4000.0}):
         with pytest.raises(ChainwardError, match="leave them out; only this process has Slow"):
             chainward.run(SMALL, strategies=[slow()], out=tmp_path, **limits)
+
+
+def test_a_class_without_a_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ChainwardError, match="strategy 'Strategy' is not a Strategy with a card"):
+        chainward.run(SMALL, strategies=[Strategy], out=tmp_path)
+
+
+def test_a_part_that_is_left_out_is_warned_of(
+    results: chainward.Results, plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINWARD_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setattr("chainward.tasks.stroke.Stroke.requires", lambda _: "stroke's file is not here")
+    parts = [{}, {"tasks": ["stroke"], "optional": True}]
+    with pytest.warns(UserWarning, match="a part of the plan is left out: stroke's file is not here"):
+        found = chainward.run(plan, parts=parts, out=copytree(results.path, tmp_path / "copy"))
+    assert len(found.found.records) == 4
 
 
 def test_two_classes_of_one_key_are_refused(slow: Any, tmp_path: Path) -> None:

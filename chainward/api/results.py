@@ -141,7 +141,7 @@ class Results:
         Raises:
             ChainwardError: it cannot be written.
         """
-        place = Path(path)
+        place = Path(path).expanduser()
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(page(self.tables, self.manifest).encode("utf-8", "replace"))
@@ -179,7 +179,7 @@ def load(path: str | os.PathLike[str]) -> Results:
     Raises:
         ChainwardError: there is no such report, or a file is not as the manifest says; the message names it.
     """
-    place = Path(path)
+    place = Path(path).expanduser()
     if not place.is_dir():
         raise ChainwardError(f"{place}: no such folder; give the folder of a report, as reports/demo")
     manifest = folder.read_manifest(place)

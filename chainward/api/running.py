@@ -57,7 +57,7 @@ def run(
     they and what they use come to, without comments and docstrings, is part of what names their trials.
 
     A bar shows how far it is; TQDM_DISABLE=1 in the environment turns it off. Trials that failed are warned of, and
-    `Results.failed` says why.
+    `Results.failed` says why; so are parts of a plan that are left out, since their data are not here.
 
     Raises:
         ChainwardError: the plan, a field or the folder is wrong; the message names it and says how to mend it.
@@ -70,7 +70,7 @@ def run(
         for key in sorted({strategy.key for leaf in loaded.leaves for strategy in leaf.strategies}):
             checked_claims(discovery.load(key))
         place = _place(own, jobs, Limits(trial_timeout, trial_memory))
-        where = Path(out) if out is not None else Path("reports") / loaded.name
+        where = Path(out).expanduser() if out is not None else Path("reports") / loaded.name
         writable(where)
         with alone_in(where):
             return _run(loaded, where, place, _call(plan, fields))
@@ -79,10 +79,15 @@ def run(
 def _run(plan: Plan, out: Path, place: runner.Place, command: str) -> Results:
     from chainward.trials import rates  # PyTorch loads for a second
 
+    for missing in plan.left_out:
+        warnings.warn(f"a part of the plan is left out: {missing}", stacklevel=3)
     place.prepare()
     for _ in whole.private_tasks(plan, out):
         pass  # what they come to is written to the folder
-    chosen = {text: rates.best(rates.scores(asked)) for text, asked in rates.open_questions(plan).items()}
+    chosen = {}
+    for text, asked in rates.open_questions(plan).items():
+        with tqdm(total=len(rates.GRID), unit="rate", desc=f"learning rate for {visible(asked.task)}") as bar:
+            chosen[text] = rates.best(rates.scores(asked, bar.update))
     plan = rates.answered(plan, chosen)
     sweep, _ = whole.resumed(plan, out)
     with tqdm(total=len(sweep.identifiers), initial=len(sweep.skipped), unit="trial") as bar:
@@ -105,7 +110,7 @@ def _plan(plan: PlanLike | None, over: Mapping[str, Any]) -> Plan:
         plan = plan.model_dump(exclude_unset=True)
     if plan is None or isinstance(plan, Mapping):
         return plans.of_document("plan", {"name": "notebook", **(plan or {})}, over)
-    return plans.read(Path(plan), over)
+    return plans.read(Path(plan).expanduser(), over)
 
 
 def _with_names(document: Mapping[str, Any]) -> tuple[dict[str, Any], Kinds]:
@@ -116,7 +121,7 @@ def _with_names(document: Mapping[str, Any]) -> tuple[dict[str, Any], Kinds]:
         kind = one if isinstance(one, type) else type(one)
         if not issubclass(kind, Strategy):
             return one
-        key = discovery.name_of(kind)
+        key = discovery.name_of(kind) if getattr(kind, "card", None) else kind.__name__
         if not _is_found(kind, key):
             own.append(kind)
         return {"key": key, **({} if kind is one else fields_of(one))}

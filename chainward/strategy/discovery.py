@@ -55,7 +55,7 @@ def beside(kinds: Iterable[type[Strategy[Any]]]) -> Iterator[None]:
 
 
 def _give(kind: type[Strategy[Any]]) -> None:
-    key = getattr(getattr(kind, "card", None), "key", "")
+    key = getattr(getattr(kind, "card", None), "key", kind.__name__)
     found = _checked(kind, key)
     if not is_key(key):
         raise ChainwardError(f"strategy {found.__name__}: its card has the key {quoted(key)}; write an identifier")
