@@ -31,7 +31,8 @@ _APART = {
 _OURS = ("chainward.", "reimplementations.")
 _NO_EFFECT = {".pyc", ".md", ".mjs", ".sol", ".vy"}  # caches, prose, and what contracts are compiled from
 _NOT_THEIRS = {"__pycache__", "node_modules"}
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_PYTHONS_OWN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def trial_id(specification: Specification, data_digest: str, code_digest: str) -> str:
@@ -109,7 +110,8 @@ def _is_beside(module: str) -> bool:
     path = getattr(sys.modules.get(module), "__file__", None)
     if path is None or module.startswith("chainward."):
         return False
-    return module.startswith(_OURS) or not any(Path(path).is_relative_to(folder) for folder in _INSTALLED)
+    installed = _INSTALLED.intersection(Path(path).parts) or any(map(Path(path).is_relative_to, _PYTHONS_OWN))
+    return module.startswith(_OURS) or not installed
 
 
 def _files(package: ModuleType) -> Iterator[tuple[str, Path]]:

@@ -6,6 +6,7 @@ import linecache
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -143,6 +144,24 @@ class Mine(FedAvg):
             resolve(Specification("mine", "heart", 0, 1)), lambda path: asked.append(path.name) or path.read_bytes()
         )
     assert "fedavg.py" in asked
+
+
+def test_a_module_beside_the_notebook_is_its_file_and_an_installed_one_is_not(
+    cells: Cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpers = "import numpy, json\nfrom weights_helper import enough\n"
+    (tmp_path / "weights_helper.py").write_text("def enough(updates): return len(updates) > 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    using = MINE.replace("return state.weights", "return numpy.asarray(json.loads('1') * state.weights)")
+    before = cells(IMPORTS, STATE, helpers, using)
+    asked = []
+    with discovery.beside([sys.modules["a_notebook"].Mine]):
+        trial = resolve(Specification("mine", "heart", 0, 1))
+        code_digest(trial, lambda path: asked.append(path) or path.read_bytes())
+    assert tmp_path / "weights_helper.py" in asked
+    assert not [path for path in asked if "numpy" in path.parts or "json" in path.parts]
+    (tmp_path / "weights_helper.py").write_text("def enough(updates): return len(updates) > 2\n", encoding="utf-8")
+    assert cells(IMPORTS, STATE, helpers, using) != before
 
 
 def test_a_query_of_its_own_is_its_function_and_its_form(cells: Cells) -> None:
