@@ -174,6 +174,8 @@ def test_what_is_shown_escapes_what_comes_from_outside(results: chainward.Result
     assert "<script" not in html
     assert "\x1b" not in html
     assert "fedavg" in html
+    assert "<th>setting</th>" in html  # the same strategy stands there twice, with and without an attack
+    assert "sign flip" in html
     place = chainward.Results(Path("<b>folder</b>"), results.manifest, results.found)
     assert "&lt;b&gt;folder&lt;/b&gt;" in place._repr_html_()
     assert repr(results) == f"<Results of small in {results.path}: 4 trials>"
@@ -304,7 +306,11 @@ def test_a_failed_trial_is_warned_of(slow: Any, tmp_path: Path) -> None:
     (row,) = found.failed().to_dict("records")
     assert (row["strategy"], row["type"], row["message"]) == ("slow", "ArithmeticError", "<no> step")
     assert repr(found).endswith("2 trials, 1 of them failed>")
-    assert "&lt;no&gt;" not in found._repr_html_()
+    html = found._repr_html_()
+    assert "<td>slow</td>" in html
+    assert "<td>–</td>" in html
+    assert "<th>setting</th>" not in html
+    assert not {"NA&gt;", "NaN", "nan"} & set(html.replace("<", " ").replace(">", " ").split())
 
 
 def test_a_class_of_the_caller_takes_no_processes(slow: Any, tmp_path: Path) -> None:

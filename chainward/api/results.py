@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from markupsafe import escape
 
 from chainward.errors import ChainwardError
 from chainward.judges import verdicts
 from chainward.report import all_tables, frames
 from chainward.report.charts import notebook
-from chainward.report.formats import printable
+from chainward.report.formats import NOTHING, printable
 from chainward.report.page.html import page
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Group, group
@@ -24,14 +25,13 @@ from chainward.results.manifest import Manifest
 
 if TYPE_CHECKING:
     import altair as alt
-    import pandas as pd
 
-_SHOWN: Mapping[str, Callable[[Any], str]] = {
-    **dict.fromkeys(("task", "rank", "label"), str),
-    **dict.fromkeys(("auroc_mean", "auroc_low", "auroc_high"), "{:.3f}".format),
-    **dict.fromkeys(("latency_total_s", "gas_total"), "{:,.0f}".format),
+_SHOWN: Mapping[str, str] = {
+    **dict.fromkeys(("task", "setting", "rank", "label"), "{}"),
+    **dict.fromkeys(("auroc_mean", "auroc_low", "auroc_high"), "{:.3f}"),
+    **dict.fromkeys(("latency_total_s", "gas_total"), "{:,.0f}"),
 }
-"""What a notebook shows of the leaderboard, and how."""
+"""What a notebook shows of the leaderboard, and how; the setting only where a task has several."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,11 +166,16 @@ class Results:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: which results these are, and the first columns of the leaderboard."""
-        shown = self.leaderboard()[list(_SHOWN)]
-        text = [str(name) for name, dtype in shown.dtypes.items() if dtype == "string"]
-        shown = shown.assign(**{name: shown[name].map(printable) for name in text})
-        table = shown.to_html(index=False, border=0, na_rep="–", max_rows=60, formatters=dict(_SHOWN))
+        board = self.leaderboard()
+        several = len(board[["task", "setting"]].drop_duplicates()) > board["task"].nunique()
+        names = [name for name in _SHOWN if several or name != "setting"]
+        text = board[names].apply(lambda column: [_cell(value, _SHOWN[str(column.name)]) for value in column])
+        table = text.to_html(index=False, border=0, max_rows=60)
         return f"<p>{escape(printable(repr(self)[1:-1]))}</p>\n{table}"
+
+
+def _cell(value: Any, how: str) -> str:
+    return NOTHING if pd.isna(value) else printable(how.format(value))
 
 
 def load(path: str | os.PathLike[str]) -> Results:
