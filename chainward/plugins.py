@@ -10,6 +10,9 @@ from packaging.utils import canonicalize_name
 
 from chainward.errors import ChainwardError
 
+OURS = "chainward"
+"""The package that a name of ours may be written with, where another package has its key too."""
+
 
 def keys(group: str) -> frozenset[str]:
     """Return the names of all entry points of a group."""
@@ -26,6 +29,21 @@ def entries(group: str, key: str, package: str = "") -> tuple[EntryPoint, ...]:
 def package_of(entry: EntryPoint) -> str:
     """Return the name of the package that an entry point belongs to, empty where it is not known."""
     return canonicalize_name(entry.dist.name) if entry.dist is not None else ""
+
+
+def refuse_clash(group: str, key: str, what: str) -> None:
+    """Refuse a key of ours that stands alone where an installed package has it too, so that it could mean either.
+
+    Raises:
+        ChainwardError: one has; the message names both packages and how each is written.
+    """
+    if others := entries(group, key):
+        packages = [package for package in map(package_of, others) if package]
+        written = " or ".join(f"{package}:{key}" for package in (OURS, *packages))
+        theirs = " and ".join(f"{package_of(entry) or 'an installed package'} ({entry.value})" for entry in others)
+        raise ChainwardError(
+            f"{what} {key!r} is {OURS}'s and that of {theirs}; write {written}, or uninstall one or give it another key"
+        )
 
 
 def load(found: Sequence[EntryPoint], what: str) -> Any:

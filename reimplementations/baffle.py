@@ -113,7 +113,7 @@ class Baffle(Strategy[State]):
     def numbers(self, hospitals: int) -> Mapping[str, float]:
         return {"winners": winners(self.winners, hospitals), "budget_share": self.budget}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Chunks each hospital wrote; how often each chunk was written; K, B and the size of a chunk."""
         layout, times = self.layout(len(state.weights)), np.sum(list(state.written.values()), axis=0).tolist()
         sizes = {"slots": layout.slots, "chunks": layout.chunks, "budget": layout.most_bids(self.budget)}

@@ -132,7 +132,7 @@ class BinDaaS(Strategy[State]):
     def numbers(self, hospitals: int) -> Mapping[str, float]:
         return {"authorities": self.authorities}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Whose records were accepted; in how many requests each hospital's were used; what became of the requests."""
         return {
             "accepted": {hospital: float(hospital in state.records) for hospital in state.used},

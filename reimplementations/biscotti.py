@@ -171,7 +171,7 @@ class Biscotti(Strategy[State]):
         krum = tolerable(counts.wanted, self.poisoners * hospitals)
         return {**counts._asdict(), "tolerated": krum, "terms": terms, "sigma": self._sigma}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Stake, and updates accepted and rejected, of each hospital; iterations with a block and without."""
         told = {"stake": state.stakes, "accepted": state.accepted, "rejected": state.rejected}
         return {**told, "iterations": {"sealed": state.blocks, "lost": state.lost}}

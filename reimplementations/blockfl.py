@@ -139,7 +139,7 @@ class BlockFL(Strategy[State]):
         """Devices and miners."""
         return {"devices": hospitals, "miners": self.miners}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Means over the epochs of seconds and rates, races, wei earned; see `epochs.means`."""
         return {**epochs.means(state.sums, state.epochs), "reward": state.reward} if state.epochs else {}
 

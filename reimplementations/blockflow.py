@@ -130,7 +130,7 @@ class BlockFlow(Strategy[State]):
         cutoff = 2 * audits // 3 if self.two_thirds else audits // 2 + 1
         return {"agents": hospitals, "auditors": audits, "cutoff": cutoff, "experiment_rounds": self.experiment_rounds}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """The last p of each agent, 0 to 1."""
         return {"score": {agent: share / ONE for agent, share in state.contributions.items()}}
 

@@ -158,7 +158,7 @@ class ChainRetraining(Strategy[State]):
         """Whether all records have arrived."""
         return state.left <= 0
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """How often each site's model was retrained and kept, rolled back, or refused its records or a record."""
         return {"kept": state.kept, "rolled_back": state.rolled_back, "refused": state.refused}
 

@@ -102,7 +102,7 @@ class Decai(Strategy[State]):
     def finished(self, state: State) -> bool:
         return len(state.added) > self.instalments and not len(state.data["ids"])
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Ether by party: deposited, refunded, claimed of others' deposits, net; valid data; data after each round."""
         net = {party: state.refunded[party] + state.claimed[party] - wei for party, wei in state.deposited.items()}
         sums = {"deposited": state.deposited, "refunded": state.refunded, "claimed": state.claimed, "net": net}

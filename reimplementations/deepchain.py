@@ -147,7 +147,7 @@ class DeepChain(Strategy[State]):
         told = {"threshold": self._threshold(hospitals), "workers": self.workers, "key_bits": self.key_bits}
         return {**told, "numbers_a_ciphertext": self._slots(hospitals).each}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """How often each lost its deposit, the ether it was paid, and rounds whose sum was opened or not."""
         ether = {name: wei / 10**18 for name, wei in state.paid.items()}
         return {

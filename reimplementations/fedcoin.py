@@ -109,7 +109,7 @@ class FedCoin(Strategy[State]):
         orders = min(self.permutations, math.factorial(hospitals))
         return {"solvers": self.solvers, "orders": orders, "truncation": self._truncation(hospitals)}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Each hospital's share of all wei paid for training, and of the positive values at the vectors' centre.
 
         "tasks" counts those that were paid and those that no vector came near enough for.

@@ -119,7 +119,7 @@ class GloreChain(Strategy[State]):
     def finished(self, state: State) -> bool:
         return state.agreed
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """The coefficients, whether they converged, and how often each site's sums counted and it was server."""
         return {
             "coefficients": newton.named(state.model),

@@ -64,7 +64,7 @@ class GlorePooled(Strategy[State]):
     def finished(self, state: State) -> bool:
         return state.learned
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """The coefficients, and whether there is a maximum of the likelihood."""
         return {"coefficients": newton.named(state.model), "learning": {"converged": int(state.converged)}}
 

@@ -111,7 +111,7 @@ class TwoCP(Strategy[State]):
         sample = 0 if self.method == "step" or trainers <= self.exact_players else self.orders
         return {"runs": 1 + several * (hospitals if hospitals > 1 else 0), "trainers": trainers, "orders": sample}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Each hospital's tokens on chain, in losses of 1, and its share of all."""
         return {
             "share": positive_shares(state.tokens),

@@ -165,7 +165,7 @@ class VerifiableFL(Strategy[State]):
         """How many hospitals train in a round."""
         return {"trainers": min(self.trainers, hospitals)}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """What each proof is about: patients, features, rows, and how many prove in a round."""
         rows = self._shape(state.binary).size.rows
         provers = min(self.trainers, max(1, state.enrolled))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from chainward import tasks
 from chainward.cli.leaderboard import say
-from chainward.files import replace_file
 from chainward.names import visible
 from chainward.plans.plan import Plan
 from chainward.tasks.base import Task
 from chainward.tasks.leaks import SUSPECT
-from chainward.tasks.overview import HospitalOverview, Overview, overview
+from chainward.tasks.overview import HospitalOverview, Overview
+from chainward.trials.whole import private_tasks
 
 WIDTH, MOST_HOSPITALS = 80, 20
 HELD = (
@@ -26,17 +23,9 @@ HELD = (
 
 def tell_tables(plan: Plan, out: Path) -> None:
     """Print what each private task of a plan came to, and write it to `data/` in the folder of the report."""
-    reasons: dict[Task, Mapping[str, str]] = {}
-    for leaf in plan.leaves:
-        for task in (tasks.load(entry.key, **entry.params) for entry in leaf.tasks):
-            if task.private:
-                reasons[task] = {**reasons.get(task, {}), **leaf.leaks}
-    for number, (task, said) in enumerate(reasons.items(), 1):
-        found = overview(task.cohort())
-        _tell(task, found, said)
-        path = out / "data" / (f"{task.key}.json" if number == 1 else f"{task.key}-{number}.json")
-        replace_file(path, json.dumps(dataclasses.asdict(found), indent=2).encode() + b"\n")
-        say(f"{out}: {HELD}\nThe figures above are in {path}.\n")
+    for one in private_tasks(plan, out):
+        _tell(one.task, one.found, one.said)
+        say(f"{out}: {HELD}\nThe figures above are in {one.path}.\n")
 
 
 def _tell(task: Task, found: Overview, said: Mapping[str, str]) -> None:

@@ -44,9 +44,9 @@ def export(
     """
     from chainward import tasks
     from chainward.cli.output import as_json, tell
-    from chainward.cli.run import writable
     from chainward.plans.specification import Specification
     from chainward.strategy import discovery
+    from chainward.trials.alone import writable
     from chainward.trials.flower_export import write_app
 
     discovery.build(strategy, {})  # before a folder is made for it

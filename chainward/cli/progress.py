@@ -11,7 +11,6 @@ from pathlib import Path
 from chainward.cli.data_report import tell_tables
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
 from chainward.cli.output import as_json
-from chainward.errors import ChainwardError
 from chainward.names import visible
 from chainward.plans.plan import Plan
 from chainward.results import folder
@@ -20,9 +19,9 @@ from chainward.results.manifest import Manifest
 from chainward.results.provenance import provenance
 from chainward.results.record import Record
 from chainward.trials import runner
-from chainward.trials.reasons import with_reasons
 from chainward.trials.runner import Place
-from chainward.trials.sweep import Job, Sweep, sweep_of
+from chainward.trials.sweep import Job, Sweep
+from chainward.trials.whole import resumed
 from chainward.trials.words import one_line
 
 _LOG_WIDTH = 500
@@ -37,15 +36,10 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     place.prepare()
     tell_tables(plan, out)
     plan = _with_rates(plan)
-    manifest = _manifest(out)
     with Console(stderr=True).status("reading the data and naming the trials"):
-        sweep = with_reasons(sweep_of(plan, out, manifest), plan)
-    for problem in sweep.problems:
-        say(f"{problem}; it is run again")
-    if sweep.skipped:
-        say(f"{len(sweep.skipped)} of {len(sweep.identifiers)} trials are on record and skipped")
-    if manifest:
-        folder.forget(out, manifest, [job.identifier for job in sweep.jobs])
+        sweep, remarks = resumed(plan, out)
+    for remark in remarks:
+        say(remark)
     failed = _run(plan, sweep, out, place)
     results, manifest = folder.close(out, sweep.identifiers, plan.name, _command(), provenance(plan.device))
     render(results, manifest, out, json_output)
@@ -70,21 +64,6 @@ def _with_rates(plan: Plan) -> Plan:
         told = f"{asked.task}: learning rate {chosen[text]:g}, with which FedAvg does best on validation patients"
         say(f"{told} (AUROC {found[chosen[text]]:.3f})")
     return rates.answered(plan, chosen)
-
-
-def _manifest(out: Path) -> Manifest | None:
-    """The manifest of an earlier run; one that is no manifest, or not whole, tells nothing and is written anew."""
-    if not (out / folder.MANIFEST).exists():
-        return None
-    try:
-        manifest = folder.read_manifest(out)
-    except ChainwardError as error:
-        say(f"{error}: records are held against their own digests alone")
-        return None
-    if not manifest.whole:
-        say("the manifest's Merkle root does not belong to its files: records are held against their own digests alone")
-        return None
-    return manifest
 
 
 def _command() -> str:

@@ -23,8 +23,8 @@ def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
       chainward report reports/demo --assume ether_usd=2500 --assume l1_busy_gwei=30
     """
     from chainward.cli.progress import render
-    from chainward.cli.run import writable
     from chainward.results.folder import opened, read_manifest
+    from chainward.trials.alone import writable
 
     prices = read_prices(assume)
     manifest = read_manifest(folder)

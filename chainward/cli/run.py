@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +164,7 @@ def command(
     """
     from chainward.cli.progress import run_with_progress
     from chainward.cli.stopping import stoppable
+    from chainward.trials.alone import alone_in, writable
 
     place = _place(jobs, ray_address, trial_timeout, trial_memory, in_process)
     loaded = _plan(plan, claims, overrides(options))
@@ -177,21 +175,8 @@ def command(
         return
     folder = out or Path("reports") / loaded.name
     writable(folder)
-    with stoppable("what is recorded is kept, and the same command goes on from there"), _alone_in(folder):
+    with stoppable("what is recorded is kept, and the same command goes on from there"), alone_in(folder):
         run_with_progress(loaded, folder, place, json_output)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Run alone in a folder, after taking away what runs left that died, and leave nothing however this one ends."""
-    from chainward import leftovers
-    from chainward.trials.guard import left_to_a_guard
-    from chainward.trials.lock import sole_run
-
-    with sole_run(folder), left_to_a_guard():
-        leftovers.clean_temporary()
-        leftovers.clean_parts(folder)
-        yield
 
 
 def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
@@ -217,19 +202,3 @@ def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
     for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
         checked_claims(discovery.load(key))
     return plan
-
-
-def writable(folder: Path) -> None:
-    """Make the folder and try to write in it.
-
-    Raises:
-        ChainwardError: that fails, or something in it leads outside or waits for a reader: a link, a pipe.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        strange = [path for path in folder.iterdir() if path.is_symlink() or not (path.is_file() or path.is_dir())]
-    except OSError as error:
-        raise ChainwardError(f"{folder}: cannot be written ({error.strerror}); choose another with --out") from None
-    if strange:
-        raise ChainwardError(f"{strange[0]}: is no file and no folder; remove it, or choose another folder with --out")

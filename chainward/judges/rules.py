@@ -90,7 +90,7 @@ def load(name: str) -> Judge:
         ChainwardError: there is none of this name, there are two, or it cannot be imported.
     """
     package, _, key = name.rpartition(":")
-    if not package and key in JUDGES:
+    if package in ("", plugins.OURS) and key in JUDGES:
         return JUDGES[key]
     if not (found := plugins.entries(GROUP, key, package)):
         raise ChainwardError(f"no judge is called {quoted(name)}; there is {', '.join(names())}")
@@ -109,15 +109,17 @@ def checked_claims(kind: type[Strategy[Any]]) -> tuple[Claim, ...]:
     claims = discovery.claims(kind)
     for claim in claims:
         where = place(kind.card.key, claim)
-        _check(claim, f"{where}: judge")
+        _check(claim, f"{where}: judge", ours=kind.__module__.startswith("reimplementations."))
         plans_of(claim, where)
     return claims
 
 
-def _check(claim: Claim, where: str) -> None:
+def _check(claim: Claim, where: str, ours: bool) -> None:
     if not claim.judge:
         return
     try:
+        if not ours and claim.judge in JUDGES:  # a claim of ours means a judge of ours
+            plugins.refuse_clash(GROUP, claim.judge, "judge")
         judge = load(claim.judge)
         _, *parameters = inspect.signature(judge, eval_str=True).parameters.values()
     except ChainwardError as error:

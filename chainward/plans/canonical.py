@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from chainward import codec, tasks
+from chainward import codec, plugins, tasks
 from chainward.errors import ChainwardError
 from chainward.ledgers import consensus
 from chainward.ledgers.evm import BLOCK_GAS_LIMIT
@@ -20,6 +20,9 @@ from chainward.strategy import discovery
 from chainward.world import Speeds
 
 Document = Mapping[str, Any]
+
+_OURS = f"{plugins.OURS}:"
+"""Before a key that another package has too; what is ours goes by its key alone in every record."""
 
 
 def canonical(specification: Specification) -> Specification:
@@ -35,6 +38,8 @@ def canonical(specification: Specification) -> Specification:
     """
     return replace(
         specification,
+        strategy=specification.strategy.removeprefix(_OURS),
+        task=specification.task.removeprefix(_OURS),
         params=_of_strategy(specification),
         training=_of_training(specification),
         task_params=_of_task(specification.task, specification.task_params),

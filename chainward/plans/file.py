@@ -62,6 +62,15 @@ def of_options(name: str, overrides: Mapping[str, Any]) -> Plan:
     return _checked("options", {"name": name, "strategies": list(discovery.keys())}, overrides)
 
 
+def of_document(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan that a document holds, with `overrides` put over its fields, and check it; `where` it stands.
+
+    Raises:
+        ChainwardError: as `read`.
+    """
+    return _checked(where, document, overrides)
+
+
 def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, Any]) -> Plan:
     try:
         values.check(document)
@@ -70,6 +79,8 @@ def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, An
         merged = _merged(claims.expanded(document), given)
         plan = Plan.model_validate(parameters.put(merged, overrides.get("params", {})))
         _check(plan, {})
+        discovery.refuse_clashes(strategy.key for leaf in plan.leaves for strategy in leaf.strategies)
+        tasks.refuse_clashes(task.key for leaf in plan.leaves for task in leaf.tasks)
     except ValidationError as error:
         raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from chainward.folders import ARTIFACTS, PACKAGE
 from chainward.ledgers import consensus
-from chainward.plans import sources
+from chainward.plans import sources, typed_in
 from chainward.plans.resolve import Resolved
 from chainward.plans.specification import Specification
 from chainward.strategy import Strategy
@@ -31,6 +31,8 @@ _APART = {
 _OURS = ("chainward.", "reimplementations.")
 _NO_EFFECT = {".pyc", ".md", ".mjs", ".sol", ".vy"}  # caches, prose, and what contracts are compiled from
 _NOT_THEIRS = {"__pycache__", "node_modules"}
+_PYTHONS_OWN = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def trial_id(specification: Specification, data_digest: str, code_digest: str) -> str:
@@ -56,7 +58,9 @@ def code_digest(resolved: Resolved, read: Reader = Path.read_bytes) -> str:
     kind, track = type(resolved.strategy), resolved.specification.track
     choice = ("chainward.trials.tuning",) if track == "tuned" else ()
     runs = (*sorted(engines), resolved.ledger.__name__, consensus.module(model), *choice)
-    return _code(kind, type(resolved.task), runs, resolved.contracts, track == "published", read)
+    # What a cell of a notebook assigns may change between two runs, and nobody tells: it is looked up each time.
+    typed = tuple(_typed_in(kind, read).items()) if typed_in.is_typed_in(kind) else None
+    return _code(kind, type(resolved.task), runs, resolved.contracts, track == "published", read, typed)
 
 
 @cache
@@ -67,10 +71,11 @@ def _code(
     folders: tuple[Path, ...],
     published: bool,
     read: Reader,
+    typed: tuple[tuple[str, str], ...] | None,
 ) -> str:
     parts = {
         "trial": _reached(["chainward.trials.run", *runs], read),
-        "strategy": _reached_from(kind, read),
+        "strategy": _reached_from(kind, read) if typed is None else dict(typed),
         "task": _reached_from(task, read),
         "contracts": {name: _contract(name, folders, read) for name in kind.card.contracts},
         "published": dict(kind.card.published) if published else {},
@@ -80,19 +85,33 @@ def _code(
 
 def _reached_from(kind: type[Any], read: Reader) -> dict[str, str]:
     """What a strategy or task is made of: our own, its file; another's, the whole package that it lives in."""
-    module = sys.modules.get(kind.__module__)
-    if module is None or getattr(module, "__file__", None) is None:
-        return _typed_in(kind, read)
-    if module.__name__.startswith(_OURS):
-        return _with_imports({Path(inspect.getfile(kind)).name: Path(inspect.getfile(kind))}, read)
-    return _with_imports(dict(_files(sys.modules[module.__name__.partition(".")[0]])), read)
+    return _typed_in(kind, read) if typed_in.is_typed_in(kind) else _with_imports(_files_of(kind.__module__), read)
+
+
+def _files_of(module: str) -> dict[str, Path]:
+    """The files of a module: our own, that one; another's, those of its package."""
+    found = sys.modules[module]
+    if module.startswith(_OURS):
+        path = Path(str(found.__file__))
+        return {path.name: path}
+    return dict(_files(sys.modules[module.partition(".")[0]]))
 
 
 def _typed_in(kind: type[Any], read: Reader) -> dict[str, str]:
-    """A class without a file, as a notebook's, is its text and that of its state; it may use any method of ours."""
-    classes = [kind, *([kind.state_type()] if issubclass(kind, Strategy) else [])]
-    texts = {one.__qualname__: sources.python(inspect.getsource(one).encode()).digest for one in classes}
-    return texts | _reached([*_modules(PACKAGE / "methods"), "chainward.strategy", "chainward.world"], read)
+    """What a class without a file reaches: what was typed in with it, and modules that are not of an installation."""
+    found = typed_in.reached(kind)
+    beside = {name: path for module in found.modules if _is_beside(module) for name, path in _files_of(module).items()}
+    names = ["chainward.strategy", "chainward.world", *found.modules]
+    return dict(found.digests) | _with_imports(beside, read) | _reached(names, read)
+
+
+def _is_beside(module: str) -> bool:
+    """Whether a module is a paper of the line-up, or a file of the user's own: neither Python's, installed nor ours."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    if path is None or module.startswith("chainward."):
+        return False
+    installed = _INSTALLED.intersection(Path(path).parts) or any(map(Path(path).is_relative_to, _PYTHONS_OWN))
+    return module.startswith(_OURS) or not installed
 
 
 def _files(package: ModuleType) -> Iterator[tuple[str, Path]]:

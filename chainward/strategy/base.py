@@ -60,10 +60,11 @@ class Strategy(ABC, Generic[State]):
         """Return the counts this strategy uses for a federation of so many hospitals, for the record."""
         return {}
 
-    def outcomes(self, state: State) -> Mapping[str, Mapping[str, float]]:
+    def outcomes(self, state: State, world: World) -> Mapping[str, Mapping[str, float]]:
         """Return what the protocol decided about each party in the end, for the record.
 
-        By the name of the quantity ("share", "score", "paid", ...), then by party or part.
+        By the name of the quantity ("share", "score", "paid", ...), then by party or part. What stands on chain
+        can be called from `world`, so that no state need have a copy of it; a trial that asks or sends here fails.
         """
         return {}
 

@@ -8,8 +8,8 @@ import importlib.util
 import inspect
 import math
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -35,27 +35,76 @@ def keys() -> tuple[str, ...]:
     return (*own, *sorted(plugins.keys(GROUP) - set(own)))
 
 
+_GIVEN: dict[str, type[Strategy[Any]]] = {}
+
+
+@contextmanager
+def beside(kinds: Iterable[type[Strategy[Any]]]) -> Iterator[None]:
+    """Have `load` find these classes too while inside, such as those that were typed into a notebook.
+
+    Raises:
+        ChainwardError: one is no complete strategy, or its key is another's already.
+    """
+    try:
+        for kind in kinds:
+            _give(kind)
+        yield
+    finally:
+        _GIVEN.clear()
+        load.cache_clear()
+
+
+def _give(kind: type[Strategy[Any]]) -> None:
+    key = getattr(getattr(kind, "card", None), "key", kind.__name__)
+    found = _checked(kind, key)
+    if not is_key(key):
+        raise ChainwardError(f"strategy {found.__name__}: its card has the key {quoted(key)}; write an identifier")
+    if key in keys() or _GIVEN.get(key, kind) is not kind:
+        raise ChainwardError(f"strategy {found.__name__}: another has its key {key!r} too; give its card its own")
+    _GIVEN[key] = kind
+
+
 @cache
 def load(name: str) -> type[Strategy[Any]]:
     """Return the class of a strategy, by its key, by `package:key` for one that is installed, or by `flwr:CLASS`.
+
+    A key alone is that of the line-up first; see `refuse_clashes`.
 
     Raises:
         UnknownName: no strategy has this name; the message offers the closest. A name is never a path or a module.
         ChainwardError: its file or package does not hold exactly one complete strategy of this key.
     """
+    if name in _GIVEN:
+        return _GIVEN[name]
     package, colon, key = name.rpartition(":")
     if f"{package}:" == FLOWER and is_identifier(key):
         return _load_stock(name)
     if not is_key(key) or (colon and not is_package(package)):
         raise _unknown(name)
-    path = REIMPLEMENTATIONS / f"{key}.py"
-    if not package and path.is_file():
-        found: Any = _only_strategy(_import(path), key)
+    if is_ours(name):
+        found: Any = _only_strategy(_import(REIMPLEMENTATIONS / f"{key}.py"), key)
     elif installed := plugins.entries(GROUP, key, package):
         found = plugins.load(installed, "strategy")
     else:
         raise _unknown(name)
     return _checked(found, key)
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a name is that of a file of the line-up: its key, alone or as `chainward:key`."""
+    key = name.removeprefix(f"{plugins.OURS}:")
+    return is_key(key) and (REIMPLEMENTATIONS / f"{key}.py").is_file()
+
+
+def refuse_clashes(names: Iterable[str]) -> None:
+    """Refuse a key that stands alone where it is that of the line-up and of an installed package.
+
+    Raises:
+        ChainwardError: one is; the message names both and how each is written.
+    """
+    for key in sorted(plugins.keys(GROUP) & set(names)):
+        if is_ours(key):
+            plugins.refuse_clash(GROUP, key, "strategy")
 
 
 def name_of(kind: type[Strategy[Any]]) -> str:

@@ -3,7 +3,7 @@
 A module here that defines a `Task` whose key is the module's name is a task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
@@ -81,12 +81,22 @@ def kind(name: str) -> type[Task]:
     package, colon, key = name.rpartition(":")
     if not is_key(key) or (colon and not is_package(package)):
         raise UnknownTask(f"no task {quoted(name)}: {_nearest(name, names())}")
-    if not package and key in _listing():
+    if package in ("", plugins.OURS) and key in _listing():
         return _listing()[key]
     installed = plugins.entries(GROUP, key, package)
     if not installed:
         raise UnknownTask(f"no task {quoted(name)}: {problems().get(name) or _nearest(name, names())}")
     return _checked(plugins.load(installed, "task"), key)
+
+
+def refuse_clashes(keys: Iterable[str]) -> None:
+    """Refuse a key that stands alone where it is that of a task of ours and of an installed package.
+
+    Raises:
+        ChainwardError: one is; the message names both and how each is written.
+    """
+    for key in sorted(plugins.keys(GROUP) & set(keys) & _listing().keys()):
+        plugins.refuse_clash(GROUP, key, "task")
 
 
 def load(key: str, **params: Any) -> Task:

@@ -75,7 +75,8 @@ def write_app(specification: Specification, folder: Path, timeout_s: float) -> d
     replace_files({root / file: content.encode() for file, content in files.items()})
     dataset = resolved.task.dataset(specification.seed, specification.division)
     rows = {hospital.name: hospital.train for hospital in dataset.hospitals}
-    return {name: place.directory for name, place in places(root / "hospitals", rows).items()}
+    held_out = {hospital.name: hospital.validation for hospital in dataset.hospitals}
+    return {name: place.directory for name, place in places(root / "hospitals", rows, held_out).items()}
 
 
 def _toml(values: Mapping[str, str | int | float]) -> str:

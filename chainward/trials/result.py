@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainward.errors import ChainwardError
 from chainward.results.record import (
     Facts,
     GasRow,
@@ -25,7 +26,7 @@ def result(trial: Trial, state: Any, entries: Sequence[Round]) -> Result:
     """Return the result part of a trial's record from the entries of its set-up and rounds."""
     receipts = trial.world.ledger.receipts
     setup, *rounds = entries
-    outcomes = trial.strategy.outcomes(state)
+    outcomes = _outcomes(trial, state)
     return Result(
         setup=setup,
         rounds=Rounds.of(rounds),
@@ -44,6 +45,20 @@ def result(trial: Trial, state: Any, entries: Sequence[Round]) -> Result:
             wire_bytes=getattr(trial.world.engine, "wire_bytes", None),
         ),
     )
+
+
+def _outcomes(trial: Trial, state: Any) -> Mapping[str, Mapping[str, float]]:
+    """What the protocol decided about each party: its rounds are over, so that it may read and nothing else.
+
+    Raises:
+        ChainwardError: the strategy asked a party or sent a transaction.
+    """
+    world = trial.world
+    before = world.meter.party_bytes, len(world.ledger.receipts)
+    outcomes = trial.strategy.outcomes(state, world)
+    if (world.meter.party_bytes, len(world.ledger.receipts)) != before:
+        raise ChainwardError(f"{trial.specification.strategy}: outcomes asks or sends; it may only call contracts")
+    return outcomes
 
 
 def _inclusion(receipts: Sequence[Receipt]) -> Inclusion | None:

@@ -61,6 +61,11 @@ def _evaluate(site: Site, memory: Memory, weights: Any) -> tuple[Any, Memory]:
     return float(site.accuracy(weights)), memory
 
 
+def _evaluate_held_out(site: Site, memory: Memory, weights: Any) -> tuple[Any, Memory]:
+    accuracy = site.held_out_accuracy(weights)
+    return None if accuracy is None else float(accuracy), memory
+
+
 def _publish(site: Site, memory: Memory, value: Any) -> tuple[Any, Memory]:
     return site.publish(value, Kind.UPDATE), memory
 
@@ -92,6 +97,11 @@ Replies an `Update`.
 
 ACCURACY = Query("accuracy", Kind.SCORES, _evaluate, reply=Annotated[float, Interval(ge=0.0, le=1.0)])
 """Accuracy of the weights [P] in the payload on the party's own training patients."""
+
+HELD_OUT_ACCURACY = Query(
+    "held_out_accuracy", Kind.SCORES, _evaluate_held_out, reply=Annotated[float, Interval(ge=0.0, le=1.0)] | None
+)
+"""Accuracy of the weights [P] in the payload on the party's held-out patients; None where it has none."""
 
 PUBLISH = Query("publish", Kind.CONTROL, _publish, reply=ContentId)
 """Put what the step before replied into the store, readable by everyone; replies its content id."""

@@ -38,6 +38,9 @@ class Rows(Protocol):
 class Site:
     """What a local function may use. Everything it spends is added up in `cost`.
 
+    `held_out` are a hospital's own validation patients, whom it never trains on: one in ten of what is not tested, and
+    nobody at a small one or at a party that is no hospital.
+
     `rng` is seeded by (seed, party, occasion), so every engine draws the same. `keys` are the public keys of all
     parties; `key` is this party's own pair.
     """
@@ -45,6 +48,7 @@ class Site:
     name: str
     hospitals: tuple[str, ...]
     train: Rows
+    held_out: Rows
     network: Network
     rng: np.random.Generator
     store: Store
@@ -67,7 +71,14 @@ class Site:
 
     def accuracy(self, weights: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Accuracy on this party's own training patients: [] for weights [P], [M] for [M, P]."""
-        right = (self.predict(weights, self.train.features) >= 0.5) == (self.train.labels > 0.5)
+        return self._accuracy(weights, self.train)
+
+    def held_out_accuracy(self, weights: npt.ArrayLike) -> npt.NDArray[np.float64] | None:
+        """Accuracy on this party's held-out patients: [] for weights [P], [M] for [M, P]; None where it has none."""
+        return self._accuracy(weights, self.held_out) if len(self.held_out) else None
+
+    def _accuracy(self, weights: npt.ArrayLike, rows: Rows) -> npt.NDArray[np.float64]:
+        right = (self.predict(weights, rows.features) >= 0.5) == (rows.labels > 0.5)
         return np.asarray(right.mean(axis=-1))
 
     def train_network(self, features: Any, labels: Any, weights: Any, batch_factor: int = 1) -> Any:

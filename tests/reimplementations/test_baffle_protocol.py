@@ -274,7 +274,7 @@ def test_layout(weights: int, params: Any, expected: tuple[int, int, int]) -> No
 def test_outcomes_add_up() -> None:
     ready = prepared()
     *_, last = states(ready)
-    outcomes = ready.strategy.outcomes(last)
+    outcomes = ready.strategy.outcomes(last, ready.world)
     assert sum(outcomes["chunks_written"].values()) == sum(outcomes["times_written"].values()) > 0
     assert list(outcomes["chunks_written"]) == list(ready.world.hospitals)
     assert outcomes["layout"] == {"slots": 4, "chunks": 7, "budget": 4, "weights": 32}

@@ -59,7 +59,7 @@ def test_a_record_with_one_flipped_bit_in_a_signature_is_refused_and_that_is_rec
     *_, last = states(ready)
     assert set(last.records) == set(HOSPITALS[1:])
     assert events(ready, "RecordRefused") == [("RecordRefused", {"hospital": FIRST})]
-    assert ready.strategy.outcomes(last)["accepted"][FIRST] == 0
+    assert ready.strategy.outcomes(last, ready.world)["accepted"][FIRST] == 0
     assert last.used == {FIRST: 0, **dict.fromkeys(HOSPITALS[1:], 1)}
 
 

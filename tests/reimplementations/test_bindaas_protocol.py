@@ -46,7 +46,7 @@ def trained_on(ready: Trial, hospitals: tuple[str, ...], weights: Any, number: i
 
 def test_every_hospitals_records_are_accepted_and_used_in_every_round() -> None:
     ready, (*_, last) = usual()
-    assert ready.strategy.outcomes(last) == {
+    assert ready.strategy.outcomes(last, ready.world) == {
         "accepted": dict.fromkeys(HOSPITALS, 1.0),
         "used": dict.fromkeys(HOSPITALS, 2),
         "requests": {"served": 2, "refused": 0},

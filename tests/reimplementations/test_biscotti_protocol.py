@@ -138,7 +138,7 @@ def test_poisoners_are_rejected_and_lose_their_stakes() -> None:
     taken, refused = (sum(of[name] for name in ready.attackers) for of in (last.accepted, last.rejected))
     assert refused >= 6 * max(1, taken)
     assert sum(last.accepted.values()) - taken >= 4 * (sum(last.rejected.values()) - refused)
-    stakes = ready.strategy.outcomes(last)["stake"]
+    stakes = ready.strategy.outcomes(last, ready.world)["stake"]
     honest = [stake for name, stake in stakes.items() if name not in ready.attackers]
     assert np.mean([stakes[name] for name in ready.attackers]) < STAKE < np.mean(honest)
 

@@ -17,7 +17,7 @@ from chainward.testing import states
 
 
 def latency(ready: Any, state: Any) -> Mapping[str, float]:
-    told: Mapping[str, float] = ready.strategy.outcomes(state)["latency_s"]
+    told: Mapping[str, float] = ready.strategy.outcomes(state, ready.world)["latency_s"]
     return told
 
 
@@ -39,7 +39,7 @@ def timed(ready: Any, query: str) -> list[float]:
 def test_the_outcomes_add_up_and_are_on_the_clock() -> None:
     ready = prepared(rounds=4)
     *_, last = states(ready)
-    told = ready.strategy.outcomes(last)
+    told = ready.strategy.outcomes(last, ready.world)
     parts = dict(told["latency_s"])
     expected, total = parts.pop("expected"), parts.pop("total")
     assert set(parts) == {"local", "upload", "cross_verification", "mining", "propagation", "download"}
@@ -58,7 +58,7 @@ def test_the_parts_are_the_papers_by_hand() -> None:
     ready = prepared(rounds=1, strategy=blockfl(block_rate=1e-6))
     before, checking = dict(ready.world.clock.parts), timed(ready, "check")
     opened, last = states(ready)
-    told = ready.strategy.outcomes(last)
+    told = ready.strategy.outcomes(last, ready.world)
     link, update = 300e3 * math.log2(11), 32 * ready.world.network.parameters
     spread = (200e3 + 4 * update) / link
     assert told["forks"] == {"forks": 0, "races": 1}
@@ -81,7 +81,7 @@ def test_a_fork_repeats_the_time_of_the_epoch_and_not_the_training() -> None:
     calm, wild = (prepared(rounds=1, strategy=blockfl(block_rate=rate)) for rate in (1e-6, 3.0))
     (_, once), (_, often) = states(calm), states(wild)
     one, many = latency(calm, once), latency(wild, often)
-    tries = wild.strategy.outcomes(often)["forks"]["races"]
+    tries = wild.strategy.outcomes(often, wild.world)["forks"]["races"]
     assert tries > 1
     for part in ("local", "upload", "cross_verification", "propagation"):
         assert many[part] == pytest.approx(tries * one[part])
@@ -97,11 +97,11 @@ def test_a_fork_repeats_the_time_of_the_epoch_and_not_the_training() -> None:
 def test_the_rate_is_a_multiple_of_the_best_or_as_given(factor: float) -> None:
     ready = prepared(rounds=1, strategy=blockfl(rate_factor=factor))
     *_, last = states(ready)
-    rate = ready.strategy.outcomes(last)["rate"]
+    rate = ready.strategy.outcomes(last, ready.world)["rate"]
     assert rate["used"] == pytest.approx(factor * rate["optimal"])
     given = prepared(rounds=1, strategy=blockfl(block_rate=0.03, rate_factor=factor))
     *_, last = states(given)
-    assert given.strategy.outcomes(last)["rate"] == {**rate, "used": 0.03}
+    assert given.strategy.outcomes(last, given.world)["rate"] == {**rate, "used": 0.03}
 
 
 def test_more_races_estimate_the_latency_and_change_nothing() -> None:
@@ -112,7 +112,7 @@ def test_more_races_estimate_the_latency_and_change_nothing() -> None:
     for factor in (0.3, 1.0, 3.0):
         ready = prepared(rounds=2, strategy=blockfl(rate_factor=factor, races=400))
         *_, last = states(ready)
-        told = ready.strategy.outcomes(last)
+        told = ready.strategy.outcomes(last, ready.world)
         assert told["simulated"]["races"] == 800
         assert told["simulated"]["latency_s"] == pytest.approx(told["latency_s"]["expected"], rel=0.15)
         found[factor] = told["simulated"]["latency_s"]
@@ -138,7 +138,7 @@ def test_one_miner_never_forks_and_needs_a_rate() -> None:
     ready = prepared(rounds=2, strategy=blockfl(miners=1, block_rate=50.0))
     checking = timed(ready, "check")
     *_, last = states(ready)
-    told = ready.strategy.outcomes(last)
+    told = ready.strategy.outcomes(last, ready.world)
     assert told["forks"] == {"forks": 0, "races": 2}
     assert told["rate"] == {"used": 50.0}
     assert told["latency_s"]["propagation"] == 0
@@ -187,7 +187,7 @@ def test_what_the_outcomes_tell_has_passed_on_the_clock(rate: float) -> None:
 
     ready.world.ask, ready.world.elapse = timed, noted
     *_, last = states(ready)
-    told, tries = latency(ready, last), ready.strategy.outcomes(last)["forks"]["races"]
+    told, tries = latency(ready, last), ready.strategy.outcomes(last, ready.world)["forks"]["races"]
     assert asked["merge"] == pytest.approx(told["download"])
     assert asked["fit"] == pytest.approx((told["local"] + told["upload"]) / tries)
     assert passed["compute"] == pytest.approx(told["local"] * (tries - 1) / tries)

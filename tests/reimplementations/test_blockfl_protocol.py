@@ -133,7 +133,7 @@ def test_if_everybody_lies_there_is_no_block_and_the_model_stays() -> None:
     opened, _, last = states(ready)
     assert (last.epochs, last.block) == (0, {})
     np.testing.assert_array_equal(last.weights, opened.weights)
-    assert ready.strategy.outcomes(last) == {}
+    assert ready.strategy.outcomes(last, ready.world) == {}
     assert ready.world.at(last.contract).call("epoch") == 1
 
 
@@ -161,7 +161,7 @@ def test_rewards_are_by_samples_and_the_winners_are_paid_from_the_pot() -> None:
     for number in range(1, 4):
         winner = chain.call("blockOf", number)[0]
         assert winner in opened.miners
-    assert ready.strategy.outcomes(last)["reward"] == last.reward
+    assert ready.strategy.outcomes(last, ready.world)["reward"] == last.reward
 
 
 def test_a_hospitals_miner_is_drawn_every_epoch() -> None:

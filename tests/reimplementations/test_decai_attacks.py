@@ -325,7 +325,7 @@ def flipped(classifier: str = "perceptron") -> Trial:
 def nets(ready: Trial) -> tuple[list[float], list[float]]:
     """What liars and the others have in the end, in ether."""
     *_, last = states(ready)
-    net = ready.strategy.outcomes(last)["net"]
+    net = ready.strategy.outcomes(last, ready.world)["net"]
     liars = [net[name] for name in ready.attackers]
     return liars, [net[name] for name in ready.world.hospitals if name not in ready.attackers]
 

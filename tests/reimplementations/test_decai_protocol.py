@@ -178,7 +178,7 @@ def test_the_account_is_what_the_chain_says() -> None:
         net = last.refunded[party] + last.claimed[party] - last.deposited[party]
         assert ready.world.chain.balance(party) == began + net
         assert last.valid[party] == ready.world.at(last.contract).call("valid", party)
-    outcomes = ready.strategy.outcomes(last)
+    outcomes = ready.strategy.outcomes(last, ready.world)
     assert outcomes["net"]["hospital 1"] == pytest.approx(
         (last.refunded["hospital 1"] + last.claimed["hospital 1"] - last.deposited["hospital 1"]) / 1e18
     )

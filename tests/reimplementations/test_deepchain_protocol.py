@@ -201,7 +201,7 @@ def test_numbers_and_outcomes_tell_what_was_used_and_what_came_of_it() -> None:
         "numbers_a_ciphertext": 2047 // 29,
     }
     trial, (*_, last) = usual()
-    told = trial.strategy.outcomes(last)
+    told = trial.strategy.outcomes(last, trial.world)
     assert told["rounds"] == {"opened": 2, "lost": 0}
     assert set(told["paid"]) == set(told["forfeited"]) == set(HOSPITALS)
 

@@ -122,7 +122,7 @@ def test_two_liars_change_nothing_where_the_median_counts() -> None:
 @exploit("fedcoin", "with the median, three of five solvers lie alike", outcome="succeeds")
 def test_most_of_the_solvers_say_what_they_want() -> None:
     ready = prepared(strategy=varied("fedcoin", values=lying(["solver 1", "solver 2", "solver 3"])))
-    assert ready.strategy.outcomes(states(ready)[-1])["paid"]["hospital 1"] == 1
+    assert ready.strategy.outcomes(states(ready)[-1], ready.world)["paid"]["hospital 1"] == 1
 
 
 @exploit("fedcoin", "a requester has models trained and does not pay in", outcome="held")
@@ -180,7 +180,7 @@ def paid_for_nothing(baseline: str, seed: int = 0, rounds: int = 1) -> list[floa
     specification = Specification("fedcoin", "heart", seed, rounds, {"baseline": baseline}, attack=attack)
     ready = prepare(specification, tasks.load("heart").dataset(seed))
     (idle,) = ready.attackers
-    return [float(ready.strategy.outcomes(state)["paid"][idle]) for state in states(ready)[1:]]
+    return [float(ready.strategy.outcomes(state, ready.world)["paid"][idle]) for state in states(ready)[1:]]
 
 
 @exploit("fedcoin", f"as published, {IDLE}", outcome="succeeds")

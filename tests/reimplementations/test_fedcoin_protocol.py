@@ -34,7 +34,7 @@ def fedcoin(**params: Any) -> Any:
 
 
 def outcomes(ready: Trial) -> Any:
-    return ready.strategy.outcomes(states(ready)[-1])
+    return ready.strategy.outcomes(states(ready)[-1], ready.world)
 
 
 class Desk:
@@ -145,7 +145,7 @@ def test_outcomes_are_what_was_paid_on_chain() -> None:
     gained = {name: ready.world.chain.balance(name) - wei for name, wei in before.items()}
     assert last.earned == {name: gained[name] for name in ready.world.hospitals}
     assert (gained["solver 1"], gained["server 1"]) == (3 * ETHER // 5, 3 * ETHER // 10)
-    found = ready.strategy.outcomes(last)
+    found = ready.strategy.outcomes(last, ready.world)
     whole = sum(last.earned.values())
     assert 3 * 0.7 * ETHER * 0.999 < whole <= 21 * ETHER // 10
     assert found["paid"] == {name: wei / whole for name, wei in last.earned.items()}
@@ -156,7 +156,7 @@ def test_outcomes_are_what_was_paid_on_chain() -> None:
 def test_exact_values_pay_by_themselves() -> None:
     """All solvers agree, so shares paid are the Shapley shares."""
     ready, (*_, last) = usual()
-    found = ready.strategy.outcomes(last)
+    found = ready.strategy.outcomes(last, ready.world)
     assert found["paid"] == pytest.approx(found["shapley"], abs=1e-9)
 
 
@@ -187,9 +187,9 @@ def test_distance_decides_whether_anybody_is_paid() -> None:
     """Five orders each are too far apart for D = 0.05; the readme's 1.5 accepts them, and the model is the same."""
     strict, lax = (prepared(hospitals=6, strategy=fedcoin(permutations=5, distance=d)) for d in (0.05, 1.5))
     (*_, refused), (*_, accepted) = states(strict), states(lax)
-    assert strict.strategy.outcomes(refused)["tasks"] == {"paid": 0, "unpaid": 2}
-    assert set(strict.strategy.outcomes(refused)["paid"].values()) == {0.0}
-    assert lax.strategy.outcomes(accepted)["tasks"] == {"paid": 2, "unpaid": 0}
+    assert strict.strategy.outcomes(refused, strict.world)["tasks"] == {"paid": 0, "unpaid": 2}
+    assert set(strict.strategy.outcomes(refused, strict.world)["paid"].values()) == {0.0}
+    assert lax.strategy.outcomes(accepted, lax.world)["tasks"] == {"paid": 2, "unpaid": 0}
     np.testing.assert_array_equal(refused.weights, accepted.weights)
     assert strict.world.chain.balance("requester 1") == ENDOWMENT_WEI - ETHER  # what came back pays the second task
 
@@ -328,7 +328,11 @@ def test_small_federations(hospitals: int) -> None:
 
 def test_nothing_paid_is_a_share_of_nothing() -> None:
     state = module("fedcoin").State(np.zeros(1, np.float32), "", (), {"a": 0}, {"a": 0.0})
-    assert fedcoin().outcomes(state) == {"paid": {"a": 0.0}, "shapley": {"a": 0.0}, "tasks": {"paid": 0, "unpaid": 0}}
+    assert fedcoin().outcomes(state, None) == {
+        "paid": {"a": 0.0},
+        "shapley": {"a": 0.0},
+        "tasks": {"paid": 0, "unpaid": 0},
+    }
     assert fedcoin().model(state) is state.weights
 
 

@@ -26,7 +26,7 @@ FRIEND = "hospital 2"
 
 
 def shares(ready: Trial) -> dict[str, float]:
-    return dict(ready.strategy.outcomes(states(ready)[-1])["share"])
+    return dict(ready.strategy.outcomes(states(ready)[-1], ready.world)["share"])
 
 
 def attacked(kind: str, share: float = 0.25, **others: Any) -> Trial:

@@ -156,7 +156,7 @@ def test_shares_are_those_of_the_tokens_on_chain(params: dict[str, str]) -> None
     ready = prepared(params=params)
     *_, last = states(ready)
     tokens = {name: ready.world.at(last.contract).call("countTokens", name) for name in ready.world.hospitals}
-    found = ready.strategy.outcomes(last)
+    found = ready.strategy.outcomes(last, ready.world)
     assert last.tokens == tokens
     assert found["share"] == {name: value / sum(tokens.values()) for name, value in tokens.items()}
     assert found["tokens"] == {name: value / ONE for name, value in tokens.items()}
@@ -196,7 +196,7 @@ def test_what_one_evaluator_gives_moves_the_others_shares_and_not_its_own_tokens
 @pytest.mark.parametrize(("params", "share"), [({}, 1.0), (CONSORTIUM, 0.0)])
 def test_one_hospital(params: dict[str, str], share: float) -> None:
     ready = prepared(1, params=params)
-    assert ready.strategy.outcomes(states(ready)[-1])["share"] == {"hospital 1": share}
+    assert ready.strategy.outcomes(states(ready)[-1], ready.world)["share"] == {"hospital 1": share}
 
 
 @BOTH
@@ -315,5 +315,5 @@ def test_the_record_holds_runs_and_orders() -> None:
 
 def test_nothing_earned_is_a_share_of_nothing() -> None:
     state = module("two_cp").State((GLOBAL,), "", ("",), {"a": 0})
-    assert two_cp().outcomes(state) == {"share": {"a": 0.0}, "tokens": {"a": 0.0}}
+    assert two_cp().outcomes(state, None) == {"share": {"a": 0.0}, "tokens": {"a": 0.0}}
     assert two_cp().model(state) is GLOBAL

@@ -19,7 +19,7 @@ from chainward.engines.flower.wire import dumps, loads
 from chainward.engines.local.attacks import Attack
 from chainward.engines.local.cohort import CohortEngine
 from chainward.engines.local.networks import TaskNetwork
-from chainward.engines.local.sites import Sites
+from chainward.engines.local.sites import Sites, nobody_of
 from chainward.errors import ChainwardError
 from chainward.files import replace_file
 from chainward.strategy import Strategy, discovery
@@ -72,10 +72,10 @@ class Place:
     store: Path
     run: str = ""
 
-    def admit(self, name: str, records: Patients) -> None:
-        """Give the hospital its training patients; a memory that is there stays."""
-        parts = {part: getattr(records, part) for part in ("features", "labels", "patients")}
-        replace_file(self.directory / RECORDS, codec.encode({"name": name, **parts}))
+    def admit(self, name: str, records: Patients, held_out: Patients) -> None:
+        """Give the hospital its training patients and those held out; a memory that is there stays."""
+        document = {"name": name, "train": codec.fields(records), "held_out": codec.fields(held_out)}
+        replace_file(self.directory / RECORDS, codec.encode(document))
 
     def name(self) -> str:
         """Return whose place this is."""
@@ -99,11 +99,14 @@ class Place:
         return self.directory / f"memory{self.run}.cbor"
 
 
-def places(root: Path, rows: Mapping[str, Patients]) -> dict[str, Place]:
-    """Give every hospital a folder of its own under `root`, with its training patients; the store lies beside them."""
+def places(root: Path, rows: Mapping[str, Patients], held_out: Mapping[str, Patients]) -> dict[str, Place]:
+    """Give every hospital a folder of its own under `root`, with its training patients and those held out.
+
+    The store lies beside them.
+    """
     found = {name: Place(root / str(number), root / "store") for number, name in enumerate(rows)}
     for name, place in found.items():
-        place.admit(name, rows[name])
+        place.admit(name, rows[name], held_out[name])
     return found
 
 
@@ -137,19 +140,19 @@ def held(place: Place, settings: str, name: str) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _admitted(directory: Path) -> tuple[str, Patients]:
+def _admitted(directory: Path) -> tuple[str, Patients, Patients]:
     document = codec.decode((directory / RECORDS).read_bytes())
-    return document.pop("name"), Patients(**document)
+    return document["name"], Patients(**document["train"]), Patients(**document["held_out"])
 
 
 @lru_cache(maxsize=32)
 def _opened(place: Place, text: str) -> tuple[Strategy[Any], CohortEngine]:
     """Build the inside of one hospital; the other hospitals are names without patients."""
     torch.set_num_threads(1)  # as in a trial, so that sums never depend on the machine
-    settings, (own, records) = Settings.of(text), _admitted(place.directory)
-    nobody = Patients(records.features[:0], records.labels[:0], records.patients[:0])
-    parts = {name: records if name == own else nobody for name in settings.hospitals}
-    hospitals = tuple(HospitalDataset(name, part, nobody, nobody) for name, part in parts.items())
+    settings, (own, records, held_out) = Settings.of(text), _admitted(place.directory)
+    nobody = nobody_of(records)
+    parts = {name: (records, held_out) if name == own else (nobody, nobody) for name in settings.hospitals}
+    hospitals = tuple(HospitalDataset(name, *part, nobody) for name, part in parts.items())
     training = Training(**settings.training)
     network = TaskNetwork(records.features.shape[1], training, torch.device("cpu"), settings.sequence)
     trainer = partial(lightning_trainer, network, training.learning_rate)

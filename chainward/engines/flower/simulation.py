@@ -33,7 +33,7 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
     timeout_s = float(options.get("timeout_s", TIMEOUT_S))
     with ExitStack() as ending:
         root = Path(ending.enter_context(temporary_folder()))
-        found = places(root, sites.true_rows)
+        found = places(root, sites.true_rows, sites.held_out)
         sites.store = DirectoryStore(root / "store")
         processes = Processes(root)
         ending.callback(processes.close)

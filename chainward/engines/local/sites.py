@@ -46,7 +46,8 @@ class Sites:
         self.enrolled: dict[str, tuple[str, ...]] = {}
         self._hospitals = tuple(self.training_rows)
         self._rows: dict[str, Patients] = dict(self.training_rows)
-        self._validation = {hospital.name: hospital.validation for hospital in dataset.hospitals}
+        self.held_out = {hospital.name: hospital.validation for hospital in dataset.hospitals}
+        self._nobody = nobody_of(dataset.hospitals[0].train)
         self.seed, self.store, self._trainer = seed, store, trainer
         self._keys = _Keys({name: key_of(name).public for name in self._hospitals})
 
@@ -58,9 +59,9 @@ class Sites:
         Raises:
             KeyError: there is no such hospital.
         """
-        given = {name: self._validation[name] for name in givers}
+        given = {name: self.held_out[name] for name in givers}
         self.enrolled[party] = tuple(givers)
-        template = next(iter(self._validation.values()))
+        template = next(iter(self.held_out.values()))
         self._rows[party] = Patients(
             np.concatenate([template.features[:0], *(part.features for part in given.values())]),
             np.concatenate([template.labels[:0], *(part.labels for part in given.values())]),
@@ -122,6 +123,7 @@ class Sites:
             "name": party,
             "hospitals": self._hospitals,
             "train": self._rows[party],
+            "held_out": self.held_out.get(party, self._nobody),
             "network": self.network,
             "rng": self.rng(party, occasion),
             "store": self.store,
@@ -171,6 +173,11 @@ class _Keys(dict[str, bytes]):
 
     def __missing__(self, party: str) -> bytes:
         return key_of(party).public
+
+
+def nobody_of(patients: Patients) -> Patients:
+    """Return patients of the same columns, of whom there are none."""
+    return Patients(patients.features[:0], patients.labels[:0], patients.patients[:0])
 
 
 def _share(patients: Patients) -> Share:

@@ -166,7 +166,7 @@ def test_directory_store_refuses_changed_content(tmp_path: Any) -> None:
 def test_hospital_shows_models_and_no_secrets(tmp_path: Any) -> None:
     ready = prepared("local_only", "cohort")
     sites = ready.world.engine.sites
-    place = places(tmp_path, sites.training_rows)[ready.world.hospitals[0]]
+    place = places(tmp_path, sites.training_rows, sites.held_out)[ready.world.hospitals[0]]
     settings = settings_of(sites, ready.strategy).text()
     weights = np.ones(ready.network.parameters, dtype=np.float32)
     place.remember({"weights": weights, "secrets": {"Hungary": (b"salt", 1)}, "update": Update(weights, 1, 0.0)})
@@ -181,7 +181,7 @@ def test_hospital_shows_models_and_no_secrets(tmp_path: Any) -> None:
 def test_a_paper_says_what_is_a_model_of_its_own(tmp_path: Any) -> None:
     ready = prepared("local_logistic", "cohort")
     sites = ready.world.engine.sites
-    place = places(tmp_path, sites.training_rows)[ready.world.hospitals[0]]
+    place = places(tmp_path, sites.training_rows, sites.held_out)[ready.world.hospitals[0]]
     settings = settings_of(sites, ready.strategy).text()
     place.remember({"coefficients": np.ones(5), "records": np.ones((3, 5))})
     np.testing.assert_array_equal(held(place, settings, "coefficients"), np.ones(5))

@@ -110,7 +110,7 @@ def test_a_hospital_with_a_folder_of_its_own_attacks_alike(kind: str, tmp_path: 
     parties = attacked(attack, how=how)
     first, sites = parties.sites.network.initial(0), parties.sites
     settings = Settings("fedavg", {}, asdict(how), 7, tuple(SIZES), asdict(attack)).text()
-    for name, place in places(tmp_path, sites.true_rows).items():
+    for name, place in places(tmp_path, sites.true_rows, sites.held_out).items():
         answer = run(place, settings, lambda _: FIT, first, "1/fit/1")
         expected = parties.run(FIT, {name: first}, "1/fit/1").get(name)
         assert (answer is None) == (expected is None) == (kind == "silent" and name in sites.attackers)

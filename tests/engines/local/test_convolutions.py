@@ -131,7 +131,7 @@ def test_a_hospital_with_a_folder_of_its_own_trains_alike(tmp_path: Path) -> Non
     assert settings.sequence == TIMES
     assert type(settings).of(settings.text()) == settings
     assert settings.training == asdict(HOW)
-    for name, place in places(tmp_path, engine.sites.true_rows).items():
+    for name, place in places(tmp_path, engine.sites.true_rows, engine.sites.held_out).items():
         answer = run(place, settings.text(), lambda _: FIT, first, "1/fit/1")
         expected = engine.run(FIT, {name: first}, "1/fit/1")[name]
         np.testing.assert_array_equal(answer.value.weights, expected.value.weights)

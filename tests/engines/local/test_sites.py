@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from small_dataset import SIZES, dataset, engine, training
 
 from chainward import codec
 from chainward.engines.local.in_process import InProcessEngine
-from chainward.world import PUBLISH, Answer, Kind, Published, Query, Weights
+from chainward.engines.local.sites import nobody_of
+from chainward.world import ACCURACY, HELD_OUT_ACCURACY, PUBLISH, Answer, Kind, Published, Query, Unreadable, Weights
+from chainward.world.forms import read
 
 VALUE = (1.5, b"content")
 
@@ -110,3 +113,33 @@ def test_keys_are_the_parties_own(parties: InProcessEngine) -> None:
     assert len(set(keys.values())) == len(SIZES)
     assert at(parties, "odd", lambda site, _: dict(site.keys)).value == keys
     assert all(np.frombuffer(key, dtype=np.uint8)[0] == 4 for key in keys.values())
+
+
+def test_a_hospital_scores_on_patients_that_it_never_trains_on() -> None:
+    patients = dataset()
+    parties = engine(training(), patients)
+    weights = parties.sites.network.initial(3)
+    for hospital in patients.hospitals:
+        right = (parties.sites.network.predict(weights, hospital.validation.features) >= 0.5) == (
+            hospital.validation.labels > 0.5
+        )
+        answer = parties.run(HELD_OUT_ACCURACY, {hospital.name: weights}, "1/held_out/1")[hospital.name]
+        assert answer.value == right.mean()
+        assert answer.cost.flops == 3 * parties.sites.network.flops_per_row
+        seen = at(parties, hospital.name, lambda site, _: (site.train.patients, site.held_out.features)).value
+        assert np.array_equal(seen[0], hospital.train.patients)
+        assert np.array_equal(seen[1], hospital.validation.features)
+
+
+def test_who_is_no_hospital_or_has_too_few_holds_out_nobody() -> None:
+    patients = dataset()
+    small = replace(patients.hospitals[1], validation=nobody_of(patients.hospitals[1].validation))
+    parties = engine(training(), replace(patients, hospitals=(patients.hospitals[0], small)))
+    parties.enrol("evaluator 1", ["large"])
+    weights = parties.sites.network.initial(3)
+    for name in ("small", "evaluator 1"):
+        assert parties.run(HELD_OUT_ACCURACY, {name: weights}, "1/held_out/1")[name].value is None
+    assert parties.run(ACCURACY, {"evaluator 1": weights}, "1/accuracy/1")["evaluator 1"].value is not None
+    assert read(None, HELD_OUT_ACCURACY.form) is None
+    with pytest.raises(Unreadable):
+        read(1.5, HELD_OUT_ACCURACY.form)

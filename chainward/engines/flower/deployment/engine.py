@@ -31,7 +31,7 @@ def build(sites: Sites, strategy: Strategy[Any], options: Mapping[str, Any]) -> 
     """Start a deployment and return the engine that asks its SuperNodes."""
     with ExitStack() as ending:
         root = Path(ending.enter_context(temporary_folder()))
-        found = places(root, sites.true_rows)
+        found = places(root, sites.true_rows, sites.held_out)
         sites.store = DirectoryStore(root / "store")
         federation = Federation(root, found, bool(options.get("insecure")), float(options.get("timeout_s", TIMEOUT_S)))
         ending.callback(federation.processes.close)
