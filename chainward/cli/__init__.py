@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
+from chainward.cli import streams
 from chainward.errors import ChainwardError
-from chainward.names import visible
 
 _COMMANDS = {
     "data": "See which data a task needs, and get them from their canonical source.",
@@ -26,6 +26,9 @@ _COMMANDS = {
     "verify": "Check that the records of a report are the ones its manifest names.",
 }
 
+LONGEST = 3000
+"""Characters of a message that are printed."""
+
 
 @contextmanager
 def _shown() -> Iterator[None]:
@@ -33,7 +36,7 @@ def _shown() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error).update(message=visible(error.message, keep="\n\t"))
+        vars(error).update(message="\n".join(_fitted(error.message, keep="\n\t")))
         raise
 
 
@@ -92,6 +95,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line; what a user can mend becomes one line and exit code 2."""
+    streams.forgive()
     try:
         group(prog_name="chainward")
     except ChainwardError as error:
@@ -102,5 +106,21 @@ def main() -> None:
 
 
 def _leave(told: str) -> NoReturn:
-    click.echo(f"chainward: {visible(' '.join(told.split()))}", err=True)
+    for line in _fitted(f"chainward: {_cut(' '.join(told.split()))}"):
+        click.echo(line, file=sys.stderr)
     sys.exit(2)
+
+
+def _cut(told: str) -> str:
+    """What a screen holds of a message; who made it longer knows the rest."""
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}… ({len(told) - LONGEST:,} more characters)"
+
+
+def _fitted(text: str, keep: str = "\n") -> list[str]:
+    """The lines of a message as standard error can show them."""
+    told, across = streams.for_stream(sys.stderr, text, keep), streams.width(sys.stderr)
+    if across is None:
+        return [told]
+    from chainward.cli.layout import wrapped  # loads rich
+
+    return wrapped(told, across)

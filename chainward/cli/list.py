@@ -53,6 +53,9 @@ def _engines() -> list[dict[str, Any]]:
 
 
 _WHAT = {"strategies": _strategies, "tasks": _tasks, "ledgers": _ledgers, "engines": _engines}
+_SPARE = ("year", "tier", "family", "where", "reference")
+"""What a narrow terminal may go without, the most wanted first."""
+
 _TASKS = {
     "key": "key",
     "title": "title",
@@ -108,4 +111,4 @@ def command(what: str, json_output: bool) -> None:
     elif what == "tasks":
         _print_tasks(rows)
     else:
-        as_table(rows, {key: key for key in rows[0]})
+        as_table(rows, {key: key for key in rows[0]}, None, _SPARE, f"`chainward list {what} --json`")

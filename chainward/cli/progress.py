@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from chainward.cli.data_report import tell_tables
-from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
-from chainward.cli.output import as_json
+from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts
+from chainward.cli.output import as_json, say
 from chainward.errors import ChainwardError
 from chainward.names import visible
 from chainward.plans.plan import Plan

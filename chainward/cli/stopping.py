@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from chainward.cli.leaderboard import say
+from chainward.cli.output import say
 from chainward.errors import Stopped
 
 _NAMES = ("SIGTERM", "SIGHUP")
