@@ -18,7 +18,7 @@ ALIKE = {
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **dict.fromkeys("‘’‚′", "'"),
     **dict.fromkeys("“”„″", '"'),
-    **dict.fromkeys("·|│┃", "|"),
+    **dict.fromkeys("·│┃", "|"),
     **dict.fromkeys("•∙", "*"),
     **dict.fromkeys("█▉▊▋▌▍▎▏▇▆▅▄▃▂▁■", "#"),
     **dict.fromkeys("━╸╺─", "-"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from chainward.cli import streams
-from chainward.errors import ChainwardError
+from chainward.errors import ChainwardError, Stopped
 
 _COMMANDS = {
     "data": "See which data a task needs, and get them from their canonical source.",
@@ -49,9 +50,13 @@ class Commands(click.Group):
             return super().make_context(*arguments, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command."""
-        with _shown():
-            return super().invoke(ctx)
+        """Call the command; who stops it by Ctrl-C gets the exit code that says so."""
+        try:
+            with _shown():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("stopped by Ctrl-C", file=sys.stderr)
+            raise Stopped(signal.SIGINT) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""

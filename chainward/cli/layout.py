@@ -116,9 +116,10 @@ def _pieces(line: str, width: int | None) -> Iterator[str]:
 
 
 def _kept(columns: Sequence[Column], width: int) -> list[int]:
-    """The places of the columns that are no spare ones, and of the others, in their order, those that still fit beside them."""
+    """The places of columns that are not spare and, in their order, of the spare ones that still fit beside."""
     kept = {place for place, one in enumerate(columns) if not one.spare}
-    for place in sorted(set(range(len(columns))) - kept, key=lambda place: columns[place].spare):
+    spare = [place for place, one in enumerate(columns) if one.spare]
+    for place in sorted(spare, key=lambda place: columns[place].spare):
         if _sum([columns[other].wanted for other in (*kept, place)]) <= width:
             kept.add(place)
     return sorted(kept)

@@ -142,7 +142,7 @@ def command(
         return
     folder = out or Path("reports") / loaded.name
     writable(folder)
-    with stoppable("what is recorded is kept, and the same command goes on from there"), _alone_in(folder):
+    with stoppable("run the same command to go on"), _alone_in(folder):
         run_with_progress(loaded, folder, place, json_output)
 
 
