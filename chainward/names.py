@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 
 LONGEST = 64
 _KEY = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST - 1}}}")
@@ -13,35 +12,6 @@ _PACKAGE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
 _CONTENT_ID = re.compile(r"bafkrei[a-z2-7]{52}")  # CIDv1, raw, sha2-256, base32
 # Controls, directions of writing, lone surrogates, breaks of lines: they act on a terminal or hide what stands there.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-ALIKE = {
-    **dict.fromkeys("‐‑‒–—―−", "-"),
-    **dict.fromkeys("‘’‚′", "'"),
-    **dict.fromkeys("“”„″", '"'),
-    **dict.fromkeys("·│┃", "|"),
-    **dict.fromkeys("•∙", "*"),
-    **dict.fromkeys("█▉▊▋▌▍▎▏▇▆▅▄▃▂▁■", "#"),
-    **dict.fromkeys("━╸╺─", "-"),
-    "…": "...",
-    "µ": "u",
-    "μ": "u",
-    "×": "x",
-    "≤": "<=",
-    "≥": ">=",
-    "≈": "~",
-    "±": "+/-",
-    "→": "->",
-    "←": "<-",
-    "²": "^2",
-    "³": "^3",
-    "∞": "inf",
-    "°": " deg",
-    "§": "section ",
-    "\u00a0": " ",
-    "€": "EUR",
-    "✓": "ok",
-}
-"""Signs in ASCII that read as others do, for terminals and files that have no more."""
 
 
 def is_key(name: object) -> bool:
@@ -77,33 +47,6 @@ def visible(text: str, keep: str = "") -> str:
         else letter
         for letter in text
     )
-
-
-def encodable(text: str, encoding: str | None) -> str:
-    r"""Return text with what an encoding cannot hold in ASCII: by a sign that reads alike, or written out as `\xfc`.
-
-    Examples:
-        >>> encodable("µ ≤ 0 – Zürich…", "ascii"), encodable("µ – Zürich", "latin-1")
-        ('u <= 0 - Z\\xfcrich...', 'µ - Zürich')
-    """
-    try:
-        text.encode(encoding or "ascii")
-    except LookupError:  # of an encoding that is none
-        return encodable(text, None)
-    except UnicodeEncodeError:
-        return "".join(map(_in_ascii(encoding or "ascii"), text))
-    return text
-
-
-def _in_ascii(encoding: str) -> Callable[[str], str]:
-    def written(letter: str) -> str:
-        try:
-            letter.encode(encoding)
-        except UnicodeEncodeError:
-            return ALIKE.get(letter) or letter.encode("unicode_escape").decode()
-        return letter
-
-    return written
 
 
 def quoted(value: object) -> str:

@@ -50,7 +50,7 @@ def read_prices(values: tuple[str, ...]) -> dict[str, float]:
         name, _, number = value.partition("=")
         if name not in known:
             raise ChainwardError(f"--assume {value!r}: no price {name!r}; there is {', '.join(known)}")
-        if not number.replace(".", "", 1).isdigit():
+        if not (number.isascii() and number.replace(".", "", 1).isdigit()):
             raise ChainwardError(f"--assume {value!r}: write {name}=NUMBER, zero or more")
         prices[name] = float(number)
     return prices

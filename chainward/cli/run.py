@@ -29,13 +29,15 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
         if value is not None and math.isnan(value):
             raise ChainwardError(f"{option} {value}: write a number above zero")
     limits = Limits(timeout_s, memory_mib)
+    if ray_address is not None and (here or jobs != "ray"):
+        raise ChainwardError("--ray-address: is said of --jobs ray; leave it out, or give both")
     if here and (jobs != "1" or limits != Limits()):
         raise ChainwardError("--in-process: leave out --jobs, --trial-timeout and --trial-memory, which need processes")
     if here:
         return InProcess()
     if jobs == "ray":
         return Cluster(ray_address, limits)
-    if not jobs.isdigit() or int(jobs) < 1:
+    if not (jobs.isascii() and jobs.isdigit() and int(jobs[:9]) > 0):
         raise ChainwardError(f"--jobs {jobs!r}: write a number of processes from 1 up, or ray")
     return Workers(int(jobs), limits)
 
@@ -140,7 +142,7 @@ def command(
 
         print_estimates(loaded, json_output)
         return
-    folder = out or Path("reports") / loaded.name
+    folder = (out or Path("reports") / loaded.name).expanduser()
     writable(folder)
     with stoppable("run the same command to go on"), _alone_in(folder):
         run_with_progress(loaded, folder, place, json_output)
@@ -173,7 +175,7 @@ def _plan(named: tuple[str, ...], claims: bool, given: dict[str, Any]) -> Any:
     elif alone:
         plan = of_options(tables.plan_name(given["tasks"][0]), given)
     else:
-        plan = read(Path(named[0]), given)
+        plan = read(Path(named[0]).expanduser(), given)
     for key in sorted({strategy.key for leaf in plan.leaves for strategy in leaf.strategies}):
         checked_claims(discovery.load(key))
     return plan

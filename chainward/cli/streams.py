@@ -9,7 +9,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from chainward.names import encodable, visible
+from chainward.cli.letters import encodable
+from chainward.names import visible
 
 NARROWEST, USUAL = 20, 80
 _HANDLER = "chainward.in-ascii"

@@ -26,17 +26,25 @@ class Watch:
     """Hears of trials that begin and end, counts those that failed, and tells how far all are."""
 
     def __init__(self, sweep: Sweep, out: Path, now: Callable[[], float] = time.monotonic) -> None:
-        self.failed, self.ended = 0, 0
+        self.failed = 0
         self.step: Callable[[], None] = lambda: None
         self._sweep, self._out, self._now, self._logged = sweep, out, now, now()
+        self._done: set[str] = set()
         self._running: dict[str, tuple[Job, float]] = {}
         self._waiting = [job.setting for job in sweep.jobs]
+        self._before = self._there()
         self._took = {setting: list(seconds) for setting, seconds in sweep.took.items()}
 
     @property
     def recorded(self) -> str:
-        """How many trials of the plan are on record."""
-        return f"{len(self._sweep.skipped) + self.ended} of {len(self._sweep.identifiers)} trials recorded"
+        """How many trials of the plan are on record, also of one that ended while somebody stopped the run."""
+        now = len((self._there() - self._before) | self._done)
+        return f"{len(self._sweep.skipped) + now} of {len(self._sweep.identifiers)} trials recorded"
+
+    def _there(self) -> set[str]:
+        """The trials to run that there is a record of; before they are run, one that is not sound."""
+        names = (job.identifier for job in self._sweep.jobs)
+        return {name for name in names if (self._out / store.record_name(name)).exists()}
 
     def started(self, job: Job) -> None:
         """A trial begins."""
@@ -47,7 +55,7 @@ class Watch:
         """A trial is on record."""
         _, since = self._running.pop(job.identifier)
         self._took.setdefault(job.setting, []).append(self._now() - since)
-        self.ended += 1
+        self._done.add(job.identifier)
         self.step()
         if record.status == "failed":
             self.failed += 1

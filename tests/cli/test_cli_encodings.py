@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainward.cli import bars, streams
-from chainward.names import ALIKE, encodable
+from chainward.cli.letters import ALIKE, encodable
 
 ENCODINGS = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
