@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
@@ -101,6 +102,7 @@ def group() -> None:
 def main() -> None:
     """Run the command line; what a user can mend becomes one line and exit code 2."""
     streams.forgive()
+    sys.excepthook = _tell_of_a_bug
     try:
         group(prog_name="chainward")
     except ChainwardError as error:
@@ -108,6 +110,14 @@ def main() -> None:
     except OSError as error:  # of a file that is not what it should be; only whoever put it there knows why
         place = error.filename2 or error.filename
         _leave(f"{place}: {error.strerror}; see that it can be read and written" if place else str(error))
+
+
+def _tell_of_a_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback as Python does, but for what in its texts would act on the terminal."""
+    import traceback
+
+    told = "".join(traceback.format_exception(kind, error, trace))
+    click.echo(streams.for_stream(sys.stderr, told), nl=False, file=sys.stderr)
 
 
 def _leave(told: str) -> NoReturn:

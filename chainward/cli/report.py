@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 
 @click.command("report")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="A price, e.g. ether_usd=2500; repeatable.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:

@@ -13,6 +13,7 @@ import click
 
 from chainward.cli import tables
 from chainward.cli.overrides import overrides
+from chainward.cli.paths import Folder
 from chainward.errors import ChainwardError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.command("run")
 @click.argument("plan", nargs=-1, metavar="PLAN")
 @click.option("--claims", is_flag=True, help="The trials that claims ask for: in place of PLAN name papers, or none.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
+@click.option("--out", type=Folder(path_type=Path), help="Folder of the report [reports/<plan name>].")
 @click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
 @click.option(
     "--trial-timeout",
@@ -142,7 +143,7 @@ def command(
 
         print_estimates(loaded, json_output)
         return
-    folder = (out or Path("reports") / loaded.name).expanduser()
+    folder = out or Path("reports") / loaded.name
     writable(folder)
     with stoppable("run the same command to go on"), _alone_in(folder):
         run_with_progress(loaded, folder, place, json_output)
