@@ -28,6 +28,9 @@ _COMMANDS = {
     "verify": "Check that the records of a report are the ones its manifest names.",
 }
 
+_ERROR = "Error: "
+"""What click begins a complaint with."""
+
 LONGEST = 3000
 """Characters of a message that are printed."""
 
@@ -38,7 +41,8 @@ def _shown() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error).update(message="\n".join(_fitted(error.message, keep="\n\t")))
+        told = "\n".join(_fitted(f"{_ERROR}{error.format_message()}", keep="\n\t")).removeprefix(_ERROR)
+        vars(error).update(format_message=lambda: told)
         raise
 
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from rich.cells import cell_len
 
 GAP, INDENT = 2, 2
-NARROW, COMFORTABLE = 16, 32
+NARROW, COMFORTABLE = 16, 24
 """Columns that a sentence needs, and those it should have before something spare stands beside it."""
 
 MOST_LINES = 4

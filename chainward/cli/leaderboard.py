@@ -86,7 +86,7 @@ def print_attacks(rows: Rows) -> None:
         "without": "AUROC without",
         "under": "with",
         "loss": "drop [95 %]",
-        "note": "",
+        "note": "note",
     }
     for found in _tables(rows, "task", "setting", "attack", file="attacks.csv"):
         lines = [
@@ -100,7 +100,7 @@ def print_attacks(rows: Rows) -> None:
             for row in found
         ]
         title = f"\n{found[0]['attack']}, on {found[0]['task']}: {found[0]['setting']}"
-        as_table(lines, columns, title, ("loss", "under", "without", "attackers"), "attacks.csv")
+        as_table(lines, columns, title, ("loss", "note", "under", "without", "attackers"), "attacks.csv")
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,6 +150,49 @@ def test_the_leaderboard_in_a_file_has_every_column(monkeypatch: pytest.MonkeyPa
     assert all(name in heading for name in leaderboard._COLUMNS.values())
 
 
+VERDICT = {
+    "claim": "Accuracy like basic federated learning when nobody attacks.",
+    "tier": "T2",
+    "verdict": "not testable here",
+    "first_rule": "judged on identically distributed hospitals, where merges cannot differ",
+    "identity": "",
+    "found": None,
+    "why": "this report holds 0 of 5 seeds of baffle on synthetic (hospitals 20, patients 200), 30 rounds, track tuned",
+    "records": ["a", "b"],
+}
+ATTACKED = {
+    **{name: ROW[name] for name in ("task", "setting", "rank")},
+    "attack": "sign flip, strength 4, by 30% of hospitals",
+    "attackers": 6,
+    "auroc_without": 0.781,
+    "auroc_under": None,
+    **{f"drop{end}": 0.0123 for end in ("", "_low", "_high")},
+    "note": "the meter saw nothing spoiled, so it does not apply",
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_verdicts_and_attacks_fit(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = screen(monkeypatch, width)
+    leaderboard.print_verdicts([{**VERDICT, "strategy": key} for key in NAMES])
+    leaderboard.print_attacks([{**ATTACKED, "label": key} for key in NAMES])
+    told = out.getvalue()
+    assert all(len(line) <= width for line in told.splitlines())
+    assert words(told).count("30") >= len(NAMES)
+    assert all(words(told).count(key) == 2 for key in NAMES if key != "baffle")
+    assert told.count("+0.012 [+0.012, +0.012]") == len(NAMES)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_refusal_fits(width: int, tmp_path: Path, chainward, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainward.cli.streams.width", lambda _: width)
+    for command in (["show", "fedavgg"], ["list", "strategy"], ["run", tmp_path / "none.toml"]):
+        told = chainward(*command)
+        assert told.code == 2
+        assert all(len(line) <= width or len(words(line)) == 1 for line in told.err.splitlines())
+        assert str(command[-1]) in told.err
+
+
 COMMANDS = {
     "list strategies": discovery.keys,
     "list tasks": tasks.names,
@@ -158,7 +201,6 @@ COMMANDS = {
     "data list": tasks.names,
     "show bflc": lambda: ("BFLC", "committee_size"),
     "show fedavg": lambda: ("weighted",),
-    "data check": lambda: ("heart",),
 }
 
 

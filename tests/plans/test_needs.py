@@ -102,13 +102,6 @@ def test_learners_take_as_many_features_as_their_methods() -> None:
     groth16.need_few(2 + 2 * (most["verifiable_fl"] + 1))
 
 
-def test_strategies_for_trees_are_refused() -> None:
-    pytest.importorskip("flwr", reason="needs the flower extra: pip install 'chainward[flower]'")
-    for name in ("FedXgbBagging", "FedXgbCyclic"):
-        with pytest.raises(ChainwardError, match=f"flwr:{name}: it merges boosted trees"):
-            discovery.load(f"flwr:{name}")
-
-
 def test_a_paper_whose_counts_cannot_be_made_is_refused() -> None:
     kind = discovery.load("bflc")
 
