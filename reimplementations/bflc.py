@@ -58,6 +58,7 @@ class BFLC(Strategy[State]):
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
+        needs=("1 <= committee", "committee <= wanted", "committee + wanted <= hospitals", "merged <= wanted"),
     )
 
     def open(self, world: World) -> State:

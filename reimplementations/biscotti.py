@@ -121,6 +121,7 @@ class Biscotti(Strategy[State]):
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
+        needs=("1 <= wanted", "1 + verifiers <= hospitals", "1 + aggregators <= hospitals", "noisers + 1 <= hospitals"),
     )
 
     def open(self, world: World) -> State:

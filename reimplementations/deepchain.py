@@ -92,6 +92,7 @@ class DeepChain(Strategy[State]):
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
+        needs=("threshold <= hospitals", "1 <= workers"),
     )
 
     def open(self, world: World) -> State:

@@ -58,6 +58,7 @@ class ExplorerChain(Strategy[State]):
         spends_gas=True,
         tolerates_absence=True,
         ends_by_itself=True,
+        needs=("features <= 1000",),
     )
 
     def open(self, world: World) -> State:

@@ -42,6 +42,7 @@ class ExplorerPooled(Strategy[State]):
         spends_gas=False,
         tolerates_absence=True,
         ends_by_itself=True,
+        needs=("features <= 1000",),
     )
 
     def open(self, world: World) -> State:

@@ -56,6 +56,7 @@ class GloreChain(Strategy[State]):
         spends_gas=True,
         tolerates_absence=True,
         ends_by_itself=True,
+        needs=("features <= 1000",),
     )
 
     def open(self, world: World) -> State:

@@ -40,6 +40,7 @@ class GlorePooled(Strategy[State]):
         spends_gas=False,
         tolerates_absence=True,
         ends_by_itself=True,
+        needs=("features <= 1000",),
     )
 
     def open(self, world: World) -> State:

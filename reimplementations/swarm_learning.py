@@ -61,6 +61,7 @@ class SwarmLearning(Strategy[State]):
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
+        needs=("1 <= min_peers", "min_peers <= hospitals"),
     )
 
     def open(self, world: World) -> State:

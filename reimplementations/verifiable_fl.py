@@ -97,6 +97,7 @@ class VerifiableFL(Strategy[State]):
         raw_records_shared="none",
         spends_gas=True,
         tolerates_absence=True,
+        needs=("features <= 185",),
     )
 
     def __post_init__(self) -> None:

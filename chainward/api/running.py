@@ -14,6 +14,7 @@ from chainward.errors import ChainwardError
 from chainward.judges import checked_claims
 from chainward.names import visible
 from chainward.plans import file as plans
+from chainward.plans import shipped
 from chainward.plans.plan import Plan
 from chainward.report import write_tables
 from chainward.results import folder
@@ -110,7 +111,7 @@ def _plan(plan: PlanLike | None, over: Mapping[str, Any]) -> Plan:
         plan = plan.model_dump(exclude_unset=True)
     if plan is None or isinstance(plan, Mapping):
         return plans.of_document("plan", {"name": "notebook", **(plan or {})}, over)
-    return plans.read(Path(plan).expanduser(), over)
+    return plans.read(shipped.find(os.fspath(plan)).path, over)
 
 
 def _with_names(document: Mapping[str, Any]) -> tuple[dict[str, Any], Kinds]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
-from chainward.errors import ChainwardError
-from chainward.names import visible
+from chainward.cli import streams
+from chainward.errors import ChainwardError, Stopped
 
 _COMMANDS = {
     "contracts": "Compile the contracts of a strategy of your own.",
@@ -27,6 +29,12 @@ _COMMANDS = {
     "verify": "Check that the records of a report are the ones its manifest names.",
 }
 
+_ERROR = "Error: "
+"""What click begins a complaint with."""
+
+LONGEST = 3000
+"""Characters of a message that are printed."""
+
 
 @contextmanager
 def _shown() -> Iterator[None]:
@@ -34,7 +42,8 @@ def _shown() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error).update(message=visible(error.message, keep="\n\t"))
+        told = "\n".join(_fitted(f"{_ERROR}{error.format_message()}", keep="\n\t")).removeprefix(_ERROR)
+        vars(error).update(format_message=lambda: told)
         raise
 
 
@@ -47,9 +56,13 @@ class Commands(click.Group):
             return super().make_context(*arguments, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command."""
-        with _shown():
-            return super().invoke(ctx)
+        """Call the command; who stops it by Ctrl-C gets the exit code that says so."""
+        try:
+            with _shown():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("stopped by Ctrl-C", file=sys.stderr)
+            raise Stopped(signal.SIGINT) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in alphabetical order."""
@@ -97,6 +110,8 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line; what a user can mend becomes one line and exit code 2."""
+    streams.forgive()
+    sys.excepthook = _tell_of_a_bug
     try:
         group(prog_name="chainward")
     except ChainwardError as error:
@@ -106,6 +121,30 @@ def main() -> None:
         _leave(f"{place}: {error.strerror}; see that it can be read and written" if place else str(error))
 
 
+def _tell_of_a_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback as Python does, but for what in its texts would act on the terminal."""
+    import traceback
+
+    told = "".join(traceback.format_exception(kind, error, trace))
+    click.echo(streams.for_stream(sys.stderr, told), nl=False, file=sys.stderr)
+
+
 def _leave(told: str) -> NoReturn:
-    click.echo(f"chainward: {visible(' '.join(told.split()))}", err=True)
+    for line in _fitted(f"chainward: {_cut(' '.join(told.split()))}"):
+        click.echo(line, file=sys.stderr)
     sys.exit(2)
+
+
+def _cut(told: str) -> str:
+    """What a screen holds of a message; who made it longer knows the rest."""
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}… ({len(told) - LONGEST:,} more characters)"
+
+
+def _fitted(text: str, keep: str = "\n") -> list[str]:
+    """The lines of a message as standard error can show them."""
+    told, across = streams.for_stream(sys.stderr, text, keep), streams.width(sys.stderr)
+    if across is None:
+        return [told]
+    from chainward.cli.layout import wrapped  # loads rich
+
+    return wrapped(told, across)

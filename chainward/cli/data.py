@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainward.cli import completion, tables
+from chainward.cli.paths import Folder
 
 if TYPE_CHECKING:
     from chainward.tasks.sources import Source
@@ -122,7 +123,7 @@ def check(names: tuple[str, ...], json_output: bool) -> None:
 @click.argument("task", metavar="KEY|csv:FILE", shell_complete=completion.tasks)
 @tables.options
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the task; repeat it.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The page [KEY.html, or FILE.html].")
+@click.option("-o", "--out", type=Folder(path_type=Path, dir_okay=False), help="The page [KEY.html, or FILE.html].")
 @click.option("--json", "json_output", is_flag=True, help="Print JSON and write no page unless --out is given.")
 def describe(task: str, params: tuple[str, ...], out: Path | None, json_output: bool, **table: Any) -> None:
     """Write a page about the patients of a task or a table: hospitals, outcome, what is missing, how hospitals differ.

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from chainward.cli.leaderboard import say
-from chainward.names import visible
+from chainward.cli.output import as_table, say
 from chainward.plans.plan import Plan
 from chainward.tasks.base import Task
 from chainward.tasks.leaks import SUSPECT
 from chainward.tasks.overview import HospitalOverview, Overview
 from chainward.trials.whole import private_tasks
 
-WIDTH, MOST_HOSPITALS = 80, 20
+MOST_HOSPITALS = 20
 HELD = (
     "Held: hospitals' names and sizes, names of columns, and for each patient a number in the order of the file, the "
     "label and predicted probabilities; no other cell. Nothing leaves this machine."
 )
+
+_COLUMNS = {
+    "name": "hospital",
+    "rows": "rows",
+    "positives": "with outcome",
+    "share": "share",
+    "missing": "cells empty",
+}
 
 
 def tell_tables(plan: Plan, out: Path) -> None:
@@ -29,31 +37,20 @@ def tell_tables(plan: Plan, out: Path) -> None:
 
 
 def _tell(task: Task, found: Overview, said: Mapping[str, str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(stderr=True, highlight=False)
-    console.width = console.width if console.is_terminal else WIDTH
     for line in _lines(task, found, said):
-        console.print(Text(visible(line)))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("hospital", overflow="fold")
-    for heading in ("rows", "with outcome", "share", "cells empty"):
-        table.add_column(heading, justify="right")
+        say(line)
     shown = found.hospitals
     if len(shown) > MOST_HOSPITALS:
         shown = tuple(sorted(shown, key=lambda one: -one.rows)[:MOST_HOSPITALS])
-    for hospital in shown:
-        table.add_row(*map(Text, _cells(hospital)))
-    console.print(table)
+    as_table([_cells(hospital) for hospital in shown], _COLUMNS, stream=sys.stderr)
     if len(found.hospitals) > len(shown):
-        console.print(f"and {len(found.hospitals) - len(shown):,} smaller hospitals")
+        say(f"and {len(found.hospitals) - len(shown):,} smaller hospitals")
 
 
-def _cells(hospital: HospitalOverview) -> tuple[str, ...]:
+def _cells(hospital: HospitalOverview) -> dict[str, str]:
     rate = f"{hospital.positives / hospital.rows:.1%}" if hospital.rows else "–"
-    return visible(hospital.name), f"{hospital.rows:,}", f"{hospital.positives:,}", rate, f"{hospital.missing:.1%}"
+    counts = {"rows": f"{hospital.rows:,}", "positives": f"{hospital.positives:,}"}
+    return {"name": hospital.name, **counts, "share": rate, "missing": f"{hospital.missing:.1%}"}
 
 
 def _lines(task: Task, found: Overview, said: Mapping[str, str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from chainward.cli.bars import counted
 from chainward.cli.output import as_json, as_table, tell
 from chainward.errors import ChainwardError
 from chainward.plans.plan import Plan
@@ -24,6 +25,8 @@ COLUMNS = {
     "gas_grows": "gas a round grows as",
     "probes": "tried with",
 }
+SPARE = ("seconds", "gas", "trials", "transactions", "hospitals", "rounds", "seconds_grow", "gas_grows", "probes")
+"""What a narrow terminal may go without, the most wanted first."""
 
 
 def print_estimates(plan: Plan, json_output: bool) -> None:
@@ -38,7 +41,7 @@ def print_estimates(plan: Plan, json_output: bool) -> None:
     if json_output:
         as_json({"settings": rows, "sum": _sum(rows)})
         return
-    as_table([_line(row) for row in rows], COLUMNS)
+    as_table([_line(row) for row in rows], COLUMNS, None, SPARE, "--estimate --json")
     whole = _sum(rows)
     tell(
         f"\nTrials, one after another: {whole['trials']}, about {whole['seconds']:,.0f} processor seconds, "
@@ -53,17 +56,11 @@ def print_estimates(plan: Plan, json_output: bool) -> None:
 
 
 def _rows(plan: Plan) -> Iterator[dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     settings = settings_of(plan)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=len(settings))
+    with counted("trying each setting with few hospitals", len(settings)) as step:
         for setting in settings:
-            progress.update(bar, description=setting.specification.label)
             yield _row(setting)
-            progress.advance(bar)
+            step()
 
 
 def _row(setting: Setting) -> dict[str, Any]:

@@ -7,10 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import click
-
 from chainward.cli.output import as_table, shown, tell
-from chainward.names import visible
 
 Rows = Sequence[dict[str, Any]]
 
@@ -31,6 +28,11 @@ _COLUMNS = {
     "raw_records_shared": "raw records",
     "sees_individual_updates": "sees updates",
 }
+_SPARE = (
+    *("gas_total", "latency_total_s", "sees_individual_updates", "best", "baseline"),
+    *("raw_records_shared", "rounds", "auroc_worst_hospital", "latency_per_round_s"),
+)
+"""What a narrow terminal may go without, the most wanted first."""
 
 
 def print_leaderboard(rows: Rows, resolution: Rows) -> None:
@@ -41,7 +43,7 @@ def print_leaderboard(rows: Rows, resolution: Rows) -> None:
     for lines in _tables(rows, "task", "setting", file="leaderboard.csv"):
         first = lines[0]
         title = f"\n{first['task']}: {first['setting']} · {first['scenario']}"
-        as_table([_line(row) for row in lines], _COLUMNS, title=title)
+        as_table([_line(row) for row in lines], _COLUMNS, title, _SPARE, "leaderboard.csv")
         tell(sentence(told[first["task"], first["setting"]]))
 
 
@@ -84,7 +86,7 @@ def print_attacks(rows: Rows) -> None:
         "without": "AUROC without",
         "under": "with",
         "loss": "drop [95 %]",
-        "note": "",
+        "note": "note",
     }
     for found in _tables(rows, "task", "setting", "attack", file="attacks.csv"):
         lines = [
@@ -97,7 +99,8 @@ def print_attacks(rows: Rows) -> None:
             }
             for row in found
         ]
-        as_table(lines, columns, title=f"\n{found[0]['attack']}, on {found[0]['task']}: {found[0]['setting']}")
+        title = f"\n{found[0]['attack']}, on {found[0]['task']}: {found[0]['setting']}"
+        as_table(lines, columns, title, ("loss", "note", "under", "without", "attackers"), "attacks.csv")
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +134,3 @@ def _signed(value: float) -> str:
 
 def _fixed(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def say(text: str) -> None:
-    """Print one line of progress to standard error."""
-    click.echo(visible(text, keep="\n"), err=True)

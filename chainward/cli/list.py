@@ -106,6 +106,9 @@ _PLANS = {
     "trials": "trials",
     "data": "data",
 }
+_SPARE = ("year", "tier", "family", "where", "reference")
+"""What a narrow terminal may go without, the most wanted first."""
+
 _TASKS = {
     "key": "key",
     "title": "title",
@@ -181,4 +184,4 @@ def command(what: str, json_output: bool) -> None:
     elif what == "plans":
         _print_plans(rows)
     else:
-        as_table(rows, {key: key for key in rows[0]})
+        as_table(rows, {key: key for key in rows[0]}, None, _SPARE, f"`chainward list {what} --json`")

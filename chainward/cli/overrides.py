@@ -82,9 +82,15 @@ def _partition(value: str | None) -> dict[str, str]:
 
 def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
     """Read HOSPITAL or HOSPITAL:3,4."""
-    absent = {}
+    absent: dict[str, list[int]] = {}
     for value in values:
-        name, _, rounds = value.partition(":")
+        name, colon, rounds = value.partition(":")
+        if name in absent:
+            raise ChainwardError(
+                f"--absent {value!r}: {name!r} is named twice; give all its rounds at once, as {name}:3,4"
+            )
+        if colon and not rounds.strip():
+            raise ChainwardError(f"--absent {value!r}: write HOSPITAL for all rounds, or HOSPITAL:3,4")
         try:
             absent[name] = [int(number) for number in rounds.split(",") if number]
         except ValueError:
@@ -94,9 +100,11 @@ def _absences(values: tuple[str, ...]) -> dict[str, list[int]]:
 
 def _delays(values: tuple[str, ...]) -> dict[str, float]:
     """Read HOSPITAL:SECONDS."""
-    delays = {}
+    delays: dict[str, float] = {}
     for value in values:
         name, _, seconds = value.rpartition(":")
+        if name in delays:
+            raise ChainwardError(f"--delay {value!r}: {name!r} is named twice; give one delay")
         try:
             delays[name] = float(seconds)
         except ValueError:

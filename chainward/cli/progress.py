@@ -5,38 +5,32 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
+from chainward.cli.bars import busy, counted
 from chainward.cli.data_report import tell_tables
-from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
-from chainward.cli.output import as_json
-from chainward.names import visible
+from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts
+from chainward.cli.output import as_json, say
+from chainward.cli.watch import watched
 from chainward.plans.plan import Plan
 from chainward.results import folder
 from chainward.results.collection import Results
 from chainward.results.manifest import Manifest
 from chainward.results.provenance import provenance
-from chainward.results.record import Record
 from chainward.trials import runner
 from chainward.trials.runner import Place
-from chainward.trials.sweep import Job, Sweep
+from chainward.trials.sweep import Sweep
 from chainward.trials.whole import resumed
-from chainward.trials.words import one_line
-
-_LOG_WIDTH = 500
 
 
 def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) -> None:
     """Run a plan, write manifest and report and print the leaderboard; exit with 1 if a trial failed."""
-    from rich.console import Console
-
     for missing in plan.left_out:
         say(f"a part of the plan is left out: {missing}")
     place.prepare()
     tell_tables(plan, out)
     plan = _with_rates(plan)
-    with Console(stderr=True).status("reading the data and naming the trials"):
+    with busy("reading the data and naming the trials"):
         sweep, remarks = resumed(plan, out)
     for remark in remarks:
         say(remark)
@@ -50,16 +44,12 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
 
 def _with_rates(plan: Plan) -> Plan:
     """The plan with a learning rate for each task that has none, chosen before anybody is compared."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from chainward.trials import rates  # PyTorch loads for a second: not before it is needed
 
     chosen = {}
     for text, asked in rates.open_questions(plan).items():
-        with Progress(console=Console(stderr=True)) as progress:
-            bar = progress.add_task(f"choosing a learning rate for {asked.task}", total=len(rates.GRID))
-            found = rates.scores(asked, partial(progress.advance, bar))
+        with counted(f"learning rate for {asked.task}", len(rates.GRID)) as step:
+            found = rates.scores(asked, step)
         chosen[text] = rates.best(found)
         told = f"{asked.task}: learning rate {chosen[text]:g}, with which FedAvg does best on validation patients"
         say(f"{told} (AUROC {found[chosen[text]]:.3f})")
@@ -78,13 +68,11 @@ def render(
     prices: Mapping[str, float] | None = None,
 ) -> None:
     """Write the report of results into a folder, under `prices` where given, and print its leaderboard."""
-    from rich.console import Console
-
     from chainward.judges import verdicts  # SciPy's statistics load for a second: not before the first trial
     from chainward.report import Assumptions, all_tables, write_tables
 
     assumptions = Assumptions(**(prices or {}))
-    with Console(stderr=True).status(f"judging claims and drawing the report of {len(results.records)} trials"):
+    with busy(f"judging claims and drawing the report of {len(results.records)} trials"):
         judged = verdicts(results)
         tables = all_tables(results, judged, assumptions)
         write_tables(tables, out, manifest, assumptions)
@@ -98,33 +86,7 @@ def render(
 
 
 def _run(plan: Plan, sweep: Sweep, out: Path, place: Place) -> int:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    failed, running = 0, list[str]()
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("", total=len(sweep.jobs))
-
-        def started(job: Job) -> None:
-            running.append(job.specification.label)
-            progress.update(bar, description=_now(running))
-
-        def done(job: Job, record: Record) -> None:
-            nonlocal failed
-            running.remove(job.specification.label)
-            if record.status == "failed":
-                failed += 1
-                message = visible(f"failed: {job.specification.label}: {record.error.message}", keep="\n")
-                width = progress.console.width if progress.console.is_terminal else _LOG_WIDTH
-                progress.console.print(one_line(message, width), markup=False, highlight=False, soft_wrap=True)
-            progress.update(bar, advance=1, description=_now(running))
-
-        runner.run(sweep.jobs, out, place, plan.device, done, started)
-    return failed
-
-
-def _now(running: list[str]) -> str:
-    """Return what runs now: the first by name, the others by number."""
-    more = f" and {len(running) - 1} more" if running[1:] else ""
-    return f"{running[0]}{more}" if running else "done"
+    """Run what is left of a plan; return how many trials failed."""
+    with watched(sweep, out) as watch:
+        runner.run(sweep.jobs, out, place, plan.device, watch.done, watch.started)
+    return watch.failed

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 
 @click.command("report")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="A price, e.g. ether_usd=2500; repeatable.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
 def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
@@ -50,7 +52,7 @@ def read_prices(values: tuple[str, ...]) -> dict[str, float]:
         name, _, number = value.partition("=")
         if name not in known:
             raise ChainwardError(f"--assume {value!r}: no price {name!r}; there is {', '.join(known)}")
-        if not number.replace(".", "", 1).isdigit():
+        if not (number.isascii() and number.replace(".", "", 1).isdigit()):
             raise ChainwardError(f"--assume {value!r}: write {name}=NUMBER, zero or more")
         prices[name] = float(number)
     return prices

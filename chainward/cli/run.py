@@ -10,6 +10,7 @@ import click
 
 from chainward.cli import completion, tables
 from chainward.cli.overrides import overrides
+from chainward.cli.paths import Folder
 from chainward.errors import ChainwardError
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
         if value is not None and math.isnan(value):
             raise ChainwardError(f"{option} {value}: write a number above zero")
     limits = Limits(timeout_s, memory_mib)
+    if ray_address is not None and (here or jobs != "ray"):
+        raise ChainwardError("--ray-address: is said of --jobs ray; leave it out, or give both")
     if here and (jobs != "1" or limits != Limits()):
         raise ChainwardError("--in-process: leave out --jobs, --trial-timeout and --trial-memory, which need processes")
     if here:
         return InProcess()
     if jobs == "ray":
         return Cluster(ray_address, limits)
-    if not jobs.isdigit() or int(jobs) < 1:
+    if not (jobs.isascii() and jobs.isdigit() and int(jobs[:9]) > 0):
         raise ChainwardError(f"--jobs {jobs!r}: write a number of processes from 1 up, or ray")
     return Workers(int(jobs), limits)
 
@@ -40,7 +43,7 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
 @click.command("run")
 @click.argument("plan", nargs=-1, metavar="PLAN", shell_complete=completion.plans)
 @click.option("--claims", is_flag=True, help="The trials that claims ask for: in place of PLAN name papers, or none.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [reports/<plan name>].")
+@click.option("--out", type=Folder(path_type=Path), help="Folder of the report [reports/<plan name>].")
 @click.option("--jobs", default="1", show_default=True, metavar="N|ray", help="Trials side by side, or on Ray.")
 @click.option(
     "--trial-timeout",
@@ -175,7 +178,7 @@ def command(
         return
     folder = out or Path("reports") / loaded.name
     writable(folder)
-    with stoppable("what is recorded is kept, and the same command goes on from there"), alone_in(folder):
+    with stoppable("run the same command to go on"), alone_in(folder):
         run_with_progress(loaded, folder, place, json_output)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from chainward.cli.leaderboard import say
+from chainward.cli.output import say
 from chainward.errors import Stopped
 
 _NAMES = ("SIGTERM", "SIGHUP")
@@ -15,7 +15,8 @@ _NAMES = ("SIGTERM", "SIGHUP")
 
 @contextmanager
 def stoppable(last_word: str) -> Iterator[None]:
-    """End what is inside on SIGTERM, SIGHUP and Ctrl-C with 143, 129 and 130, after saying `last_word`."""
+    """End what is inside on SIGTERM, SIGHUP and Ctrl-C with 143, 129 and 130, after saying what it noted on the signal,
+    and `last_word`."""
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # nohup's stays ignored
@@ -23,20 +24,20 @@ def stoppable(last_word: str) -> Iterator[None]:
         for number in heard:
             signal.signal(number, _stop)
         yield
-    except KeyboardInterrupt:
-        _say(f"stopped by Ctrl-C; {last_word}")
+    except KeyboardInterrupt as stopped:
+        _say("stopped by Ctrl-C", stopped, last_word)
         raise Stopped(signal.SIGINT) from None
     except Stopped as stopped:
-        _say(f"stopped by {signal.Signals(stopped.signal).name}; {last_word}")
+        _say(f"stopped by {signal.Signals(stopped.signal).name}", stopped, last_word)
         raise
     finally:
         for number in heard:
             signal.signal(number, before[number])
 
 
-def _say(text: str) -> None:
+def _say(text: str, stopped: BaseException, last_word: str) -> None:
     with suppress(OSError):  # the terminal may be what ended
-        say(text)
+        say("; ".join((text, *getattr(stopped, "__notes__", ()), last_word)))
 
 
 def _stop(number: int, _: Any) -> None:

@@ -49,7 +49,10 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def reasons(values: tuple[str, ...]) -> dict[str, str]:
     """Read COLUMN=REASON."""
-    given = {column: reason for column, _, reason in (text.partition("=") for text in values)}
+    pairs = [(column, reason) for column, _, reason in (text.partition("=") for text in values)]
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise ChainwardError("--leak: a column is named twice; give one reason")
     bare = next((column for column, reason in given.items() if not reason.strip()), None)
     if bare is not None:
         raise ChainwardError(f"--leak {bare!r}: write COLUMN=REASON, why it may give the outcome away")

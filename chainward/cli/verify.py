@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 
 @click.command("verify")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 @click.option("--json", "json_output", is_flag=True, help="Print the outcome as JSON.")
 def command(folder: Path, json_output: bool) -> None:
     """Check every file in FOLDER against its manifest and the manifest against its Merkle root.

@@ -19,6 +19,9 @@ MOST_PATIENTS = 100_000_000
 MOST_SECONDS = 1e9
 SEED = range(2**32)
 
+WITHOUT_STRENGTH = ("free_rider",)
+"""Attacks that are no stronger with any strength."""
+
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 Patience = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
 Rate = Annotated[float, Field(gt=0, le=1e24)]
@@ -87,8 +90,12 @@ class AttackPlan(Strict):
     def _known(self) -> Self:
         if self.kind != "none":
             Attack(**self.model_dump())
+            if self.kind in WITHOUT_STRENGTH and self.strength != 1:
+                raise ValueError(f"strength: {self.kind} has none; leave it out")
         elif self.also or self.form:
             raise ValueError("kind: nobody attacks; name a kind beside also or form")
+        elif given := self.model_fields_set & {"share", "strength"}:
+            raise ValueError(f"{min(given)}: nobody attacks; leave it out, or name a kind")
         return self
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,12 @@ from chainward.codec import fields
 from chainward.errors import ChainwardError, DataMissing
 from chainward.ledgers import LEDGERS
 from chainward.names import quoted
-from chainward.plans import claims, parameters, shipped, values
-from chainward.plans.fields import LedgerPlan
+from chainward.plans import claims, effects, parameters, shipped, values
+from chainward.plans.fields import LedgerPlan, Named
+from chainward.plans.mistakes import first_mistake
 from chainward.plans.plan import Plan
 from chainward.plans.resolve import published
-from chainward.strategy import discovery
+from chainward.strategy import Strategy, discovery
 from chainward.tasks.base import Task
 from chainward.tasks.division import Division, Partition
 from chainward.tasks.leaks import Suspect, overlap, suspects
@@ -41,7 +45,17 @@ def read(path: Path, overrides: Mapping[str, Any]) -> Plan:
         raise ChainwardError(f"{path}: tables and lists may be {values.DEEPEST} deep, not deeper") from None
     except ValueError as error:  # also an integer of more digits than Python reads
         raise ChainwardError(f"{path}: not valid TOML: {error}") from None
-    return _checked(str(path), {"name": path.stem, **document}, overrides)
+    return _checked(str(path), {"name": named_after(path.stem), **document}, overrides)
+
+
+def named_after(text: str) -> str:
+    """Return a plan's name for a file of any name: what a folder cannot be called becomes hyphens.
+
+    Examples:
+        >>> named_after("my plan (2)")
+        'my-plan-2'
+    """
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-._")[:100] or "plan"
 
 
 def of_claims(papers: Sequence[str], overrides: Mapping[str, Any]) -> Plan:
@@ -78,11 +92,13 @@ def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, An
         given = {name: value for name, value in overrides.items() if name != "params"}
         merged = _merged(claims.expanded(document), given)
         plan = Plan.model_validate(parameters.put(merged, overrides.get("params", {})))
-        _check(plan, {})
+        seen = Seen()
+        _check(plan, seen)
         discovery.refuse_clashes(strategy.key for leaf in plan.leaves for strategy in leaf.strategies)
         tasks.refuse_clashes(task.key for leaf in plan.leaves for task in leaf.tasks)
+        effects.check_whole(plan, [one for found in seen.suspects.values() for one in found])
     except ValidationError as error:
-        raise ChainwardError(f"{where}: {_first_mistake(error)}") from None
+        raise ChainwardError(f"{where}: {first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:
         raise ChainwardError(f"{where}: {error}") from None
     return plan
@@ -97,19 +113,13 @@ def _text(path: Path) -> str:
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
             raise ChainwardError(f"{path}: a plan has at most {LARGEST_BYTES:,} bytes; make several of it")
-        return data.decode()
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ChainwardError(f"{path}: is UTF-16; save it as UTF-8")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise shipped.unknown(str(path)) from None
     except (OSError, ValueError) as error:
         raise ChainwardError(f"{path}: cannot be read ({error}); give a readable TOML file") from None
-
-
-def _first_mistake(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    if first["type"] == "value_error":  # our own words, which say what was given
-        return ": ".join(filter(None, (where, str(first["ctx"]["error"]))))
-    return f"{where}: {first['msg']} (got {quoted(str(first['input']))})"
 
 
 def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,14 +141,22 @@ def _merged_part(part: Any, overrides: Mapping[str, Any]) -> Any:
     return _merged(own, {name: value for name, value in overrides.items() if name in own}) or part
 
 
-def _check(plan: Plan, found: dict[Task, tuple[Suspect, ...]]) -> None:
-    """Refuse names, parameters and hospitals that do not exist, and columns that give outcomes away, before anything
-    runs; `found` collects the suspected columns of each task, whose patients are read once."""
+@dataclass
+class Seen:
+    """What is known of tasks by now, since their patients are read once: suspected columns; hospitals and features."""
+
+    suspects: dict[Task, tuple[Suspect, ...]] = field(default_factory=dict)
+    sizes: dict[tuple[Task, Division], tuple[int, int]] = field(default_factory=dict)
+
+
+def _check(plan: Plan, seen: Seen) -> None:
+    """Refuse names, parameters and hospitals that do not exist, settings without effect, strategies that cannot run and
+    columns that give outcomes away, before anything runs."""
     for number, part in enumerate(plan.parts):
         if part.missing:
             continue
         try:
-            _check(part, found)
+            _check(part, seen)
         except (ChainwardError, ValueError) as error:
             raise ChainwardError(f"parts.{number}: {error}") from None
     try:
@@ -151,9 +169,7 @@ def _check(plan: Plan, found: dict[Task, tuple[Suspect, ...]]) -> None:
         )
     _check_ledger(plan.ledger)
     _check_device(plan.device)
-    for strategy in plan.strategies:
-        discovery.build(strategy.key, strategy.params)
-        published(discovery.load(strategy.key), plan.track)
+    built = [_built(strategy, plan.track) for strategy in plan.strategies]
     division = Division(plan.split, Partition(**plan.partition.document), plan.preparation)
     for entry in plan.tasks:
         task = tasks.load(entry.key, **entry.params)
@@ -161,10 +177,36 @@ def _check(plan: Plan, found: dict[Task, tuple[Suspect, ...]]) -> None:
         if missing:
             raise ChainwardError(f"task {entry.key}: {missing}")
         with suppress(DataMissing):  # the trials will say so
-            if task not in found:
-                found[task] = suspects(task.cohort())
-            _check_leaks(plan, task, found[task])
+            if task not in seen.suspects:
+                seen.suspects[task] = suspects(task.cohort())
+            _check_leaks(plan, task, seen.suspects[task])
             _check_patients(plan, task, division)
+            if not plan.parts:
+                _check_needs(built, task, division, seen)
+    if not plan.parts:
+        effects.check(plan)
+
+
+def _built(entry: Named, track: str) -> Strategy[Any]:
+    """A strategy of a plan as its trials have it."""
+    beside = published(discovery.load(entry.key), track).get("params", {})
+    discovery.build(entry.key, entry.params)
+    return discovery.build(entry.key, {**beside, **entry.params})
+
+
+def _check_needs(built: Sequence[Strategy[Any]], task: Task, division: Division, seen: Seen) -> None:
+    """Refuse strategies that cannot run with the hospitals or the features of a task."""
+    if not any(strategy.card.needs for strategy in built):
+        return
+    if (task, division) not in seen.sizes:
+        hospitals = task.dataset(0, division).hospitals
+        seen.sizes[task, division] = len(hospitals), hospitals[0].train.features.shape[1]
+    for strategy in built:
+        if told := effects.unmet(strategy, *seen.sizes[task, division]):
+            raise ChainwardError(
+                f"strategy {strategy.card.key}: cannot run on task {task.key}: {told}; take another task or another "
+                "strategy, or give it other parameters"
+            )
 
 
 def _check_patients(plan: Plan, task: Task, division: Division) -> None:

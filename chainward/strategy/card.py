@@ -41,7 +41,11 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True)
 class Card(Words):
-    """A paper's words, and facts about it that the conformance suite confirms from what the meter saw."""
+    """A paper's words, and facts about it that the conformance suite confirms from what the meter saw.
+
+    `needs` are sums of counts, such as "committee + wanted <= hospitals", without which it cannot run: a plan whose
+    task does not meet them is refused. They may name its parameters, its `numbers`, `hospitals` and `features`.
+    """
 
     key: str
     sees_individual_updates: Audience
@@ -50,6 +54,7 @@ class Card(Words):
     tolerates_absence: bool
     ends_by_itself: bool = False
     contracts: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @classmethod
     def beside(
@@ -62,6 +67,7 @@ class Card(Words):
         tolerates_absence: bool,
         ends_by_itself: bool = False,
         contracts: tuple[str, ...] = (),
+        needs: tuple[str, ...] = (),
     ) -> Card:
         """Return the card whose words stand under [card] in the TOML beside a strategy's `file`, which names its key.
 
@@ -82,4 +88,5 @@ class Card(Words):
             tolerates_absence=tolerates_absence,
             ends_by_itself=ends_by_itself,
             contracts=contracts,
+            needs=needs,
         )

@@ -27,6 +27,8 @@ from chainward.strategy.threats import read as read_threats
 
 GROUP = "chainward.strategies"
 FLOWER = "flwr:"
+TREES = "FedXgb"
+"""How Flower calls its strategies for boosted trees."""
 
 
 def keys() -> tuple[str, ...]:
@@ -192,7 +194,12 @@ def _load_stock(key: str) -> type[Strategy[Any]]:
         from chainward.strategy.flower import stock
     except ImportError:
         raise ChainwardError(f"strategy {key!r} needs Flower: pip install 'chainward[flower]'") from None
-    return stock.load(key)
+    found = stock.load(key)
+    if found.__name__.startswith(TREES):
+        raise ChainwardError(
+            f"strategy {key}: it merges boosted trees, which hospitals here do not train; take another"
+        )
+    return found
 
 
 def _checked(found: Any, key: str) -> type[Strategy[Any]]:

@@ -23,7 +23,7 @@ def read(path: Path) -> dict[str, Any]:
         ChainwardError: it is missing, cannot be read, or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ChainwardError(f"{path.name}: cannot be read ({error}); give a readable TOML file") from None
     except tomllib.TOMLDecodeError as error:

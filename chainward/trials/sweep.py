@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chainward.plans.identity import code_digest, data_digest, trial_id
@@ -13,9 +13,13 @@ from chainward.plans.resolve import Resolved, resolve
 from chainward.plans.specification import Specification
 from chainward.results import check, store
 from chainward.results.manifest import Manifest
+from chainward.results.record import Completed
 from chainward.tasks.base import Task
 from chainward.tasks.cohort import Cohort
 from chainward.tasks.division import Division
+
+Setting = tuple[str, str, int]
+"""Strategy, task and rounds: trials that differ in nothing else take about as long as each other."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,23 @@ class Job:
     code: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def setting(self) -> Setting:
+        """What a trial of it takes as long as another."""
+        return setting_of(self.specification)
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a plan comes to: trials to run, ids of sound records it can skip, and what is wrong with other records."""
+    """What a plan comes to: trials to run, ids of sound records it can skip, and what is wrong with other records.
+
+    `took` are the seconds that recorded trials of a setting took, as measured.
+    """
 
     jobs: tuple[Job, ...]
     skipped: tuple[str, ...]
     problems: tuple[str, ...] = ()
+    took: Mapping[Setting, Sequence[float]] = field(default_factory=dict)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -51,9 +64,17 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
     jobs = {job.identifier: job for job in _jobs(plan)}
     recorded = [name for name in jobs if os.path.lexists(out / store.record_name(name))]
     found, problems = check.partition(out, recorded, manifest.files if manifest else {})
-    done = {trial.record.id for trial in found if trial.record.status == "completed"}
+    done = {trial.record.id: trial.record for trial in found if isinstance(trial.record, Completed)}
     left = tuple(job for name, job in jobs.items() if name not in done)
-    return Sweep(left, tuple(name for name in jobs if name in done), tuple(problems))
+    took: dict[Setting, list[float]] = {}
+    for record in done.values():
+        took.setdefault(setting_of(record.specification), []).append(record.measured.wall_s)
+    return Sweep(left, tuple(name for name in jobs if name in done), tuple(problems), took)
+
+
+def setting_of(specification: Specification) -> Setting:
+    """Return what tells how long a trial takes, as far as that can be said without running one."""
+    return specification.strategy, specification.task, specification.rounds
 
 
 def job_of(resolved: Resolved, data: str | None = None) -> Job:

@@ -142,7 +142,7 @@ def test_overrides_replace_values_and_complete_tables(path: Path) -> None:
         ('attacks = [{kind = "sign_flip", strength = inf}]', "attacks.0.strength: .*finite"),
         ("parts = [{strategies = []}]", "parts.0: .*strategies: name at least 1"),
         ("parts = [1]", "parts.0: "),
-        ("colour = 1", "colour: Extra inputs are not permitted"),
+        ("colour = 1", "colour: there is no such field"),
         ('split = "by-hospital"', "split: Input should be 'by-patient', 'leave-one-hospital-out' or 'by-time'"),
         ("tasks = [{hospitals = 2}]", r"tasks.0.key: Field required"),
         ("strategies = [1]", r"strategies.0: "),

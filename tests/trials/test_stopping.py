@@ -69,7 +69,7 @@ def test_a_signal_to_the_run_ends_all_of_it(number: int, code: int, tmp_path: Pa
     assert process.returncode == code
     assert recorded(out) == 1
     assert "Traceback" not in told
-    assert ("the same command goes on" in told) == (number != signal.SIGKILL)
+    assert ("1 of 2 trials recorded; run the same command to go on" in told) == (number != signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -199,5 +199,6 @@ def _card(key: str, found: type[Any]) -> Card:
         spends_gas=False,
         tolerates_absence=True,
         reference=True,
+        needs=tuple(f"{name} <= hospitals" for name in inspect.signature(found).parameters if name.startswith("min_")),
         deviations=("Weights are one flat array, so what Flower does layer by layer it does for all weights at once.",),
     )
