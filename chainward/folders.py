@@ -1,4 +1,4 @@
-"""Where the line-up and the compiled contracts lie: inside an installed wheel, or in a checkout beside the package."""
+"""Where the line-up, compiled contracts and published figures lie: in an installed wheel, or in a checkout beside it."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ def _first(*candidates: Path) -> Path:
 
 
 REIMPLEMENTATIONS = _first(PACKAGE / "reimplementations", CHECKOUT / "reimplementations")
+FIGURES = _first(PACKAGE / "figures", CHECKOUT / "benchmarks" / "figures")
 ARTIFACTS = _first(PACKAGE / "artifacts", CHECKOUT / "contracts" / "artifacts")
 GAS_SNAPSHOT = ARTIFACTS / "gas.snapshot" if ARTIFACTS.parent == PACKAGE else ARTIFACTS.parent / "gas.snapshot"
