@@ -1,4 +1,4 @@
-"""Where the line-up, compiled contracts and published figures lie: in an installed wheel, or in a checkout beside it."""
+"""Where the line-up, compiled contracts and published figures lie: in a wheel, or in a checkout beside the package."""
 
 from __future__ import annotations
 
