@@ -14,5 +14,6 @@ def _first(*candidates: Path) -> Path:
 
 REIMPLEMENTATIONS = _first(PACKAGE / "reimplementations", CHECKOUT / "reimplementations")
 FIGURES = _first(PACKAGE / "figures", CHECKOUT / "benchmarks" / "figures")
+REFERENCE = _first(PACKAGE / "reference", CHECKOUT / "reports" / "reference")
 ARTIFACTS = _first(PACKAGE / "artifacts", CHECKOUT / "contracts" / "artifacts")
 GAS_SNAPSHOT = ARTIFACTS / "gas.snapshot" if ARTIFACTS.parent == PACKAGE else ARTIFACTS.parent / "gas.snapshot"

@@ -21,6 +21,7 @@ _COMMANDS = {
     "list": "List strategies, tasks, ledgers or engines.",
     "meds": "Take a report's predictions to MEDS: write them in its evaluation schema.",
     "new": "Start a strategy of your own: file, claims, contract and test.",
+    "recommend": "Tell which papers satisfy given needs, and why the others do not.",
     "report": "Render the report of a folder again, from its records alone.",
     "run": "Run a plan and write its report.",
     "show": "Show a strategy's card, claims and contract costs.",
