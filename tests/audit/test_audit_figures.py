@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from chainward.audit.figures import Chain, Classifier, Fee, Interval, Throughput
 from chainward.audit.forks import FORKS
 from chainward.audit.printed import printed
 from chainward.errors import ChainwardError
-from chainward.folders import FIGURES
+from chainward.folders import CHECKOUT, FIGURES
 
 HEAD = 'title = "A paper"\nwhere = "A journal"\ntier = "T3"\n'
 ONE = '[[transaction]]\nfigure = "table 1"\nquoted = "21,000"\n'
@@ -145,3 +146,30 @@ def test_every_file_that_comes_along_says_where_from() -> None:
         told = open_figures(path)
         assert told.tier != "T3"
         assert all(one.derivation and one.quoted for one in audit(told))
+
+
+def test_the_example_in_the_documentation_is_a_file_of_figures(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "audit.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "figures.toml"
+    path.write_text(block, encoding="utf-8")
+    assert [(one.check, one.verdict) for one in audit(open_figures(path))] == [
+        ("least gas", Verdict.IMPOSSIBLE),
+        ("weighted mean", Verdict.IMPOSSIBLE),
+        ("whole patients", Verdict.POSSIBLE),
+        ("one table", Verdict.IMPOSSIBLE),
+    ]
+
+
+def test_the_table_in_the_documentation_has_the_constants() -> None:
+    """Each column of forks, read from the page."""
+    page = (CHECKOUT / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| a ")]
+    told = {row[0]: row[1:] for row in rows}
+    for column, name in enumerate(("frontier", "homestead", "istanbul", "berlin", "london", "prague")):
+        fork = FORKS[name]  # type: ignore[index]
+        assert told["a transaction"][column] == f"{fork.transaction:,}"
+        assert told["a word of storage, new"][column] == f"{fork.new_slot + fork.cold_slot:,}"
+        assert told["a word of storage, changed"][column] == f"{fork.changed_slot + fork.cold_slot:,}"
+        assert told["a byte of calldata, zero or other"][column].startswith(f"{fork.zero_byte}, {fork.other_byte}")
+        assert told["a byte of code that stays"][column] == str(fork.code_byte)
