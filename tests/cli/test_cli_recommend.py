@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from chainward.cli.recommend import command
+from chainward.report.tables.recommend import PRIVACY, SCENARIOS
+from chainward.report.tables.threatened import KNOWN
+
 PRIVATE = ("--privacy", "no-raw-data")
 
 
@@ -54,3 +58,12 @@ def test_latency_needs_its_unit(chainward) -> None:
     done = chainward("recommend", "--max-latency", "60")
     assert done.code == 2
     assert "write a number and its unit" in done.err
+
+
+def test_help_names_what_is_known(chainward) -> None:
+    """Its lists are written out, so that help imports nothing."""
+    told = " ".join(chainward("recommend", "--help").out.split())
+    assert all(kind.replace("_", "-") in told for kind in KNOWN)
+    choices = {option.name: option.type for option in command.params}
+    assert choices["scenario"].choices == tuple(SCENARIOS)
+    assert choices["privacy"].choices == PRIVACY

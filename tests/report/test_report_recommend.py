@@ -289,6 +289,15 @@ def test_the_task_with_most_papers_counts() -> None:
         recommend(report(*disturbed), Needs(pays=True))
 
 
+def test_only_the_main_setting_counts_at_every_size() -> None:
+    """Other partitions are other questions; a size that is not the task's own is said in the setting's words."""
+    lines = [line("one"), line("two"), line("one", setting=f"partition: kind labels · {SETTING}", hospitals=10)]
+    lines += [line("one", setting=f"hospitals 40, patients 9 · {SETTING}", hospitals=40)]
+    lines += [line("one", setting=f"hospitals 40 · {SETTING}", hospitals=40, auroc_mean=0.5)]
+    told = recommend(report(*lines), Needs(hospitals=40, privacy="no-raw-data"))
+    assert {one.label: one.auroc[:5] for one in told.candidates} == {"one": "0.500", "two": "0.780"}
+
+
 def test_by_way_of_a_rendered_report() -> None:
     """The columns that are read are those that a report writes."""
     secret = {"sees": Audience.NOBODY, "disclosures": (DisclosureRow("aggregate", "coordinator", 4, 4000),)}

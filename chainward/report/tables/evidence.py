@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +16,9 @@ from chainward.strategy.paper import mistake
 from chainward.strategy.threats import Threat
 
 COMMON, UNDISTURBED = "common", "no faults"
+
+_SIZE = re.compile(r"\bhospitals \d+(, | · )")
+"""How a setting says how many hospitals it has, where those are not the task's own."""
 
 
 @dataclass(frozen=True)
@@ -179,20 +184,22 @@ def evidence(document: Any, where: str) -> Evidence:
 
 
 def main_lines(found: Evidence, task: str | None) -> tuple[str, list[Line]]:
-    """Return the task, the one with most papers where none is named, and its rows without attacks and faults.
+    """Return a task and the rows of papers in its main setting, at every number of hospitals; no attacks, no faults.
+
+    The main setting has most papers; so has the task where none is named. Of equals the first in the report.
 
     Raises:
         ChainwardError: there is no such task, or no row of a paper at all.
     """
-    lines = [line for line in found.tables.leaderboard if not line.reference and _plain(line)]
-    tasks = sorted({line.task for line in lines})
+    settings: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in found.tables.leaderboard:
+        if not line.reference and line.track == COMMON and not line.attack and line.setting.endswith(UNDISTURBED):
+            settings[line.task, _SIZE.sub("", line.setting)].append(line)
+    tasks = sorted({name for name, _ in settings})
     if task is not None and task not in tasks:
         raise ChainwardError(f"no paper ran on {task!r} undisturbed; there is {', '.join(tasks) or 'none'}")
     if not tasks:
         raise ChainwardError("no paper ran undisturbed on the common track; run one, or name another folder")
-    chosen = task or max(tasks, key=lambda name: len({line.label for line in lines if line.task == name}))
-    return chosen, [line for line in lines if line.task == chosen]
-
-
-def _plain(line: Line) -> bool:
-    return line.track == COMMON and not line.attack and line.setting.endswith(UNDISTURBED)
+    able = [lines for (name, _), lines in settings.items() if task in (None, name)]
+    main = max(able, key=lambda lines: len({line.label for line in lines}))
+    return main[0].task, main
