@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainward.cli.paragraphs import paragraph
+
 if TYPE_CHECKING:
     from chainward.audit import Figures, Finding
 
 PUBLISHED = "published"
 """Stands for every file that comes with the installation."""
+
+MODEST = "What is checked is arithmetic: a misprint, or what a paper does not say, may explain a figure."
 
 
 @click.command("audit")
@@ -76,27 +80,18 @@ def _print(found: list[tuple[Figures, tuple[Finding, ...]]]) -> None:
     from chainward.cli.output import tell
 
     for figures, findings in found:
-        tell(f"{figures.title}\n{figures.where} (evidence {figures.tier})\n{figures.note}".rstrip() + "\n")
+        heading = (figures.title, f"{figures.where} (evidence {figures.tier})", figures.note)
+        tell("\n".join(paragraph(line) for line in heading if line) + "\n")
         for finding in findings:
             tell("\n".join(_lines(finding)) + "\n")
     counts = Counter(finding.verdict for _, findings in found for finding in findings)
     told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    tell(f"{told}. What is checked is arithmetic: a misprint, or what a paper does not say, may explain a figure.")
+    tell(paragraph(f"{told}. {MODEST}"))
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    """A finding as a block: the figure, then what was found, as wide as the terminal where there is one."""
-    yield f'  {finding.figure}: "{finding.quoted}"'
-    yield from _wrapped(f"{finding.verdict}, {finding.check}. {finding.derivation}")
+    """A finding as a block: the figure, then what was found."""
+    yield paragraph(f'{finding.figure}: "{finding.quoted}"', indent=2)
+    yield paragraph(f"{finding.verdict}, {finding.check}. {finding.derivation}", indent=4)
     if finding.unless:
-        yield from _wrapped(f"unless {finding.unless}")
-
-
-def _wrapped(text: str) -> list[str]:
-    import shutil
-    from textwrap import wrap
-
-    if not sys.stdout.isatty():
-        return [f"    {text}"]
-    width = max(40, shutil.get_terminal_size().columns)
-    return wrap(text, width, initial_indent="    ", subsequent_indent="    ")
+        yield paragraph(f"unless {finding.unless}", indent=4)

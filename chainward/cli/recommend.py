@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainward.cli.paragraphs import paragraph
+
 if TYPE_CHECKING:
     from chainward.report.tables.recommend import Candidate, Recommendation
 
@@ -118,7 +120,7 @@ def _print(found: Recommendation) -> None:
     from chainward.cli.output import tell
     from chainward.report.tables.standing import Standing
 
-    tell(f"By {found.rests}.")
+    tell(paragraph(f"By {found.rests}."))
     headings = {
         Standing.SATISFIES: "satisfy all needs",
         Standing.UNKNOWN: "may or may not, as something is not known",
@@ -130,7 +132,8 @@ def _print(found: Recommendation) -> None:
         for paper in papers:
             tell("\n".join(_lines(paper, standing)))
     if found.best:
-        tell(f"\nOf those that satisfy all, not told apart in AUROC from the best: {', '.join(found.best)}.")
+        best = ", ".join(found.best)
+        tell("\n" + paragraph(f"Of those that satisfy all, not told apart in AUROC from the best: {best}."))
 
 
 def _lines(paper: Candidate, standing: Any) -> list[str]:
@@ -139,5 +142,6 @@ def _lines(paper: Candidate, standing: Any) -> list[str]:
 
     shown = [one for one in paper.judged if standing == Standing.SATISFIES or one.standing != Standing.SATISFIES]
     marks = {Standing.SATISFIES: "+", Standing.UNKNOWN: "?", Standing.FALLS_OUT: "-"}
-    reasons = [f"    {marks[one.standing]} {one.need}: {one.reason}" for one in shown]
-    return [f"  {paper.label} (AUROC {paper.auroc})", *reasons]
+    reasons = [f"{marks[one.standing]} {one.need}: {one.reason}" for one in shown]
+    heading = paragraph(f"{paper.label} (AUROC {paper.auroc})", indent=2)
+    return [heading, *(paragraph(line, indent=4, hanging=2) for line in reasons)]

@@ -67,7 +67,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Every paper in one of three groups; `best`: of those that satisfy, who cannot be told apart in AUROC from the
+    """Every paper in one of three groups, whom fewest needs keep out first; `best`: of those that satisfy, who cannot be told apart in AUROC from the
     highest; `rests`: in words what all of it was measured on."""
 
     task: str
@@ -89,12 +89,17 @@ def recommend(found: Evidence, needs: Needs) -> Recommendation:
     task, lines = main_lines(found, needs.task)
     sizes = [list(members) for _, members in groupby(sorted(lines, key=_order), key=lambda line: line.label)]
     chosen = [(_at(mine, needs.hospitals), mine) for mine in sizes]
-    candidates = [_candidate(line, mine, found, needs) for line, mine in chosen]
-    able = [line for (line, _), one in zip(chosen, candidates, strict=True) if one.standing == Standing.SATISFIES]
-    ordered = sorted(zip(chosen, candidates, strict=True), key=lambda pair: -(pair[0][0].auroc_mean or 0.0))
-    return Recommendation(
-        task, rests_on(found, [line for line, _ in chosen]), _best(able), tuple(c for _, c in ordered)
-    )
+    candidates = [(line, _candidate(line, mine, found, needs)) for line, mine in chosen]
+    able = [line for line, one in candidates if one.standing == Standing.SATISFIES]
+    ordered = tuple(one for _, one in sorted(candidates, key=_nearest))
+    return Recommendation(task, rests_on(found, [line for line, _ in chosen]), _best(able), ordered)
+
+
+def _nearest(pair: tuple[Line, Candidate]) -> tuple[int, float, str]:
+    """Whom fewest needs keep out, then the most accurate."""
+    line, one = pair
+    unmet = sum(judged.standing != Standing.SATISFIES for judged in one.judged)
+    return unmet, -(line.auroc_mean or 0.0), line.label
 
 
 def _order(line: Line) -> tuple[str, int, str]:
