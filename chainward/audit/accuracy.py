@@ -121,15 +121,19 @@ def _alone(one: Classifier) -> Iterator[Check]:
 
 def of_whole_patients(name: str, figure: Printed, total: int, runs: int) -> Check:
     """Whether some count of patients, over all runs, has a share that is printed so."""
-    every = total * runs
     patients = f"{total:,} patients" if runs == 1 else f"{runs:,} × {total:,} patients"
+    return _of_whole("whole patients", name, figure, total * runs, patients, "patients were left out, or weighted")
+
+
+def _of_whole(check: str, name: str, figure: Printed, every: int, of_what: str, unless: str) -> Check:
+    """Whether a share is k / `every` for some whole k, as printed."""
     count = whole(figure, every)
     if count is not None:
-        return possible("whole patients", f"{name} {figure} of {patients} is {count:,} of {every:,}, for one.")
+        return possible(check, f"{name} {figure} of {of_what} is {count:,} of {every:,}, for one.")
     below = max(0, min(every - 1, int(figure.value * every)))
     near = f"{below:,} of {every:,} is {share(Fraction(below, every), 6)}, {below + 1:,} is"
-    told = f"{name} {figure} is printed finer than one in {every:,}: {near} {share(Fraction(below + 1, every), 6)}"
-    return impossible("whole patients", f"{told}, and nothing lies between.", "patients were left out, or weighted")
+    told = f"{name} {figure} of {of_what} is printed finer than one in {every:,}: {near}"
+    return impossible(check, f"{told} {share(Fraction(below + 1, every), 6)}, and nothing lies between.", unless)
 
 
 def _together(figures: Mapping[str, Printed], patients: int, positives: int | None) -> Check:
@@ -156,6 +160,12 @@ def interval(one: Interval) -> Iterator[Check]:
     yield from (check for name, figure in figures.items() if figure and (check := _beyond(name, figure)))
     if one.of == "share" and one.patients is not None:
         yield of_whole_patients("share", one.value, one.patients, 1)
+    if one.of == "auroc" and one.positives is not None and one.negatives is not None:
+        halves, pairs = (
+            2 * one.positives * one.negatives,
+            f"{one.positives:,} × {one.negatives:,} pairs, ties as halves",
+        )
+        yield _of_whole("whole pairs", "AUROC", one.value, halves, pairs, "it is a mean over runs or hospitals")
     if one.low is None or one.high is None:
         return
     told = f"{one.value} [{one.low}, {one.high}]"

@@ -18,6 +18,7 @@ from chainward.audit.counts import Table, table, whole
 from chainward.audit.figures import Classifier, Interval, Training
 from chainward.audit.finding import Verdict
 from chainward.audit.printed import printed
+from chainward.tasks.metrics import auroc
 
 IMPOSSIBLE, IMPLAUSIBLE, POSSIBLE = Verdict.IMPOSSIBLE, Verdict.IMPLAUSIBLE, Verdict.POSSIBLE
 QUOTE = {"figure": "table 1", "quoted": "as printed"}
@@ -163,13 +164,15 @@ def test_too_many_tables_are_left() -> None:
         ({"of": "share", "value": "0.905", "patients": 30}, [IMPOSSIBLE]),
         (
             {"of": "auroc", "value": "0.85", "low": "0.80", "high": "0.90", "positives": 80, "negatives": 200},
-            [POSSIBLE],
+            [POSSIBLE, POSSIBLE],
         ),
         (
             {"of": "auroc", "value": "0.85", "low": "0.84", "high": "0.86", "positives": 80, "negatives": 200},
-            [IMPLAUSIBLE],
+            [POSSIBLE, IMPLAUSIBLE],
         ),
         ({"of": "auroc", "value": "1.02"}, [IMPOSSIBLE]),
+        ({"of": "auroc", "value": "0.5", "positives": 1, "negatives": 1}, [POSSIBLE]),
+        ({"of": "auroc", "value": "0.7", "positives": 1, "negatives": 1}, [IMPOSSIBLE]),  # 0, a half or 1
         ({"of": "auroc", "value": "0.85", "low": "0.84", "high": "0.86"}, []),
     ],
 )
@@ -185,9 +188,22 @@ def test_error_of_an_auroc_is_that_of_hanley_and_mcneil() -> None:
         np.mean(chance.exponential(ratio, positives)[:, None] > chance.exponential(1, negatives)) for _ in range(4000)
     ]
     told = {"value": "0.8", "low": "0.7", "high": "0.9", "positives": positives, "negatives": negatives}
-    derivation = next(interval(Interval(**QUOTE, of="auroc", **told))).derivation
-    error = float(derivation.partition("1.96 × ")[2].partition(" =")[0])
+    width = next(found for found in interval(Interval(**QUOTE, of="auroc", **told)) if found.check == "width")
+    error = float(width.derivation.partition("1.96 × ")[2].partition(" =")[0])
     assert isclose(error, float(np.std(found)), rel_tol=0.05)
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=9), st.lists(st.integers(0, 4), min_size=1, max_size=9), st.data()
+)
+def test_a_real_auroc_is_never_impossible(positive: list[int], negative: list[int], data: st.DataObject) -> None:
+    """Scores with many ties, which count as halves."""
+    label = np.array([1] * len(positive) + [0] * len(negative))
+    found = auroc(label, np.array([*positive, *negative], dtype=float))
+    exact = Fraction(found).limit_denominator(2 * 9 * 9)
+    digits, how = data.draw(st.integers(1, 6)), data.draw(st.sampled_from(ROUNDINGS))
+    told = {"value": as_printed(exact, digits, how), "positives": len(positive), "negatives": len(negative)}
+    assert verdicts(Interval, interval, of="auroc", **told) == [("whole pairs", POSSIBLE)]
 
 
 @pytest.mark.parametrize(

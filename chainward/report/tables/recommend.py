@@ -67,8 +67,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Every paper in one of three groups, whom fewest needs keep out first; `best`: of those that satisfy, who cannot be told apart in AUROC from the
-    highest; `rests`: in words what all of it was measured on."""
+    """Every paper in one of three groups, whom fewest needs keep out first. `best`: of those that satisfy all, who
+    cannot be told apart in AUROC from the highest; `rests`: in words what all of it was measured on."""
 
     task: str
     rests: str
