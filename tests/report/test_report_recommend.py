@@ -194,7 +194,7 @@ def dropped(attack: str, low: float, high: float, note: str = "") -> Drop:
     none = bool(note)
     middle = None if none else (low + high) / 2
     return Drop(
-        "stroke", "one", SETTING, attack, "6 of 20", middle, None if none else low, None if none else high, note
+        "stroke", "one", SETTING, attack, "6 of 20", 5, middle, None if none else low, None if none else high, note
     )
 
 

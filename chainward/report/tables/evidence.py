@@ -71,6 +71,7 @@ class Drop:
     setting: str
     attack: str
     attackers: str
+    trials: int
     drop: float | None
     drop_low: float | None
     drop_high: float | None

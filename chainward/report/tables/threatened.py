@@ -56,7 +56,8 @@ def _measured(one: Drop) -> tuple[Standing, str]:
         return Standing.SATISFIES, f"{one.attack}: it reaches nothing that is used, as the meter saw"
     if one.note or one.drop is None or one.drop_low is None or one.drop_high is None:
         return Standing.UNKNOWN, f"{one.attack}: {one.note or 'no drop'}"
-    told = f"AUROC drops by {one.drop:.3f} [{one.drop_low:.3f}, {one.drop_high:.3f}], measured, for {MARGIN:g}"
+    interval, seeds = f"[{one.drop_low:.3f}, {one.drop_high:.3f}]", f"{one.trials} seed{'' if one.trials == 1 else 's'}"
+    told = f"AUROC drops by {one.drop:.3f} {interval}, measured over {seeds}; {MARGIN:g} is withstood"
     standing = Standing.SATISFIES if one.drop_high <= MARGIN else Standing.UNKNOWN
     return Standing.FALLS_OUT if one.drop_low > MARGIN else standing, f"{one.attack}: {told}"
 
