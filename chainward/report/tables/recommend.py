@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from chainward.report.formats import significant
 from chainward.report.tables.evidence import Evidence, Line, main_lines
 from chainward.report.tables.reach import Reach, gas_of, measured_at, per_size
 from chainward.report.tables.standing import Judged, Standing, at_least, at_most, fact, worst
@@ -163,9 +162,11 @@ def _costs(line: Line, lines: Sequence[Line], needs: Needs) -> Iterator[Judged]:
             cost = _cost(line, lines, needs)
             shared = cost and Reach(cost.low / parts, cost.high / parts, cost.rests)
             need = f"{limit:,.10g} USD {of_what} ({needs.scenario})"
-            yield at_most(
-                need, limit, shared, lambda usd: f"{significant(usd)} USD", _unknown_at(line, needs.hospitals)
-            )
+            yield at_most(need, limit, shared, _usd, _unknown_at(line, needs.hospitals))
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.0f} USD" if amount >= 100 else f"{amount:,.2f} USD"
 
 
 def _cost(line: Line, lines: Sequence[Line], needs: Needs) -> Reach | None:
