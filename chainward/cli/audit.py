@@ -36,7 +36,6 @@ def command(figures: tuple[str, ...], json_output: bool) -> None:
     Examples:
       chainward audit published
       chainward audit fled_block --json
-      chainward audit figures.toml
     """
     from chainward.audit import Verdict, audit, open_figures
     from chainward.cli.output import as_json

@@ -73,7 +73,7 @@ def command(folder: Path | None, json_output: bool, threats: tuple[str, ...], **
     Examples:
       chainward recommend --hospitals 20 --rounds 50 --privacy no-raw-data
       chainward recommend --budget-usd 100 --scenario rollup --max-latency 60s
-      chainward recommend reports/demo --task heart --threat sign-flip --json
+      chainward recommend --task stroke --threat silent --json
     """
     from chainward.cli.output import as_json
     from chainward.errors import ChainwardError
