@@ -139,6 +139,9 @@ def test_a_figure_says_what_it_rests_on() -> None:
     assert "measured at 20 hospitals: not known for 50" in reason(report(line()), hospitals=50, budget_usd=1.0)
     assert "set-up + 50 × a round, extrapolated from 30 rounds" in reason(report(line()), rounds=50, budget_usd=1.0)
     assert "extrapolated" not in reason(report(line()), rounds=30, budget_usd=1.0)
+    flip = dropped("sign flip, strength 4, by 30% of hospitals", 0.0, 0.01)
+    assert reason(report(line(), attacks=[flip]), hospitals=50, threats=("sign_flip",)).endswith("not known for 50")
+    assert reason(report(line()), hospitals=50, threats=("sign_flip",)) == "not tried here"
     found = recommend(report(line()), Needs(pays=True))
     assert "4,801 patients of 20 hospitals, 5 seeds" in found.rests
 

@@ -7,14 +7,14 @@ bounds does, and falls out if none of it does. A need that is made stricter neve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from chainward.report.tables.evidence import Evidence, Line, main_lines
 from chainward.report.tables.reach import Reach, gas_of, measured_at, per_size
 from chainward.report.tables.standing import Judged, Standing, at_least, at_most, fact, worst
-from chainward.report.tables.threatened import threatened
+from chainward.report.tables.threatened import NOT_TRIED, threatened
 
 PRIVACY = ("no-raw-data", "noised-or-hidden", "no-individual-updates")
 """From the weakest to the strictest; each asks for those before it too."""
@@ -112,19 +112,19 @@ def _at(lines: Sequence[Line], hospitals: int | None) -> Line:
 
 def _candidate(line: Line, lines: Sequence[Line], found: Evidence, needs: Needs) -> Candidate:
     judged = tuple(_judged(line, lines, found, needs))
-    interval = _auroc(line)
-    return Candidate(line.label, line.title, worst(one.standing for one in judged), interval, judged)
+    away = "" if needs.hospitals in (None, line.hospitals) else f" at {line.hospitals} hospitals"
+    return Candidate(line.label, line.title, worst(one.standing for one in judged), f"{_auroc(line)}{away}", judged)
 
 
 def _judged(line: Line, lines: Sequence[Line], found: Evidence, needs: Needs) -> Iterator[Judged]:
     """Each need that is named, and whether the trials ended at all."""
     if not line.whole:
         yield Judged("trials", Standing.UNKNOWN, f"{line.failed} of {line.trials} trials failed")
-    yield from _accuracy(line, needs)
+    yield from _accuracy(line, lines, needs)
     yield from _costs(line, lines, needs)
     yield from _latency(lines, needs)
     for kind in needs.threats:
-        yield _attacked(kind, line, found, needs)
+        yield _attacked(kind, line, lines, found, needs)
     yield from _privacy(line, found, needs)
     if needs.absence:
         yield _absence(line, found)
@@ -132,10 +132,10 @@ def _judged(line: Line, lines: Sequence[Line], found: Evidence, needs: Needs) ->
         yield _pays(line, found)
 
 
-def _accuracy(line: Line, needs: Needs) -> Iterator[Judged]:
+def _accuracy(line: Line, lines: Sequence[Line], needs: Needs) -> Iterator[Judged]:
     if needs.min_auroc is None:
         return
-    missing = _unknown_at(line, needs.hospitals)
+    missing = _unknown_at(lines, needs.hospitals)
     known = needs.hospitals in (None, line.hospitals) and line.auroc_low is not None and line.auroc_high is not None
     bounds = Reach(line.auroc_low or 0.0, line.auroc_high or 0.0, f"AUROC {_auroc(line)}, {measured_at(line)}")
     yield at_least(f"AUROC {needs.min_auroc:g}", needs.min_auroc, bounds if known else None, str, missing)
@@ -147,10 +147,11 @@ def _auroc(line: Line) -> str:
     return f"{line.auroc_mean:.3f} [{line.auroc_low:.3f}, {line.auroc_high:.3f}]"
 
 
-def _unknown_at(line: Line, hospitals: int | None) -> str:
-    if hospitals in (None, line.hospitals):
+def _unknown_at(lines: Sequence[Line], hospitals: int | None) -> str:
+    sizes = sorted({line.hospitals for line in lines})
+    if hospitals is None or hospitals in sizes:
         return "not known"
-    return f"{measured_at(line)}: not known for {hospitals}"
+    return f"measured at {', '.join(map(str, sizes))} hospitals: not known for {hospitals}"
 
 
 def _costs(line: Line, lines: Sequence[Line], needs: Needs) -> Iterator[Judged]:
@@ -162,7 +163,7 @@ def _costs(line: Line, lines: Sequence[Line], needs: Needs) -> Iterator[Judged]:
             cost = _cost(line, lines, needs)
             shared = cost and Reach(cost.low / parts, cost.high / parts, cost.rests)
             need = f"{limit:,.10g} USD {of_what} ({needs.scenario})"
-            yield at_most(need, limit, shared, _usd, _unknown_at(line, needs.hospitals))
+            yield at_most(need, limit, shared, _usd, _unknown_at(lines, needs.hospitals))
 
 
 def _usd(amount: float) -> str:
@@ -193,16 +194,20 @@ def _latency(lines: Sequence[Line], needs: Needs) -> Iterator[Judged]:
     low, high = ends
     words = "median to 95th percentile of a round, modelled on a virtual clock"
     found = None if low is None or high is None else Reach(low.low, high.high, f"{words}, {low.rests}")
-    missing = _unknown_at(_at(lines, needs.hospitals), needs.hospitals)
+    missing = _unknown_at(lines, needs.hospitals)
     yield at_most(f"{needs.max_latency_s:g} s a round", needs.max_latency_s, found, lambda s: f"{s:.4g} s", missing)
 
 
-def _attacked(kind: str, line: Line, found: Evidence, needs: Needs) -> Judged:
-    """Trials of this row's setting under attack, and tests on the card."""
-    here = needs.hospitals in (None, line.hospitals)
-    drops = [one for one in found.tables.attacks if here and _of(one, line)]
+def _attacked(kind: str, line: Line, lines: Sequence[Line], found: Evidence, needs: Needs) -> Judged:
+    """Trials of this row's setting under attack, and tests on the card, which are of no size."""
+    drops = [one for one in found.tables.attacks if _of(one, line)]
     tried = next((card.threats for card in found.tables.cards if card.strategy == line.strategy), ())
-    return threatened(kind, drops, tried)
+    if needs.hospitals in (None, line.hospitals):
+        return threatened(kind, drops, tried)
+    elsewhere = threatened(kind, drops, ()).reason != NOT_TRIED
+    judged = threatened(kind, (), tried)
+    unknown = elsewhere and judged.standing == Standing.UNKNOWN
+    return replace(judged, reason=_unknown_at(lines, needs.hospitals)) if unknown else judged
 
 
 def _privacy(line: Line, found: Evidence, needs: Needs) -> Iterator[Judged]:

@@ -13,6 +13,8 @@ from chainward.strategy.threats import Threat
 MARGIN = 0.03
 """A drop of AUROC that claims call withstood."""
 
+NOT_TRIED = "not tried here"
+
 MEASURED = ("sign_flip", "scaled", "gaussian", "random_weights", "inverted")
 """Only trials tell: what a test tries of them is one number, not a drop of accuracy."""
 
@@ -40,7 +42,7 @@ def threatened(kind: str, drops: Sequence[Drop], tried: Sequence[Threat]) -> Jud
     measured = [_measured(drop) for drop in drops if words in _kinds(drop.attack)]
     tests = [threat for threat in tried if kind in NAMED and re.search(NAMED[kind], threat.attack)]
     parts = [*measured, *_tested(tests)]
-    reason = "; ".join(why for _, why in parts) or "not tried here"
+    reason = "; ".join(why for _, why in parts) or NOT_TRIED
     standing = worst(one for one, _ in parts) if parts else Standing.UNKNOWN
     return Judged(f"withstands {words}", standing, reason)
 
