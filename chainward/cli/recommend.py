@@ -77,7 +77,8 @@ def command(folder: Path | None, json_output: bool, threats: tuple[str, ...], **
     """
     from chainward.cli.output import as_json
     from chainward.errors import ChainwardError
-    from chainward.report.tables.recommend import Needs, recommend
+    from chainward.report.tables.asked import Needs
+    from chainward.report.tables.recommend import recommend
 
     needs = Needs(threats=tuple(map(_kind, threats)), **options)
     if needs == Needs(task=needs.task, hospitals=needs.hospitals, rounds=needs.rounds, scenario=needs.scenario):

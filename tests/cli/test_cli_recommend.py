@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chainward.cli.recommend import command
-from chainward.report.tables.recommend import PRIVACY, SCENARIOS
+from chainward.report.tables.asked import PRIVACY, SCENARIOS
 from chainward.report.tables.threatened import KNOWN
 
 PRIVATE = ("--privacy", "no-raw-data")

@@ -14,6 +14,7 @@ from report_fixtures import card, record, results
 from chainward.errors import ChainwardError
 from chainward.folders import REFERENCE
 from chainward.report import all_tables, as_json
+from chainward.report.tables.asked import PRIVACY, SCENARIOS, Needs
 from chainward.report.tables.evidence import (
     Carded,
     Decided,
@@ -27,7 +28,7 @@ from chainward.report.tables.evidence import (
     evidence,
 )
 from chainward.report.tables.reach import gas_of, per_size
-from chainward.report.tables.recommend import PRIVACY, SCENARIOS, Needs, Recommendation, recommend
+from chainward.report.tables.recommend import Recommendation, recommend
 from chainward.report.tables.standing import Standing
 from chainward.report.tables.threatened import KNOWN, threatened
 from chainward.results.papers import Paper
