@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint unit coverage wheel-test docs regressions bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
+.PHONY: help demo reference test lint unit coverage wheel-test docs regressions bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -19,6 +19,10 @@ help: ## Show this list
 
 demo: .venv/.core ## Run a small benchmark and write its report
 	$(BIN)/chainward run benchmarks/demo.toml --jobs 2
+
+reference: .venv/.core ## Make the report in reports/reference and verify it; it needs the file of `chainward data get stroke`
+	$(BIN)/chainward run benchmarks/reference.toml --out reports/reference --jobs 2
+	$(BIN)/chainward verify reports/reference
 
 test: lint unit wheel-test docs contracts-check contracts-audit regressions contracts-test flower-test ## Run every check, the fast ones first
 

@@ -1,4 +1,4 @@
-"""Where the line-up, its plans and the compiled contracts lie: in an installed wheel, or beside the package."""
+"""Where the line-up, plans, contracts and figures lie: in an installed wheel, or in a checkout beside the package."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ def _first(*candidates: Path) -> Path:
 
 
 REIMPLEMENTATIONS = _first(PACKAGE / "reimplementations", CHECKOUT / "reimplementations")
+FIGURES = _first(PACKAGE / "figures", CHECKOUT / "benchmarks" / "figures")
+REFERENCE = _first(PACKAGE / "reference", CHECKOUT / "reports" / "reference")
 ARTIFACTS = _first(PACKAGE / "artifacts", CHECKOUT / "contracts" / "artifacts")
 GAS_SNAPSHOT = ARTIFACTS / "gas.snapshot" if ARTIFACTS.parent == PACKAGE else ARTIFACTS.parent / "gas.snapshot"
 PLANS = _first(PACKAGE / "benchmarks", CHECKOUT / "benchmarks")

@@ -16,6 +16,7 @@ from chainward.cli import streams
 from chainward.errors import ChainwardError, Stopped
 
 _COMMANDS = {
+    "audit": "Check published figures against protocol floors and arithmetic.",
     "contracts": "Compile the contracts of a strategy of your own.",
     "data": "See which data a task needs, and get them from their canonical source.",
     "doctor": "Check this machine: versions, device, contracts, data, folders.",
@@ -23,6 +24,7 @@ _COMMANDS = {
     "list": "List strategies, tasks, plans, ledgers or engines.",
     "meds": "Take a report's predictions to MEDS: write them in its evaluation schema.",
     "new": "Start a strategy, a task or a plan of your own.",
+    "recommend": "Tell which papers satisfy given needs, and why the others do not.",
     "report": "Render the report of a folder again, from its records alone.",
     "run": "Run a plan and write its report.",
     "show": "Show a strategy's card, claims and contract costs.",

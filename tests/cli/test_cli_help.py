@@ -77,6 +77,7 @@ def test_every_command_is_listed(chainward) -> None:
     told = " ".join(chainward("--help").out.split())
     top = {name: command for name, command in COMMANDS.items() if " " not in name}
     assert set(top) == {
+        "audit",
         "contracts",
         "data",
         "doctor",
@@ -84,6 +85,7 @@ def test_every_command_is_listed(chainward) -> None:
         "list",
         "meds",
         "new",
+        "recommend",
         "report",
         "run",
         "show",
