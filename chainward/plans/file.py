@@ -81,7 +81,7 @@ def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, An
         plan = Plan.model_validate(_merged(claims.expanded(document), overrides))
         seen = Seen()
         _check(plan, seen)
-        effects.check_whole(plan, [one for found in seen.suspects.values() for one in found])
+        effects.check(plan, [one for found in seen.suspects.values() for one in found])
     except ValidationError as error:
         raise ChainwardError(f"{where}: {first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:
@@ -168,8 +168,6 @@ def _check(plan: Plan, seen: Seen) -> None:
             _check_patients(plan, task, division)
             if not plan.parts:
                 _check_needs(built, task, division, seen)
-    if not plan.parts:
-        effects.check(plan)
 
 
 def _built(entry: Named, track: str) -> Strategy[Any]:
