@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,8 @@ def _place(jobs: str, ray_address: str | None, timeout_s: float | None, memory_m
         return InProcess()
     if jobs == "ray":
         return Cluster(ray_address, limits)
-    if not (jobs.isascii() and jobs.isdigit() and int(jobs[:9]) > 0):
-        raise ChainwardError(f"--jobs {jobs!r}: write a number of processes from 1 up, or ray")
+    if not re.fullmatch("[1-9][0-9]{0,3}", jobs):
+        raise ChainwardError(f"--jobs {jobs!r}: write a number of processes from 1 to 9999, or ray")
     return Workers(int(jobs), limits)
 
 

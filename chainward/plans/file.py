@@ -96,7 +96,7 @@ def _checked(where: str, document: Mapping[str, Any], overrides: Mapping[str, An
         _check(plan, seen)
         discovery.refuse_clashes(strategy.key for leaf in plan.leaves for strategy in leaf.strategies)
         tasks.refuse_clashes(task.key for leaf in plan.leaves for task in leaf.tasks)
-        effects.check_whole(plan, [one for found in seen.suspects.values() for one in found])
+        effects.check(plan, [one for found in seen.suspects.values() for one in found])
     except ValidationError as error:
         raise ChainwardError(f"{where}: {first_mistake(error)}") from None
     except (ChainwardError, ValueError) as error:
@@ -183,8 +183,6 @@ def _check(plan: Plan, seen: Seen) -> None:
             _check_patients(plan, task, division)
             if not plan.parts:
                 _check_needs(built, task, division, seen)
-    if not plan.parts:
-        effects.check(plan)
 
 
 def _built(entry: Named, track: str) -> Strategy[Any]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainward.cli import bars, streams
+from chainward.cli import _tell_of_a_bug, bars, streams
 from chainward.cli.letters import ALIKE, encodable
 
 ENCODINGS = {
@@ -117,3 +117,13 @@ def test_a_bar_is_drawn_with_the_letters_there_are(encoding: str, monkeypatch: p
     assert "1/3" in told or "0/3" in told
     assert r"\x1b[31m" in told
     assert ("⠋" in told) == (encoding == "utf-8")
+
+
+def test_a_traceback_acts_on_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise RuntimeError("\x1b[31m")
+    except RuntimeError as error:
+        _tell_of_a_bug(RuntimeError, error, error.__traceback__)
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback (most recent call last):\n")
+    assert told.endswith("RuntimeError: \\x1b[31m\n")

@@ -168,6 +168,24 @@ def test_a_mistake_names_the_file_the_field_and_the_fix(text: str, told: str, pa
     assert str(caught.value).startswith(f"{path}: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("parts = [{rounds = 3}, {rounds = 1}]\nfaults = {absent = {'hospital 1' = [3]}}", False),
+        ("parts = [{rounds = 2}, {rounds = 1}]\nfaults = {absent = {'hospital 1' = [3]}}", True),
+        ("parts = [{engine = 'cohort'}]\nflower = {timeout_s = 9}", True),
+    ],
+)
+def test_what_one_part_makes_use_of_is_not_refused(text: str, refused: bool, path: Path) -> None:
+    kept = [line for line in SMALL.splitlines() if not line.startswith("rounds")]
+    path.write_text("\n".join([*kept, text]), encoding="utf-8")
+    if refused:
+        with pytest.raises(ChainwardError, match=r"beyond the last, which is 2|an engine of Flower's"):
+            read(path)
+    else:
+        assert read(path).leaves
+
+
 ABSENT = "faults = {absent = {'hospital 1' = [%s]}}"
 DEEP = "[" * 5000 + "]" * 5000
 
