@@ -14,9 +14,8 @@ from chainward.folders import CHECKOUT
 from chainward.report import all_tables, charts, write_report
 from chainward.report.charts import drawing
 from chainward.report.charts.drawing import PROGRAM, draw
-from chainward.report.charts.labels import Box, place, width_of
 
-CHARTS = ["pareto", "learning_curves", "latency_parts", "gas_functions", "partition"]
+CHARTS = ["pareto", "pareto_latency", "learning_curves", "latency_parts", "gas_functions", "partition"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -201,18 +200,3 @@ def test_nothing_to_draw_loads_no_altair():
 def test_the_process_loads_nothing_of_ours():
     assert PROGRAM[1] == "-P"
     assert "chainward" not in re.sub(r'""".*?"""', "", Path(PROGRAM[2]).read_text("utf-8"), flags=re.DOTALL)
-
-
-# --- names ---------------------------------------------------------------------------------------
-
-
-def test_names_of_points_do_not_overlap():
-    points = [(100.0 + i, 100.0 + 3 * i) for i in range(6)]
-    names = ["name"] * 6
-    offsets = place(points, names, Box(0, 0, 400, 300))
-    boxes = [
-        Box(x + dx - width_of("name") / 2, y + dy - 6, x + dx + width_of("name") / 2, y + dy + 6)
-        for (x, y), (dx, dy) in zip(points, offsets, strict=True)
-    ]
-    assert not any(a.overlap(b) for i, a in enumerate(boxes) for b in boxes[:i])
-    assert place([(399.0, 100.0)], ["name"], Box(0, 0, 400, 300))[0][0] < 0  # no room on the right

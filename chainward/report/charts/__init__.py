@@ -5,7 +5,7 @@ from chainward.report.charts.curves import learning_curves
 from chainward.report.charts.drawing import Draw, Drawing, draw, drawer
 from chainward.report.charts.functions import gas_functions
 from chainward.report.charts.latency import latency_parts
-from chainward.report.charts.pareto import pareto
+from chainward.report.charts.pareto import pareto, pareto_latency
 from chainward.report.charts.partition import partition
 from chainward.report.charts.proofs import proof_costs
 
@@ -19,6 +19,7 @@ __all__ = [
     "latency_parts",
     "learning_curves",
     "pareto",
+    "pareto_latency",
     "partition",
     "proof_costs",
     "unchecked",

@@ -45,12 +45,12 @@ def pick(row: Row, *names: str) -> Row:
     return {name: row[name] for name in names}
 
 
-def gas_axis(low: float, high: float) -> alt.Axis:
+def log_axis(low: float, high: float, style: str = "~s") -> alt.Axis:
     """A log axis with a line at each power of ten, and at 2 and 5 times it where there are few of those."""
     steps = (1, 2, 5) if high / low < 1000 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [step * 10**power for power in powers for step in steps]
-    return alt.Axis(values=[value for value in values if low <= value <= high], format="~s", gridOpacity=0.45)
+    return alt.Axis(values=[value for value in values if low <= value <= high], format=style, gridOpacity=0.45)
 
 
 def name_axis(room: float = 0.0) -> alt.Axis:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, gas_axis, ordered, pick, specified
+from chainward.report.charts.base import Chart, data, log_axis, ordered, pick, specified
 from chainward.report.charts.svg import ACCENT, SOFT
 from chainward.report.tables.groups import Row
 
@@ -24,7 +24,7 @@ def gas_functions(rows: Sequence[Row], key: str) -> Chart | None:
     ]
     low, high = min(row["min"] for row in known) / 1.2, max(row["max"] for row in known) * 1.2
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
-    x = alt.X("min:Q", title="gas a call, log scale (measured)", scale=scale, axis=gas_axis(low, high))
+    x = alt.X("min:Q", title="gas a call, log scale (measured)", scale=scale, axis=log_axis(low, high))
     phases = alt.Scale(domain=["setup", "round"], range=[SOFT, ACCENT])
     colour = alt.Color("phase:N", scale=phases, legend=alt.Legend(title=None, orient="top", symbolType="circle"))
     room = 6.2 * max(len(row["function"]) for row in values)  # facets do not measure each other's names

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chainward.report.charts import Chart, Drawing
 
 
-ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 120, 25, 8, 3, 16, 30
+ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 120, 25, 8, 3, 36, 30
 """How much a page holds: rows a table of a main setting and of another, other settings, settings and rows that have
 pictures, hospitals."""
 
@@ -180,6 +180,7 @@ def _pictures(
     with charts.unchecked():
         drawn = {
             "pareto": (charts.pareto(first, f"{key}-pareto"), tables["fees"]),
+            "pareto_time": (charts.pareto_latency(first, f"{key}-pareto-time"), tables["time"]),
             "curves": (charts.learning_curves(curves, f"{key}-curves"), tables["curves"]),
             "time": (charts.latency_parts(first, f"{key}-time"), tables["time"]),
             "functions": (charts.gas_functions(functions, f"{key}-functions"), tables["functions"]),
