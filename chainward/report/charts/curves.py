@@ -12,12 +12,12 @@ import altair as alt
 
 from chainward.report.charts.base import Chart, data, pick, specified
 from chainward.report.charts.svg import ACCENT, INK, SOFT
-from chainward.report.charts.text import lines_of, natural
+from chainward.report.charts.text import BOLD, lines_of, natural
 from chainward.report.tables.groups import Row
 
 COLUMNS, WIDTH, HEIGHT, BETWEEN, LINE = 6, 164, 84, 14, 13
-TITLE, BOLD = 2, 11.8
-"""Lines of a panel's name at most, and the size of regular letters that are as wide as bold ones of 11."""
+TITLE = 2
+"""Lines of a panel's name at most."""
 
 WORDS = (
     "Mean over seeds, one panel a strategy; the number is that of the point, the last round that all seeds reached. "

@@ -9,7 +9,9 @@ from unicodedata import east_asian_width
 
 from chainward.report.formats import printable
 
-SIZE, MORE = 11.0, "…"
+SIZE, BOLD, MORE = 11.0, 11.8, "…"
+"""The size of letters in charts, that of regular ones as wide as its bold ones, and what stands for a part left out."""
+
 # Thousandths of the size that characters of Helvetica take, and of fonts made to its measure (Liberation Sans, Arial).
 _WIDTHS = {
     191: "'",

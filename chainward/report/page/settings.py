@@ -11,6 +11,7 @@ from chainward.report.formats import count, size
 from chainward.report.page import columns
 from chainward.report.page.columns import Column, hospital_columns
 from chainward.report.page.patients import BY_PATIENTS, GAS_PER_PATIENT
+from chainward.report.page.privacy import matrix, matrix_columns
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
 
@@ -101,7 +102,7 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
 
 _SHARED = (
     *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing", "disclosures"),
-    *("gas_per_patient", "accuracy_by_patients"),
+    *("gas_per_patient", "accuracy_by_patients", "privacy"),
     "resolution",
 )
 
@@ -137,6 +138,7 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, 
         "time": ("Latency and its parts", columns.TIME, done, "leaderboard"),
         "fees": ("Gas and what it would cost", columns.FEES, done, "leaderboard"),
         "privacy": ("Who saw what", columns.TRAFFIC, told, "leaderboard"),
+        "matrix": ("Who opened what, a trial", matrix_columns(mine["privacy"]), matrix(mine["privacy"]), "privacy"),
         "curves": ("Validation AUROC by round; every round is in the CSV", columns.CURVES, curves, "learning_curves"),
         "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"], "gas_functions"),
         "patients": ("Gas a patient", GAS_PER_PATIENT, mine["gas_per_patient"], "gas_per_patient"),
@@ -173,9 +175,9 @@ def _pictures(
     from chainward.report import charts  # and with them altair: only where there is something to draw
 
     labels = {row["label"] for place, row in enumerate(rows) if place < PANELS or row["on_front"]}
-    first, curves, functions = (
+    first, curves, functions, opened = (
         [row for row in found if row["label"] in labels]
-        for found in (rows, mine["learning_curves"], mine["gas_functions"])
+        for found in (rows, mine["learning_curves"], mine["gas_functions"], mine["privacy"])
     )
     with charts.unchecked():
         drawn = {
@@ -184,6 +186,7 @@ def _pictures(
             "curves": (charts.learning_curves(curves, f"{key}-curves"), tables["curves"]),
             "time": (charts.latency_parts(first, f"{key}-time"), tables["time"]),
             "functions": (charts.gas_functions(functions, f"{key}-functions"), tables["functions"]),
+            "privacy": (charts.audiences(opened, f"{key}-privacy"), tables["matrix"]),
             "partition": (charts.partition(mine["partition"], f"{key}-partition"), tables["partition"]),
         }
     left = len(rows) - len(first)
