@@ -7,12 +7,12 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, ordered, specified
+from chainward.report.charts.base import NAME, Chart, data, ordered, specified
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.charts.text import BOLD, lines_of, short_names, shortened, width_of
 from chainward.report.tables.groups import Row
 
-WIDTH, COLUMNS, NAME, STEP = 290, 3, 220, 19
+WIDTH, COLUMNS, STEP = 290, 3, 19
 REFERENCE = "fedavg"
 Domain = tuple[float, float]
 WORDS = (

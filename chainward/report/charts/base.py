@@ -53,6 +53,10 @@ def log_axis(low: float, high: float, style: str = "~s") -> alt.Axis:
     return alt.Axis(values=[value for value in values if low <= value <= high], format=style, gridOpacity=0.45)
 
 
+NAME = 225.0
+"""Pixels that a name on an axis takes at most."""
+
+
 def name_axis(room: float = 0.0) -> alt.Axis:
     """An axis of names: text alone, in at least so many pixels."""
     return alt.Axis(labelLimit=230, ticks=False, domain=False, labelColor=INK, labelPadding=6, minExtent=room)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, ordered, specified
+from chainward.report.charts.base import NAME, Chart, data, ordered, specified
 from chainward.report.charts.svg import ACCENT, INK, PAPER
 from chainward.report.charts.text import lines_of, natural, short_names, width_of
 from chainward.report.tables.groups import Row
 from chainward.report.tables.privacy import KINDS, LADDER, widest
 
-WIDTH, STEP, NAME = 100, 19, 220
+WIDTH, STEP = 100, 19
 SHORT = (
     "–",
     "coordinator",

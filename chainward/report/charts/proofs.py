@@ -15,6 +15,7 @@ from chainward.report.tables.groups import Row
 WIDTH, HEIGHT = 300, 180
 SOURCES = {"modelled": ACCENT, "measured": INK, "quoted": SOFT}
 SHAPES = ["circle", "square", "triangle-up"]
+DASHES = [[1, 0], [6, 2], [2, 2]]
 
 
 def proof_costs(rows: Sequence[Row], key: str) -> Chart | None:
@@ -30,6 +31,7 @@ def proof_costs(rows: Sequence[Row], key: str) -> Chart | None:
         alt.Scale(domain=list(SOURCES), range=list(SOURCES.values())),
         alt.Scale(domain=list(SOURCES), range=SHAPES),
     )
+    dash = alt.Scale(domain=list(SOURCES), range=DASHES)
     legend = alt.Legend(title=None, orient="top")
 
     def panel(values: Sequence[Row], title: str, scale: alt.Scale) -> Any:
@@ -42,7 +44,8 @@ def proof_costs(rows: Sequence[Row], key: str) -> Chart | None:
         marks = base.mark_point(filled=True, size=44, opacity=1).encode(
             shape=alt.Shape("source:N", scale=shape, legend=legend)
         )
-        return alt.layer(base.mark_line(strokeWidth=1.2), marks).properties(width=WIDTH, height=HEIGHT)
+        lines = base.mark_line(strokeWidth=1.2).encode(strokeDash=alt.StrokeDash("source:N", scale=dash, legend=None))
+        return alt.layer(lines, marks).properties(width=WIDTH, height=HEIGHT)
 
     panels = [panel(seconds, "seconds a proof, log scale", alt.Scale(type="log", nice=True))]
     if ratios:
