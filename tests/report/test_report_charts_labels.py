@@ -5,6 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainward.report.charts.base import log_axis, whole_axis
 from chainward.report.charts.labels import LINE, POINT, Box, box_of, place, spread
 from chainward.report.charts.text import lines_of, natural, short_names, shortened, width_of
 
@@ -109,3 +110,28 @@ def test_lines_break_between_words():
 def test_numbers_in_names_are_sorted_as_numbers():
     names = ["bflc (k 10)", "bflc (k 9)", "bflc", "7", "aa"]
     assert sorted(names, key=natural) == ["7", "aa", "bflc", "bflc (k 9)", "bflc (k 10)"]
+
+
+@given(st.floats(-3, 9), st.floats(0.2, 6))
+def test_a_log_axis_has_three_to_sixteen_lines_within(exponent, span):
+    low, high = 10**exponent, 10 ** (exponent + span)
+    values = log_axis(low, high).to_dict()["values"]
+    assert 3 <= len(values) <= 16
+    assert all(low * 0.999 <= one <= high * 1.001 for one in values)
+    assert len(set(values)) == len(values)
+
+
+@given(st.integers(0, 500), st.integers(0, 5000), st.integers(2, 8))
+def test_an_axis_of_whole_numbers_tells_each_once(low, span, most):
+    values = whole_axis(low, low + span, most).to_dict()["values"]
+    assert all(low <= one <= low + span for one in values)
+    assert len(values) <= most
+    assert len(set(values)) == len(values)
+    if span == 0:
+        assert values == [low]
+
+
+def test_axes_by_hand():
+    assert whole_axis(1, 30).to_dict()["values"] == [10, 20, 30]
+    assert whole_axis(1, 2).to_dict()["values"] == [1, 2]
+    assert log_axis(900, 1.1e7).to_dict()["values"] == [1e3, 1e4, 1e5, 1e6, 1e7]

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, pick, specified
+from chainward.report.charts.base import Chart, data, pick, specified, whole_axis
 from chainward.report.charts.svg import ACCENT, INK, SOFT
 from chainward.report.charts.text import BOLD, lines_of, natural
 from chainward.report.tables.groups import Row
@@ -46,7 +46,7 @@ def learning_curves(points: Sequence[Row], key: str) -> Chart | None:
 def _panels(values: Sequence[Row], middle: Sequence[Row], names: Sequence[list[str]], scale: alt.Scale) -> Any:
     """Panels in the order given; the grey line, which is the same in all, has data of its own, so that all show it."""
     low, high = (limit(row["round"] for row in values) for limit in (min, max))
-    axis = alt.Axis(tickCount=3, tickMinStep=1, format="d", grid=False)
+    axis = whole_axis(low, high)
     x = alt.X(
         "round:Q", title=None, scale=alt.Scale(domain=[low - 0.5, max(high, low + 1) + 0.5], nice=False), axis=axis
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, pick, specified
+from chainward.report.charts.base import Chart, data, pick, specified, whole_axis
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.charts.text import BOLD, natural, shortened
 from chainward.report.tables.groups import Row
@@ -51,7 +51,7 @@ def _panel(rows: Sequence[Row]) -> Any:
         "hospitals:Q",
         title="hospitals",
         scale=alt.Scale(domain=[0, largest * 1.06], nice=False),
-        axis=alt.Axis(tickCount=5, tickMinStep=1, format="d", grid=False),
+        axis=whole_axis(0, largest, 7),
     )
     style = "~s" if first["source"] == "measured" else ",~r"
     y = alt.Y(
