@@ -51,8 +51,11 @@ def test_both_charts_say_who_is_on_their_front():
     assert "On the Pareto front: quick." in pareto_latency(rows, "key").description
 
 
+EXTRA = {"cost": 0, "front": False, "tip": ""}
+
+
 def test_names_at_zero_gas_stand_in_a_column_of_their_own():
-    rows = [contestant(f"reference {i}", 1, auroc=0.8 + i / 1e4) | {"cost": 0, "front": False} for i in range(8)]
+    rows = [contestant(f"reference {i}", 1, auroc=0.8 + i / 1e4) | EXTRA for i in range(8)]
     tops = [row["name_y"] / 0.2 * HEIGHT for row in beside(rows, (0.7, 0.9))]
     assert all(upper - lower >= LINE - 1e-6 for lower, upper in pairwise(tops))
     (alone,) = beside(rows[:1], (0.7, 0.9))

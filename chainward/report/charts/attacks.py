@@ -7,9 +7,10 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import NAME, Chart, data, ordered, specified
+from chainward.report.charts.base import NAME, Chart, data, ordered, specified, tip
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.charts.text import BOLD, lines_of, short_names, shortened, width_of
+from chainward.report.formats import signed
 from chainward.report.tables.groups import Row
 
 WIDTH, COLUMNS, STEP = 290, 3, 19
@@ -52,6 +53,7 @@ def _panel(rows: Sequence[Row], names: Mapping[str, str], domain: Domain, width:
             **{name: row[name] for name in ("drop", "drop_low", "drop_high")},
             "apart": row["drop"] is not None and not row["drop_low"] <= 0 <= row["drop_high"],
             "reference": _reference(row),
+            "tip": f"{row['label']}: {_interval(row)} of AUROC lost" if row["drop"] is not None else "",
             "note": "" if row["drop"] is not None else shortened(row["note"] or "no figure", width / 2),
         }
         for row in rows
@@ -71,6 +73,7 @@ def _panel(rows: Sequence[Row], names: Mapping[str, str], domain: Domain, width:
         marks.mark_rule(strokeWidth=1.3).encode(x=alt.X("drop_low:Q"), x2="drop_high:Q", color=_colour()),
         marks.mark_point(size=46, opacity=1, strokeWidth=1.4).encode(
             x=x,
+            description=tip(),
             shape=alt.Shape("reference:N", scale=shape, legend=None),
             stroke=_colour(),
             fill=alt.condition(alt.datum.apart, alt.value(ACCENT), alt.value(PAPER)),
@@ -79,6 +82,11 @@ def _panel(rows: Sequence[Row], names: Mapping[str, str], domain: Domain, width:
         .mark_text(align="left", dx=6, color=SOFT, fontSize=10.5)
         .encode(x=alt.datum(0.0), text="note:N"),
     ).properties(width=width, height=alt.Step(STEP), title=_title(rows[0]["attack"], width))
+
+
+def _interval(row: Row) -> str:
+    low, drop, high = (signed(row[name]) for name in ("drop_low", "drop", "drop_high"))
+    return f"{drop} [{low}, {high}]"
 
 
 def _reference(row: Row) -> bool:

@@ -40,6 +40,11 @@ def data(rows: Sequence[Row]) -> alt.InlineData:
     return alt.InlineData(values=tuple(dict(row) for row in rows))
 
 
+def tip() -> alt.Description:
+    """What a page may say of a mark that is pointed at: the field `tip` of its row."""
+    return alt.Description("tip:N")
+
+
 def pick(row: Row, *names: str) -> Row:
     """Only some fields of a row."""
     return {name: row[name] for name in names}

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, pick, specified, whole_axis
+from chainward.report.charts.base import Chart, data, pick, specified, tip, whole_axis
 from chainward.report.charts.svg import ACCENT, INK, SOFT
 from chainward.report.charts.text import BOLD, lines_of, natural
 from chainward.report.tables.groups import Row
@@ -63,7 +63,7 @@ def _panels(values: Sequence[Row], middle: Sequence[Row], names: Sequence[list[s
         alt.Chart(data(middle)).mark_line(color=SOFT, strokeWidth=1, opacity=0.6).encode(x=x, y=y),
         lines.transform_filter("datum.whole").mark_line(color=ACCENT, strokeWidth=1.8),
         lines.transform_filter("datum.whole === false").mark_line(color=ACCENT, strokeWidth=1, strokeDash=[2, 2]),
-        ends.mark_point(filled=True, size=22, opacity=1, color=ACCENT),
+        ends.mark_point(filled=True, size=22, opacity=1, color=ACCENT).encode(description=tip()),
         ends.mark_text(color=INK, fontSize=10, dy=-10, align=early).encode(text="end:N"),
         alt.Chart()
         .transform_filter("isArray(datum.name)")
@@ -87,7 +87,7 @@ def _values(rows: Sequence[Row], place: int) -> Iterator[Row]:
                 "place": place,
                 "part": part,
                 "whole": trials == most,
-                **({"end": end} if end else {}),
+                **({"end": end, "tip": f"{row['label']}: {end} after round {row['round']}"} if end else {}),
             }
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from chainward.report.charts.base import NAME, Chart, data, log_axis, ordered, pick, specified
+from chainward.report.charts.base import NAME, Chart, data, log_axis, ordered, pick, specified, tip
 from chainward.report.charts.svg import ACCENT, SOFT
 from chainward.report.charts.text import BOLD, short_names, width_of
+from chainward.report.formats import integer
 from chainward.report.tables.groups import Row
 
 WIDTH = 560
@@ -26,6 +27,7 @@ def gas_functions(rows: Sequence[Row], key: str) -> Chart | None:
             **pick(row, "phase", "min", "median", "max"),
             "label": labels[row["label"]],
             "function": functions[_function(row)],
+            "tip": f"{_function(row)}, {row['phase']}: {_spread(row)} gas",
         }
         for row in known
     ]
@@ -40,12 +42,17 @@ def gas_functions(rows: Sequence[Row], key: str) -> Chart | None:
     base = alt.Chart().encode(y=ordered("function", room=room), color=colour)
     layers = alt.layer(
         base.mark_rule(strokeWidth=1).encode(x=x, x2="max:Q"),
-        base.mark_point(filled=True, size=38, opacity=1).encode(x="median:Q", shape=shape),
+        base.mark_point(filled=True, size=38, opacity=1).encode(x="median:Q", shape=shape, description=tip()),
         data=data(values),
     ).properties(width=WIDTH, height=alt.Step(15))
     header = alt.Header(title=None, labelOrient="top", labelAnchor="start", labelPadding=2)
     facets = layers.facet(row=alt.Row("label:N", header=header, title=None), spacing=7).resolve_scale(y="independent")
     return specified(facets, key, f"Gas a function, {known[0]['task']}", "Least, median and greatest gas of one call.")
+
+
+def _spread(row: Row) -> str:
+    least, middle, most = (integer(row[name]) for name in ("min", "median", "max"))
+    return middle if least == most else f"{middle}, {least} to {most}"
 
 
 def _function(row: Row) -> str:

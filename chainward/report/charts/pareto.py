@@ -13,6 +13,7 @@ from chainward.report.charts.base import Chart, data, log_axis, pick, specified
 from chainward.report.charts.points import HEIGHT, WIDTH, ZERO_AT, ZERO_WIDTH, Domain, around, beside, points, up
 from chainward.report.charts.svg import ACCENT
 from chainward.report.charts.text import short_names
+from chainward.report.formats import fixed, integer, significant
 from chainward.report.tables.groups import Row
 
 NAME = 150
@@ -27,24 +28,40 @@ class Cost:
     title: str
     style: str
     free: str
+    words: Callable[[float], str]
     on_front: Callable[[Sequence[Row], Row], bool]
 
 
 def pareto(rows: Sequence[Row], key: str) -> Chart | None:
     """Gas is on a log axis; what spends none stands apart at 0, where a log axis has no place."""
-    cost = Cost("gas_total", "total gas, log scale (measured)", "~s", "no gas", lambda _, row: bool(row["on_front"]))
+    cost = Cost(
+        "gas_total", "total gas, log scale (measured)", "~s", "no gas", _gas, lambda _, row: bool(row["on_front"])
+    )
     return _against(rows, key, cost, "total gas")
 
 
 def pareto_latency(rows: Sequence[Row], key: str) -> Chart | None:
     """The same over modelled seconds, whose front is found by the rule of gas."""
-    cost = Cost("latency_total_s", "total latency in s, log scale (modelled)", ",~r", "no time", fastest)
+    cost = Cost("latency_total_s", "total latency in s, log scale (modelled)", ",~r", "no time", _seconds, fastest)
     return _against(rows, key, cost, "total latency")
 
 
 def fastest(rows: Sequence[Row], row: Row) -> bool:
     """Whether no other paper takes less time without being told apart below, or as much and is told apart above."""
     return bool(_contests(row)) and not any(_beats(other, row) for other in rows if _contests(other))
+
+
+def _gas(value: float) -> str:
+    return f"{integer(value)} gas"
+
+
+def _seconds(value: float) -> str:
+    return f"{significant(value)} s"
+
+
+def _interval(row: Row) -> str:
+    low, mean, high = (fixed(row[f"auroc_{name}"]) for name in ("low", "mean", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def _contests(row: Row) -> bool:
@@ -64,7 +81,13 @@ def _against(rows: Sequence[Row], key: str, cost: Cost, words: str) -> Chart | N
         return None
     names = short_names((row["label"] for row in able), NAME)
     known = [
-        {**row, "label": names[row["label"]], "cost": row[cost.field], "front": cost.on_front(able, row)}
+        {
+            **row,
+            "label": names[row["label"]],
+            "cost": row[cost.field],
+            "front": cost.on_front(able, row),
+            "tip": f"{row['label']}: AUROC {_interval(row)}, {cost.words(row[cost.field])}",
+        }
         for row in able
     ]
     front = [row["label"] for row in known if row["front"]]

@@ -8,13 +8,13 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import data, pick
+from chainward.report.charts.base import data, pick, tip
 from chainward.report.charts.labels import LINE, POINT, Box, Place, box_of, place, spread
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.tables.groups import Row
 
 WIDTH, HEIGHT, ZERO_WIDTH, ZERO_AT, NAMES_AT = 900, 380, 178, 12.0, 30.0
-FIELDS = ("label", "cost", "auroc_mean", "auroc_low", "auroc_high", "front", "reference")
+FIELDS = ("label", "cost", "auroc_mean", "auroc_low", "auroc_high", "front", "reference", "tip")
 Domain = tuple[float, float]
 
 
@@ -75,6 +75,7 @@ def points(values: Sequence[Row], x: alt.X, y: Domain, bare: bool, align: str) -
         words.properties(mark={**name, **edge}),
         base.mark_point(size=52, opacity=1, strokeWidth=1.4).encode(
             y=middle,
+            description=tip(),
             shape=shape,
             fill=alt.condition(front, alt.value(ACCENT), alt.value(PAPER)),
             stroke=alt.condition(front, alt.value(ACCENT), alt.value(SOFT)),

@@ -8,9 +8,10 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, pick, specified, whole_axis
+from chainward.report.charts.base import Chart, data, specified, tip, whole_axis
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.charts.text import BOLD, natural, shortened
+from chainward.report.formats import integer, significant
 from chainward.report.tables.groups import Row
 
 WIDTH, HEIGHT, COLUMNS, STEPS = 212, 112, 4, 24
@@ -45,7 +46,7 @@ def _lines(rows: Sequence[Row]) -> Iterator[Any]:
 
 def _panel(rows: Sequence[Row]) -> Any:
     first, largest = rows[0], max(int(row["hospitals"]) for row in rows)
-    quoted = [{"hospitals": row["hospitals"], "value": row["quoted"]} for row in rows if row["quoted"] is not None]
+    quoted = [_told(row, row["quoted"], "quoted") for row in rows if row["quoted"] is not None]
     highest = max(one["value"] for one in (*rows, *quoted)) or 1.0
     x = alt.X(
         "hospitals:Q",
@@ -60,19 +61,26 @@ def _panel(rows: Sequence[Row]) -> Any:
         scale=alt.Scale(domain=[0, highest * 1.12], nice=False),
         axis=alt.Axis(tickCount=4, format=style, domain=False, minExtent=40),
     )
-    points = [pick(row, "hospitals", "value") for row in rows]
+    points = [_told(row, row["value"], first["label"]) for row in rows]
     law = list(_law(first["coefficients"], int(rows[0]["hospitals"]), largest))
     layers = [
         alt.Chart(data(law)).mark_line(color=ACCENT, strokeWidth=1.3).encode(x=x, y=y),
-        alt.Chart(data(points)).mark_point(filled=True, size=40, opacity=1, color=ACCENT).encode(x=x, y=y),
+        alt.Chart(data(points))
+        .mark_point(filled=True, size=40, opacity=1, color=ACCENT)
+        .encode(x=x, y=y, description=tip()),
     ]
     if quoted:
         line = alt.Chart(data(quoted)).encode(x=x, y=y)
         layers += [
             line.mark_line(color=SOFT, strokeDash=[4, 3]),
-            line.mark_point(shape="square", size=30, opacity=1, stroke=SOFT, fill=PAPER),
+            line.mark_point(shape="square", size=30, opacity=1, stroke=SOFT, fill=PAPER).encode(description=tip()),
         ]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=_title(first))
+
+
+def _told(row: Row, value: float, whose: str) -> Row:
+    words = integer(value) if row["source"] == "measured" else f"{significant(value)} s"
+    return {"hospitals": row["hospitals"], "value": value, "tip": f"{whose}, {row['hospitals']} hospitals: {words}"}
 
 
 def _law(coefficients: Sequence[float], least: int, largest: int) -> Iterator[Row]:

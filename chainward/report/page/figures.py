@@ -23,7 +23,6 @@ Pictures = tuple[Picture, ...]
 FIGURES = 6
 """How many settings of each have a picture."""
 
-DROPS = (STRATEGY, Column("attack", "Attack"), *ATTACKS[1:])
 SCALING = (
     STRATEGY,
     Column("quantity", "Quantity"),
@@ -46,7 +45,7 @@ def figures(tables: Tables) -> Mapping[str, tuple[Picture, ...]]:
     from chainward.report import charts  # and with them altair: only where there is something to draw
 
     calm = [row for row in tables.get("scaling", []) if not row["attack"]]
-    drops = partial(_picture, charts.attack_drops, "What attacks cost", DROPS)
+    drops = partial(_picture, charts.attack_drops, "What attacks cost", ATTACKS)
     growth = partial(_picture, charts.scaling, "Growth by hospitals", SCALING)
     with charts.unchecked():
         return {

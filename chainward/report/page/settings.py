@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chainward.report.formats import count, size
+from chainward.report.formats import size
 from chainward.report.page import columns
 from chainward.report.page.columns import Column, hospital_columns
 from chainward.report.page.patients import BY_PATIENTS, GAS_PER_PATIENT
@@ -101,7 +101,7 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
 
 
 _SHARED = (
-    *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing", "disclosures"),
+    *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing"),
     *("gas_per_patient", "accuracy_by_patients", "privacy"),
     "resolution",
 )
@@ -131,13 +131,12 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, 
     done = [row for row in rows if row["trials"] > row["failed"]]
     limits = _limits(done)
     most = ROWS if main else SIDE_ROWS
-    told = [{**row, "opened": _opened(row["label"], mine["disclosures"])} for row in done]
     curves = _some_rounds(mine["learning_curves"])
     shapes = {
         "accuracy": ("Further measures of accuracy", columns.ACCURACY, done, "leaderboard"),
         "time": ("Latency and its parts", columns.TIME, done, "leaderboard"),
         "fees": ("Gas and what it would cost", columns.FEES, done, "leaderboard"),
-        "privacy": ("Who saw what", columns.TRAFFIC, told, "leaderboard"),
+        "privacy": ("Who saw what", columns.TRAFFIC, done, "leaderboard"),
         "matrix": ("Who opened what, a trial", matrix_columns(mine["privacy"]), matrix(mine["privacy"]), "privacy"),
         "curves": ("Validation AUROC by round; every round is in the CSV", columns.CURVES, curves, "learning_curves"),
         "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"], "gas_functions"),
@@ -218,11 +217,3 @@ def _limits(rows: Sequence[Row]) -> tuple[float, float]:
     if not known:
         return 0.0, 1.0
     return min(row["auroc_low"] for row in known), max(row["auroc_high"] for row in known)
-
-
-def _opened(label: str, disclosures: Iterable[Row]) -> str:
-    return "; ".join(
-        f"{row['kind']} by {row['audience']}: {count(row['count'])} ×, {size(row['bytes'])}"
-        for row in disclosures
-        if row["label"] == label
-    )
