@@ -23,25 +23,33 @@ TITLES = {
 WORDS = (
     "Means over seeds, one panel a strategy and quantity, with the law of N hospitals that the points follow by least "
     "squares: of a constant, a line and a parabola the simplest, one more term where that at least halves the error in "
-    "foretelling each size from all others. A broken line with squares is the paper’s own law, as quoted."
+    "foretelling each size from all others. A broken line with squares is the paper’s own law, as quoted; one of "
+    "an agent is drawn for all of them."
 )
 
 
 def scaling(rows: Sequence[Row], key: str) -> Chart | None:
-    """One small panel a sweep and quantity, each with its own upward scale from zero; a quantity begins a new line."""
+    """One small panel a sweep and quantity, each with its own upward scale from zero.
+
+    A quantity begins a new line, unless all panels fit into one.
+    """
     if not rows:
         return None
-    lines = [line for quantity in TITLES for line in _lines([row for row in rows if row["quantity"] == quantity])]
+    found = [_panels([row for row in rows if row["quantity"] == quantity]) for quantity in TITLES]
+    blocks = found if sum(map(len, found)) > COLUMNS else [[one for panels in found for one in panels]]
+    lines = [
+        alt.hconcat(*panels[at : at + COLUMNS], spacing=18)
+        for panels in blocks
+        for at in range(0, len(panels), COLUMNS)
+    ]
     title = f"Gas and latency by hospitals, {rows[0]['task']}"
     return specified(alt.vconcat(*lines, spacing=20), key, title, WORDS)
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[Any]:
-    """Panels of one quantity, so many side by side."""
+def _panels(rows: Sequence[Row]) -> list[Any]:
+    """Those of one quantity."""
     ordered = sorted(rows, key=lambda row: (natural(row["label"]), row["rounds"], row["hospitals"]))
-    panels = [_panel(list(members)) for _, members in groupby(ordered, key=lambda row: (row["label"], row["rounds"]))]
-    for at in range(0, len(panels), COLUMNS):
-        yield alt.hconcat(*panels[at : at + COLUMNS], spacing=18)
+    return [_panel(list(members)) for _, members in groupby(ordered, key=lambda row: (row["label"], row["rounds"]))]
 
 
 def _panel(rows: Sequence[Row]) -> Any:
@@ -94,12 +102,12 @@ def _law(coefficients: Sequence[float], least: int, largest: int) -> Iterator[Ro
 def _title(row: Row) -> alt.TitleParams:
     """Who it is, and the laws."""
     explained = "" if row["r2"] is None else f", r² {row['r2']:.4f}"
-    ours = f"{row['form']}: {row['law']}{explained}"
+    form = f"{row['form']}{explained}"
     theirs = f"quoted, {row['tier']}: {row['quoted_law']}" if row["quoted_law"] else ""
     room = WIDTH + 40
     return alt.TitleParams(
         shortened(row["label"], room, BOLD),
-        subtitle=[shortened(one, room, 10) for one in (ours, theirs)],
+        subtitle=[shortened(one, room, 10) for one in (form, row["law"], theirs)],
         anchor="start",
         frame="bounds",
         fontSize=11,

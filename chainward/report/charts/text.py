@@ -68,7 +68,8 @@ def short_names(names: Iterable[str], width: float, size: float = SIZE) -> Mappi
 
 def lines_of(text: str, width: float, most: int, size: float = SIZE) -> list[str]:
     """A text in at most so many lines of so many pixels; the last one is shortened where that is too few."""
-    lines, rest = [], " ".join(printable(text).split())
+    lines: list[str] = []
+    rest = " ".join(printable(text).split())
     while rest and len(lines) < most - 1 and width_of(rest, size) > width:
         line = _line(rest, width, size)
         lines.append(line.rstrip())
