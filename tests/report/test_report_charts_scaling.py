@@ -10,6 +10,7 @@ from report_fixtures import card, failure, record, results
 
 from chainward.report import all_tables
 from chainward.report.charts import draw, scaling
+from chainward.report.formats import law
 from chainward.report.page.html import page
 from chainward.report.tables.groups import group
 from chainward.report.tables.laws import fitted
@@ -29,8 +30,10 @@ NUMBERS = st.integers(-10_000, 10_000)
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_a_law_without_noise_is_found_whole(a, b, c):
     values = [a + b * size + c * size**2 for size in SIZES]
-    law = fitted(SIZES, values)
-    assert [law.at(size) for size in SIZES] == pytest.approx(values, rel=1e-5, abs=1e-5 * max(map(abs, values)) + 1e-9)
+    found = fitted(SIZES, values)
+    assert [found.at(size) for size in SIZES] == pytest.approx(
+        values, rel=1e-5, abs=1e-5 * max(map(abs, values)) + 1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,10 +58,15 @@ def test_three_sizes_leave_none_to_spare_for_a_parabola_and_two_make_no_law():
 
 def test_r2_is_the_share_that_is_explained():
     """By hand: of 1, 2, 4 at 1, 2, 3 the line is −2/3 + 3/2 N, and leaves 1/6 of 14/3."""
-    law = fitted((1, 2, 3), [1, 2, 4])
-    assert law.coefficients == pytest.approx((-2 / 3, 3 / 2))
-    assert law.r2 == pytest.approx(1 - (1 / 6) / (14 / 3))
+    found = fitted((1, 2, 3), [1, 2, 4])
+    assert found.coefficients == pytest.approx((-2 / 3, 3 / 2))
+    assert found.r2 == pytest.approx(1 - (1 / 6) / (14 / 3))
     assert fitted((1, 2, 3), [5, 5, 5]).r2 is None
+
+
+def test_a_law_in_words():
+    assert law((542_045.4, 31_913.0), "integer") == "542,045 + 31,913 N"
+    assert law((5.0, -0.25, 1.0), "significant") == "5.00 − 0.250 N + 1.00 N²"
 
 
 # --- sweeps --------------------------------------------------------------------------------------
@@ -83,7 +91,7 @@ def test_a_sweep_is_trials_that_differ_in_hospitals_alone():
     rows = rows_of(trials())
     gas = [row for row in rows if row["quantity"] == "gas_total"]
     assert [(row["hospitals"], row["value"]) for row in gas] == [(size, 50_000 + 2 * 1_000 * size) for size in SIZES]
-    assert {(row["form"], row["law"]) for row in gas} == {("a + b N", "50,000 + 2,000 N")}
+    assert {(row["form"], law(row["coefficients"], "integer")) for row in gas} == {("a + b N", "50,000 + 2,000 N")}
     assert {row["quantity"] for row in rows} == {"gas_total", "latency_total_s"}
     assert "hospitals" not in rows[0]["setting"]
 
@@ -101,9 +109,9 @@ def test_what_spends_no_gas_has_no_law_of_it():
     assert {row["quantity"] for row in rows_of(trials(gas=0, deploy=0))} == {"latency_total_s"}
 
 
-def claim(**law):
+def claim(**told_law):
     told = {"key": "law", "claim": "gas grows", "tier": "T1", "quoted": "2 N R", "reproduced": "yes", "partly": ""}
-    return Claim.of({**told, "law": law}, "here")
+    return Claim.of({**told, "law": told_law}, "here")
 
 
 def test_the_law_of_a_paper_stands_beside_the_measured_one():
@@ -170,7 +178,10 @@ def test_the_page_shows_growth_where_there_is_a_sweep_and_nobody_attacks():
 def test_two_sweeps_of_one_strategy_do_not_mix():
     rows = rows_of([*trials(), *trials(rounds=3)])
     gas = [row for row in rows if row["quantity"] == "gas_total"]
-    assert {(row["rounds"], row["law"]) for row in gas} == {(2, "50,000 + 2,000 N"), (3, "50,000 + 3,000 N")}
+    assert {(row["rounds"], law(row["coefficients"], "integer")) for row in gas} == {
+        (2, "50,000 + 2,000 N"),
+        (3, "50,000 + 3,000 N"),
+    }
 
 
 def test_a_law_is_no_part_of_a_rule():

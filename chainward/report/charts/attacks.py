@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import NAME, Chart, data, ordered, specified, tip
+from chainward.report.charts.base import NAME, Chart, data, name_axis, specified, tip
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.charts.text import BOLD, lines_of, short_names, shortened, width_of
 from chainward.report.formats import signed
@@ -60,10 +60,8 @@ def _panel(rows: Sequence[Row], names: Mapping[str, str], domain: Domain, width:
     ]
     x = alt.X("drop:Q", title="AUROC lost (measured)", scale=alt.Scale(domain=domain, nice=False), axis=_axis(domain))
     room = max(map(width_of, names.values())) + 6
-    y = ordered("label", list(names.values()), 0.0 if bare else room)
-    if bare:
-        y = alt.Y("label:N", title=None, sort=list(names.values()), axis=None)
-    y.scale = alt.Scale(domain=list(names.values()))
+    rows_of = alt.Scale(domain=list(names.values()))  # the same in all panels, also where one lacks some
+    y = alt.Y("label:N", title=None, sort=None, scale=rows_of, axis=None if bare else name_axis(room))
     base = alt.Chart(data(values)).encode(y=y)
     marks = base.transform_filter("isValid(datum.drop)")
     shape = alt.Scale(domain=[False, True], range=["circle", "square"])

@@ -117,6 +117,6 @@ def _crossed(point: Floats, end: Floats, boxes: Floats) -> Floats:
     """How many boxes [m, 4] the line from a point to each end [n, 2] passes through."""
     share = np.linspace(0.0, 1.0, 9)[None, :, None]
     on = (point + share * (end[:, None, :] - point))[:, :, None, :]
-    inside: npt.NDArray[np.bool_] = np.asarray((boxes[:, :2] < on) & (on < boxes[:, 2:])).all(axis=3)
-    found: Floats = np.any(inside, axis=1).sum(axis=1).astype(np.float64)
+    inside = np.logical_and.reduce((boxes[:, :2] < on) & (on < boxes[:, 2:]), axis=3)
+    found: Floats = np.logical_or.reduce(inside, axis=1).sum(axis=1).astype(np.float64)
     return found

@@ -11,7 +11,7 @@ import altair as alt
 from chainward.report.charts.base import Chart, data, specified, tip, whole_axis
 from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
 from chainward.report.charts.text import BOLD, natural, shortened
-from chainward.report.formats import integer, significant
+from chainward.report.formats import integer, law, significant
 from chainward.report.tables.groups import Row
 
 WIDTH, HEIGHT, COLUMNS, STEPS = 212, 112, 4, 24
@@ -20,6 +20,9 @@ TITLES = {
     "gas_setup": "gas of set-up (measured)",
     "latency_total_s": "total latency, s (modelled)",
 }
+LAWS = {"measured": "integer", "modelled": "significant"}
+"""How the numbers of a law are written."""
+
 WORDS = (
     "Means over seeds, one panel a strategy and quantity, with the law of N hospitals that the points follow by least "
     "squares: of a constant, a line and a parabola the simplest, one more term where that at least halves the error in "
@@ -70,18 +73,18 @@ def _panel(rows: Sequence[Row]) -> Any:
         axis=alt.Axis(tickCount=4, format=style, domain=False, minExtent=40),
     )
     points = [_told(row, row["value"], first["label"]) for row in rows]
-    law = list(_law(first["coefficients"], int(rows[0]["hospitals"]), largest))
+    line = list(_law(first["coefficients"], int(rows[0]["hospitals"]), largest))
     layers = [
-        alt.Chart(data(law)).mark_line(color=ACCENT, strokeWidth=1.3).encode(x=x, y=y),
+        alt.Chart(data(line)).mark_line(color=ACCENT, strokeWidth=1.3).encode(x=x, y=y),
         alt.Chart(data(points))
         .mark_point(filled=True, size=40, opacity=1, color=ACCENT)
         .encode(x=x, y=y, description=tip()),
     ]
     if quoted:
-        line = alt.Chart(data(quoted)).encode(x=x, y=y)
+        theirs = alt.Chart(data(quoted)).encode(x=x, y=y)
         layers += [
-            line.mark_line(color=SOFT, strokeDash=[4, 3]),
-            line.mark_point(shape="square", size=30, opacity=1, stroke=SOFT, fill=PAPER).encode(description=tip()),
+            theirs.mark_line(color=SOFT, strokeDash=[4, 3]),
+            theirs.mark_point(shape="square", size=30, opacity=1, stroke=SOFT, fill=PAPER).encode(description=tip()),
         ]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=_title(first))
 
@@ -102,12 +105,13 @@ def _law(coefficients: Sequence[float], least: int, largest: int) -> Iterator[Ro
 def _title(row: Row) -> alt.TitleParams:
     """Who it is, and the laws."""
     explained = "" if row["r2"] is None else f", r² {row['r2']:.4f}"
+    ours = law(row["coefficients"], LAWS[row["source"]])
     form = f"{row['form']}{explained}"
     theirs = f"quoted, {row['tier']}: {row['quoted_law']}" if row["quoted_law"] else ""
     room = WIDTH + 40
     return alt.TitleParams(
         shortened(row["label"], room, BOLD),
-        subtitle=[shortened(one, room, 10) for one in (form, row["law"], theirs)],
+        subtitle=[shortened(one, room, 10) for one in (form, ours, theirs)],
         anchor="start",
         frame="bounds",
         fontSize=11,

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from chainward.report.formats import law
 from chainward.report.page.columns import ATTACKS, STRATEGY, Column
 from chainward.report.page.settings import Picture, Table
 from chainward.report.tables.by_name import Tables
@@ -44,7 +45,7 @@ def figures(tables: Tables) -> Mapping[str, tuple[Picture, ...]]:
     """The pictures of each kind, one a task and setting, not yet drawn."""
     from chainward.report import charts  # and with them altair: only where there is something to draw
 
-    calm = [row for row in tables.get("scaling", []) if not row["attack"]]
+    calm = [{**row, "law": _law(row)} for row in tables.get("scaling", []) if not row["attack"]]
     drops = partial(_picture, charts.attack_drops, "What attacks cost", ATTACKS)
     growth = partial(_picture, charts.scaling, "Growth by hospitals", SCALING)
     with charts.unchecked():
@@ -52,6 +53,10 @@ def figures(tables: Tables) -> Mapping[str, tuple[Picture, ...]]:
             "attacks": _pictures(tables["attacks"], "attacks", drops),
             "scaling": _pictures(calm, "scaling", growth),
         }
+
+
+def _law(row: Row) -> str:
+    return law(row["coefficients"], "integer" if row["source"] == "measured" else "significant")
 
 
 def _pictures(rows: Sequence[Row], file: str, picture: Callable[[Sequence[Row], str, str], Picture | None]) -> Pictures:

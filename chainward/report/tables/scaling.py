@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any
 
 from chainward.codec import fields
 from chainward.plans.specification import Specification
-from chainward.report.formats import integer, significant
 from chainward.report.tables.costs import gas_figures, latency_figures
 from chainward.report.tables.groups import Group, Row
-from chainward.report.tables.laws import Law, fitted
+from chainward.report.tables.laws import fitted
 from chainward.report.tables.words import canonical, describe_setting
 from chainward.results.collection import Results
 from chainward.strategy import claims
@@ -26,27 +24,26 @@ HOSPITALS = "hospitals"
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is held against hospitals: its value in a group of trials, None where it has none, and how it is written."""
+    """What is held against hospitals: its value in a group of trials, None where it has none."""
 
     name: str
     label: str
     value: Callable[[Group], float | None]
-    words: Callable[[float], str]
 
 
 QUANTITIES = (
-    Quantity("gas_total", "measured", lambda one: gas_figures(one.completed)["gas_total"], integer),
-    Quantity("gas_setup", "measured", lambda one: gas_figures(one.completed)["gas_deploy"], integer),
-    Quantity("latency_total_s", "modelled", lambda one: latency_figures(one.completed)["latency_total_s"], significant),
+    Quantity("gas_total", "measured", lambda one: gas_figures(one.completed)["gas_total"]),
+    Quantity("gas_setup", "measured", lambda one: gas_figures(one.completed)["gas_deploy"]),
+    Quantity("latency_total_s", "modelled", lambda one: latency_figures(one.completed)["latency_total_s"]),
 )
 
 
 def scaling_rows(groups: Sequence[Group], results: Results) -> list[Row]:
     """A row a size of each sweep and quantity; a sweep differs in the number of hospitals alone, and has three or more.
 
-    `fitted`, `form`, `law` and `r2` tell the law of the sweep by least squares (see `laws.fitted`), `quoted` what the
-    paper's own law gives for that size. Gas of set-up is told only where a paper has a law of it; what spends no gas
-    has none.
+    `fitted`, `form`, `coefficients` and `r2` tell the law of the sweep by least squares (see `laws.fitted`), `quoted`
+    what the paper's own law gives for that size. Gas of set-up is told only where a paper has a law of it; what spends
+    no gas has none.
     """
     sweeps: dict[str, list[Group]] = defaultdict(list)
     for one in groups:
@@ -66,19 +63,13 @@ def _rows(sweep: Sequence[Group], quantity: Quantity, papers: Mapping[str, Seque
         return
     shared = {**sweep[0].identity, "setting": describe_setting(_sizeless(first)), "rounds": first.rounds}
     told = {"quantity": quantity.name, "source": quantity.label}
-    found = {"form": law.form, "law": in_words(law, quantity.words), "r2": law.r2}
+    found = {"form": law.form, "coefficients": list(law.coefficients), "r2": law.r2}
     paper = {"quoted_law": quoted.quoted if quoted else None, "tier": quoted.tier if quoted else None}
     for one, value in zip(sweep, values, strict=True):
         size = _size(one)
         theirs = quoted.law.at(size, first.rounds) if quoted and quoted.law else None
         figures = {"hospitals": size, "trials": len(one.completed), "value": value, "fitted": law.at(size)}
-        yield {**shared, **told, **figures, **found, "coefficients": list(law.coefficients), "quoted": theirs, **paper}
-
-
-def in_words(law: Law, words: Callable[[float], str]) -> str:
-    """A law with its figures, e.g. `542,045 + 31,913 N`."""
-    terms = (f"{words(one)}{('', ' N', ' N²')[power]}" for power, one in zip(count(), law.coefficients, strict=False))
-    return " + ".join(terms).replace("+ −", "− ")
+        yield {**shared, **told, **figures, **found, "quoted": theirs, **paper}
 
 
 def _key(one: Group) -> str:
