@@ -15,3 +15,4 @@ def _first(*candidates: Path) -> Path:
 REIMPLEMENTATIONS = _first(PACKAGE / "reimplementations", CHECKOUT / "reimplementations")
 ARTIFACTS = _first(PACKAGE / "artifacts", CHECKOUT / "contracts" / "artifacts")
 GAS_SNAPSHOT = ARTIFACTS / "gas.snapshot" if ARTIFACTS.parent == PACKAGE else ARTIFACTS.parent / "gas.snapshot"
+GATES = PACKAGE / "gates.toml" if ARTIFACTS.parent == PACKAGE else CHECKOUT / "benchmarks" / "gates.toml"

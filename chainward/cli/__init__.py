@@ -14,6 +14,7 @@ from chainward.errors import ChainwardError
 from chainward.names import visible
 
 _COMMANDS = {
+    "compare": "Tell what changed between two reports, and whether it is beyond the gates.",
     "data": "See which data a task needs, and get them from their canonical source.",
     "doctor": "Check this machine: versions, device, contracts, data, folders.",
     "flower": "Take a strategy to Flower: write a Flower app that `flwr run` starts.",
