@@ -97,7 +97,8 @@ class Cost:
     @property
     def more(self) -> float:
         """By how much the parts that changed grew, a trial."""
-        return sum(part.more for part in self.moved.values()) / self.trials
+        found = sum(part.more for part in self.moved.values()) / self.trials
+        return found if abs(found) > SAME * self.before else 0.0
 
 
 def _moved(part: Part) -> bool:
