@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from regression import BASELINE, measured, regressions, specifications
+from regression import BASELINE, message, settled, specifications
 
 from chainward.results import snapshots
 from chainward.strategy import discovery
 
 
 def test_nothing_changed_since_the_baseline() -> None:
-    found = regressions(snapshots.read(BASELINE), measured(specifications()))
-    told = "\n".join(f"  {one}" for one in found)
-    assert not found, f"\n{told}\nwhere that is meant: `make baselines` renews the baseline and prints what changed"
+    before = snapshots.read(BASELINE)
+    told = message(before, settled(before, specifications()))
+    assert not told, f"\n{told}\nwhere that is meant: `make baselines` renews the baseline and prints what changed"
 
 
 def test_the_plan_has_every_paper_and_reference() -> None:

@@ -99,6 +99,7 @@ def _print_json(found: Changes, failures: Sequence[Beyond]) -> None:
             ],
             "lines": [change_row(one) for one in found.lines],
             "added": [line_row(line) for line in found.added],
+            "versions": {name: list(pair) for name, pair in found.versions.items()},
             "removed": [line_row(line) for line in found.removed],
         }
     )
@@ -107,6 +108,7 @@ def _print_json(found: Changes, failures: Sequence[Beyond]) -> None:
 def print_changes(found: Changes, failures: Sequence[Beyond]) -> None:
     """Print one table a task and setting, and under it what changed and by what; `!` marks what is beyond a gate."""
     from chainward.cli.output import as_table, tell
+    from chainward.results.change_words import version_words
 
     for (task, setting), members in groupby(found.lines, key=lambda one: (one.after.task, one.after.setting)):
         lines = list(members)
@@ -115,6 +117,8 @@ def print_changes(found: Changes, failures: Sequence[Beyond]) -> None:
         tell("\n".join(causes[:MOST]) if causes else "  nothing changed")
         if causes[MOST:]:
             tell(f"  and {len(causes) - MOST} more, which --json prints")
+    if found.versions:
+        tell(f"\n  other versions: {version_words(found)}")
     others = {"  added": found.added, "! removed" if failures else "  removed": found.removed}
     told = [f"{word}: {line.name} ({line.setting})" for word, lines in others.items() for line in lines]
     if told:
@@ -156,7 +160,7 @@ def _auroc(change: Change) -> str | None:
 
 def _causes(change: Change, failures: Sequence[Beyond]) -> Iterator[str]:
     """What is to be said of a line besides its row: what is beyond a gate, each change of a cost, what lacks."""
-    from chainward.results.change_words import cost_words, lost_words, rounding_words
+    from chainward.results.change_words import cost_words, lost_words, rounding_words, time_words
 
     name, found = change.after.label, change.accuracy
     beyond = [one for one in failures if one.line is change.after]
@@ -171,4 +175,8 @@ def _causes(change: Change, failures: Sequence[Beyond]) -> Iterator[str]:
             yield f"  {quantity} of {name}: {rounding_words(cost)}"
     if "trials" not in quantities:
         yield from (f"  trials of {name}: {told}" for told in lost_words(change))
+    if change.time and change.time.low and change.time.high and not change.time.low <= 1 <= change.time.high:
+        yield f"  time of {name}: {time_words(change.time)}"
+    if change.other_code and not change.equal:
+        yield f"  {name}: its code is another"
     yield from (f"  {name}: {note}" for note in change.notes)

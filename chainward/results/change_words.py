@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chainward.results.changes import Change
+from chainward.results.changes import Change, Changes
 from chainward.results.inference import Mean
-from chainward.results.moves import Cost, Part
+from chainward.results.moves import Cost, Part, Time
 
 UNITS = {"gas": "", "latency": " s", "bytes": " bytes", "disclosures": " items"}
 _SHOWN = 3
@@ -73,3 +73,14 @@ def lost_words(change: Change) -> Iterator[str]:
         yield f"not in the second: seed {', '.join(map(str, change.missing))}"
     if change.uncompared:
         yield change.uncompared
+
+
+def version_words(found: Changes) -> str:
+    """Return which versions are others, such as `torch 2.12.0 -> 2.13.0`; nothing where none is."""
+    return ", ".join(f"{name} {old} -> {new}" for name, (old, new) in found.versions.items())
+
+
+def time_words(time: Time) -> str:
+    """Return how many times as long a trial takes, with what seeds differ, and that nothing is decided by it."""
+    bounds = "" if time.low is None or time.high is None else f" [{time.low:.2g}, {time.high:.2g}]"
+    return f"{time.ratio:.2g} times as long{bounds}, measured"

@@ -37,14 +37,21 @@ class Change:
         lost = self.uncompared or self.newly_failed or self.missing or self.notes
         return self.accuracy is not None and self.accuracy.equal and not costs and not lost
 
+    @property
+    def other_code(self) -> bool:
+        """Whether the code that can change its figures is another."""
+        return self.before.code != self.after.code
+
 
 @dataclass(frozen=True)
 class Changes:
-    """All lines of two snapshots: those that both have, and those that only the second or only the first has."""
+    """All lines of two snapshots: those that both have, and those that only the second or only the first has.
+    `versions` are those that are others, before and after, by package."""
 
     lines: tuple[Change, ...]
     added: tuple[Line, ...]
     removed: tuple[Line, ...]
+    versions: Mapping[str, tuple[str, str]]
 
 
 def changes(before: Snapshot, after: Snapshot) -> Changes:
@@ -58,7 +65,13 @@ def changes(before: Snapshot, after: Snapshot) -> Changes:
     named, olds, news = _matched(olds, news, lambda line: (line.task, line.setting, line.label))
     found = [_change(old, new, before, after) for old, new in [*pairs, *named]]
     order = {line.key: place for place, line in enumerate(after.lines)}
-    return Changes(tuple(sorted(found, key=lambda one: order[one.after.key])), tuple(news), tuple(olds))
+    ordered = sorted(found, key=lambda one: order[one.after.key])
+    return Changes(tuple(ordered), tuple(news), tuple(olds), _versions(before.versions, after.versions))
+
+
+def _versions(olds: Mapping[str, str], news: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    pairs = {name: (olds.get(name, "none"), news.get(name, "none")) for name in sorted({*olds, *news})}
+    return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
 
 
 def _matched(

@@ -142,28 +142,24 @@ def accuracy(olds: Sequence[Predictions], news: Sequence[Predictions], *, leaves
     apart = max(float(np.abs(a.probability - b.probability).max(initial=0)) for a, b in zip(olds, news, strict=True))
     mean = mean_over_hospitals if leaves_out else mean_over_seeds
     first, second = mean(MEASURES["auroc"], olds), mean(MEASURES["auroc"], news)
-    known = first is not None and second is not None
-    return Accuracy(apart, first, second, difference(second, first) if known else None)
+    lost = None if first is None or second is None else difference(second, first)
+    return Accuracy(apart, first, second, lost)
 
 
 def costs(pairs: Sequence[Pair], *, exact: bool) -> dict[str, Cost]:
     """Compare gas, latency, bytes and disclosures of paired trials; `exact` where all their predictions are equal."""
-    gas = _parts([one.gas for one, _ in pairs], [one.gas for _, one in pairs])
+    gas = _parts(pairs, "gas")
     rounding = frozenset() if exact else frozenset(name for name, part in gas.items() if part.is_rounding)
-    plain = {
-        name: Cost(
-            len(pairs), _parts([getattr(one, column) for one, _ in pairs], [getattr(one, column) for _, one in pairs])
-        )
-        for name, column in (("latency", "latency_s"), ("bytes", "bytes"), ("disclosures", "disclosures"))
-    }
+    columns = {"latency": "latency_s", "bytes": "bytes", "disclosures": "disclosures"}
+    plain = {name: Cost(len(pairs), _parts(pairs, column)) for name, column in columns.items()}
     return {"gas": Cost(len(pairs), gas, rounding), **plain}
 
 
-def _parts(olds: Iterable[Mapping[str, float | Spent]], news: Iterable[Mapping[str, float | Spent]]) -> dict[str, Part]:
-    """Parts by name, each summed over trials."""
-    sums = [_sums(olds), _sums(news)]
-    names = dict.fromkeys([*sums[0], *sums[1]])
-    found = {name: [one.get(name, (0.0, 0)) for one in sums] for name in names}
+def _parts(pairs: Sequence[Pair], column: str) -> dict[str, Part]:
+    """The parts of a cost by name, each summed over trials."""
+    olds, news = (_sums(getattr(pair[side], column) for pair in pairs) for side in (0, 1))
+    names = dict.fromkeys([*olds, *news])
+    found = {name: (olds.get(name, (0.0, 0)), news.get(name, (0.0, 0))) for name in names}
     return {name: Part(old[0], new[0], old[1], new[1]) for name, (old, new) in found.items()}
 
 
@@ -183,10 +179,9 @@ def time(pairs: Sequence[Pair]) -> Time | None:
     timed = [(one, two) for one, two in timed if one.trial_s > 0 and two.trial_s > 0]
     if not timed:
         return None
-    calibrated = all(one.kernel_s and two.kernel_s for one, two in timed)
-    speeds = [
-        two.kernel_s / one.kernel_s if one.kernel_s and two.kernel_s and calibrated else 1.0 for one, two in timed
-    ]
+    kernels = [(one.kernel_s, two.kernel_s) for one, two in timed]
+    calibrated = all(one and two for one, two in kernels)
+    speeds = [(two or 1) / (one or 1) if calibrated else 1.0 for one, two in kernels]
     expected = [one.trial_s * speed for (one, _), speed in zip(timed, speeds, strict=True)]
     logs = np.log([two.trial_s / wanted for (_, two), wanted in zip(timed, expected, strict=True)])
     count, middle = len(logs), float(logs.mean())

@@ -91,11 +91,13 @@ class Figures:
 
 @dataclass(frozen=True)
 class Line:
-    """The trials of one row of a leaderboard. `key` is the digest of all that is set but the seed; `leaves_out` says
-    that each seed tests one hospital, which is then the unit. `failed` says why trials have no figures, by seed."""
+    """The trials of one row of a leaderboard. `key` is the digest of all that is set but the seed, `code` that of the
+    code that can change its figures; `leaves_out` says that each seed tests one hospital, which is then the unit.
+    `failed` says why trials have no figures, by seed."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     key: Digest
+    code: Digest
     task: str
     strategy: str
     setting: str
@@ -123,10 +125,11 @@ class Tested:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Lines of a report, and the test patients that their trials name."""
+    """Lines of a report, what versions they ran under, and the test patients that their trials name."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     schema: Literal[1]
+    versions: Mapping[str, str]
     tested: Mapping[str, Tested]
     lines: tuple[Line, ...]
 
@@ -174,7 +177,7 @@ def figures(record: Completed, predictions: Predictions, patients: str, timed: T
         data=record.digests.data,
         gas=_spent(record),
         latency_s={part: _total(record, "latency_s", part) for part in PARTS},
-        bytes={place: _total(record, "bytes", place) for place in PLACES},
+        bytes={place: int(_total(record, "bytes", place)) for place in PLACES},
         disclosures=_disclosed(record),
         timed=timed,
         tested=patients,
@@ -191,10 +194,9 @@ def _spent(record: Completed) -> dict[str, Spent]:
     return dict(sorted(found.items()))
 
 
-def _total(record: Completed, column: str, part: str) -> float | int:
+def _total(record: Completed, column: str, part: str) -> float:
     once, again = getattr(record.setup, column), getattr(record.rounds, column)
-    found: float | int = getattr(once, part) + sum(getattr(again, part))
-    return found
+    return float(getattr(once, part) + sum(getattr(again, part)))
 
 
 def _disclosed(record: Completed) -> dict[str, int]:
@@ -202,11 +204,11 @@ def _disclosed(record: Completed) -> dict[str, int]:
     return raw | {f"{row.kind} to {row.audience}": row.count for row in record.disclosures}
 
 
-def snapshot(lines: Iterable[Line], patients: Mapping[str, Tested]) -> Snapshot:
+def snapshot(lines: Iterable[Line], versions: Mapping[str, str], patients: Mapping[str, Tested]) -> Snapshot:
     """Return lines with the test patients that they name, in an order that depends on nothing else."""
     ordered = tuple(sorted(lines, key=lambda line: (line.task, line.setting, line.label, line.key)))
     named = sorted({one.tested for line in ordered for one in line.trials})
-    return Snapshot(SCHEMA, {name: patients[name] for name in named}, ordered)
+    return Snapshot(SCHEMA, dict(versions), {name: patients[name] for name in named}, ordered)
 
 
 @cache

@@ -19,6 +19,7 @@ def change_row(change: Change) -> Row:
         **line_row(change.after),
         "trials": change.pairs,
         "equal": change.equal,
+        "other_code": change.other_code,
         **_accuracy(change.accuracy),
         **{name: _cost(cost) for name, cost in change.costs.items()},
         "seconds": change.time and _time(change.time),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chainward.codec import fields
 from chainward.report.tables.groups import Group, group
 from chainward.report.tables.words import canonical
 from chainward.results.collection import Results
 from chainward.results.document import digest
-from chainward.results.record import Completed
+from chainward.results.record import Completed, Record
 from chainward.results.snapshots import Figures, Line, Snapshot, Tested, Timed, figures, snapshot, tested
 from chainward.tasks.division import LEAVE_ONE_HOSPITAL_OUT
 
@@ -37,7 +37,17 @@ def snapshot_of(results: Results, clock: Clock = alone) -> Snapshot:
         patients[name] = found
         return figures(record, predictions, name, clock(record))
 
-    return snapshot([_line(one, figured) for one in group(results)], patients)
+    return snapshot([_line(one, figured) for one in group(results)], _versions(results.records), patients)
+
+
+def _versions(records: Iterable[Record]) -> dict[str, str]:
+    """What trials ran under; where some ran under others, all of them."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        told = {"platform": record.provenance.platform, **record.provenance.versions}
+        for name, version in told.items():
+            found.setdefault(name, set()).add(version)
+    return {name: " and ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
 
 def _line(one: Group, figured: Callable[[Completed], Figures]) -> Line:
@@ -45,6 +55,7 @@ def _line(one: Group, figured: Callable[[Completed], Figures]) -> Line:
     told = {name: value for name, value in fields(specification).items() if name != "seed"}
     return Line(
         key=digest(canonical(told).encode()),
+        code=one.records[0].digests.code,
         task=specification.task,
         strategy=specification.strategy,
         setting=one.setting,
