@@ -41,6 +41,12 @@ each byte is zero with chance 1/256, before and after, so that n calls differ by
 SAME = 1e-12
 """Within which, relative to them, sums of modelled seconds are equal: libraries of mathematics round the last digit."""
 
+SHORTEST_S = 1e-9
+"""Below this no clock has measured anything."""
+
+MOST_LOG = 700.0
+"""Of the upper end of a ratio: beyond it there is no float."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -176,11 +182,11 @@ def _sums(trials: Iterable[Mapping[str, float | Spent]]) -> dict[str, tuple[floa
 def time(pairs: Sequence[Pair]) -> Time | None:
     """Compare measured seconds of the paired trials that have them on both sides; None without any."""
     timed = [(one.timed, two.timed) for one, two in pairs if one.timed and two.timed]
-    timed = [(one, two) for one, two in timed if one.trial_s > 0 and two.trial_s > 0]
+    timed = [(one, two) for one, two in timed if min(one.trial_s, two.trial_s) > SHORTEST_S]
     if not timed:
         return None
     kernels = [(one.kernel_s, two.kernel_s) for one, two in timed]
-    calibrated = all(one and two for one, two in kernels)
+    calibrated = all(one and two and min(one, two) > SHORTEST_S for one, two in kernels)
     speeds = [(two or 1) / (one or 1) if calibrated else 1.0 for one, two in kernels]
     expected = [one.trial_s * speed for (one, _), speed in zip(timed, speeds, strict=True)]
     logs = np.log([two.trial_s / wanted for (_, two), wanted in zip(timed, expected, strict=True)])
@@ -193,5 +199,5 @@ def time(pairs: Sequence[Pair]) -> Time | None:
         calibrated=calibrated,
         ratio=math.exp(middle),
         low=None if reach is None else math.exp(middle - reach),
-        high=None if reach is None else math.exp(middle + reach),
+        high=None if reach is None else math.exp(min(middle + reach, MOST_LOG)),
     )

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from chainward.errors import ChainwardError
 from chainward.files import replace_file
@@ -31,6 +31,9 @@ LARGEST = 1 << 28
 
 PLACES = ("parties", "chain", "store")
 RAW = "raw records"
+
+Measured = Annotated[float, Field(ge=0, le=1e9)]
+"""Seconds."""
 
 Packed: TypeAlias = str
 """An array's bytes, little-endian, in base 64."""
@@ -67,8 +70,8 @@ class Timed:
     """Measured seconds of a trial and, where it was run beside one, of the calibration kernel on the same machine."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    trial_s: Seconds
-    kernel_s: Seconds | None
+    trial_s: Measured
+    kernel_s: Measured | None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_fixtures import failure, record, records, results
 
+from chainward.cli.compare import print_changes
 from chainward.errors import ChainwardError
 from chainward.folders import GATES
 from chainward.report.tables.changes import change_row
@@ -310,3 +311,24 @@ def test_disclosures_are_held_kind_by_kind() -> None:
         "disclosures of bflc on heart: -5 items (-56 %): update to a committee -9, update to everyone +4"
     ]
     assert told([after], [after]) == []
+
+
+def test_seeds_that_differ_beyond_all_measure_give_no_infinite_ratio() -> None:
+    before, after = ([record("bflc", seed=seed) for seed in (0, 1)] for _ in range(2))
+    seconds = iter([1e-8, 1e8, 1e8, 1e-8])
+    (line,) = changes(*(taken(*one, clock=lambda _: Timed(next(seconds), None)) for one in (before, after))).lines
+    assert line.time is not None
+    assert line.time.low is not None
+    assert line.time.high is not None
+    assert 0 <= line.time.low < 1 < line.time.high < float("inf")
+
+
+def test_text_from_a_report_does_not_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    escape = "\x1b[31mred"
+    whole = taken(record("bflc", params={"size": escape}), record("bflc", gas=900_000, params={"size": "plain"}))
+    dearer = taken(record("bflc", gas=900_001, params={"size": escape}), record("bflc", params={"size": "plain"}))
+    found = changes(whole, dearer)
+    print_changes(found, beyond(found, SHIPPED))
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "\\x1b[31mred" in told
