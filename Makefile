@@ -10,7 +10,7 @@ BENCH  := --benchmark-disable-gc --benchmark-storage=file://benchmarks/baselines
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo reference test lint unit coverage wheel-test docs regressions bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
+.PHONY: help demo reference test lint unit coverage wheel-test docs regressions baselines bench contracts contracts-check contracts-audit contracts-test flower-test schema threats gas-snapshot clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=python3.12]"
@@ -67,8 +67,11 @@ wheel-test: .venv/.dev ## Install the wheel into a clean environment and use it 
 docs: .venv/.docs ## Build the documentation from docs/ and docstrings into build/site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-regressions: .venv/.dev
+regressions: .venv/.dev ## Hold gas, predictions, latency and time against their baselines
 	$(BIN)/pytest benchmarks $(BENCH) -m "not slow" --benchmark-min-rounds=3 --benchmark-max-time=0.2
+
+baselines: .venv/.dev ## Renew what `regressions` holds trials against, and print what changed
+	$(BIN)/python benchmarks/regression.py
 
 # Baselines of another machine, or none yet, are worth a remark and no failure.
 bench: ANYWHERE := -W default::pytest_benchmark.logger.PytestBenchmarkWarning

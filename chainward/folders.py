@@ -18,3 +18,4 @@ REFERENCE = _first(PACKAGE / "reference", CHECKOUT / "reports" / "reference")
 ARTIFACTS = _first(PACKAGE / "artifacts", CHECKOUT / "contracts" / "artifacts")
 GAS_SNAPSHOT = ARTIFACTS / "gas.snapshot" if ARTIFACTS.parent == PACKAGE else ARTIFACTS.parent / "gas.snapshot"
 PLANS = _first(PACKAGE / "benchmarks", CHECKOUT / "benchmarks")
+GATES = PACKAGE / "gates.toml" if ARTIFACTS.parent == PACKAGE else CHECKOUT / "benchmarks" / "gates.toml"

@@ -17,6 +17,7 @@ from chainward.errors import ChainwardError, Stopped
 
 _COMMANDS = {
     "audit": "Check published figures against protocol floors and arithmetic.",
+    "compare": "Tell what changed between two reports, and whether it is beyond the gates.",
     "contracts": "Compile the contracts of a strategy of your own.",
     "data": "See which data a task needs, and get them from their canonical source.",
     "doctor": "Check this machine: versions, device, contracts, data, folders.",

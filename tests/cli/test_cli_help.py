@@ -78,6 +78,7 @@ def test_every_command_is_listed(chainward) -> None:
     top = {name: command for name, command in COMMANDS.items() if " " not in name}
     assert set(top) == {
         "audit",
+        "compare",
         "contracts",
         "data",
         "doctor",
