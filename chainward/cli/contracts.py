@@ -22,7 +22,7 @@ def command() -> None:
 
 
 @command.command("compile")
-@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.argument("folder", type=click.Path(path_type=Path))
 def compile_(folder: Path) -> None:
     """Compile src/*.sol of FOLDER into its artifacts/, one file a contract, by the script compile.mjs that
     `chainward new strategy` wrote there.

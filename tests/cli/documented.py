@@ -1,6 +1,6 @@
 """The command lines that README, docs and every `--help` show, and what must be there for each to be called.
 
-A new command needs a line here where it names a file, a folder or a placeholder that no line here knows yet.
+A new command needs an entry in these tables where it names a file, a folder or a placeholder that none knows yet.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from shutil import copyfile, copytree
+from typing import NamedTuple
 
 import click
+import compiler
 import meds_made
 import numpy as np
+import pytest
 from test_cli_help import COMMANDS, examples
 
 from chainward.cli import group
@@ -31,7 +35,7 @@ PLACEHOLDERS = {
     r"new strategy NAME\b": "new strategy my_paper",
     r"new task NAME\b": "new task my_hospitals",
     r"\bFOLDER\b": "reports/demo",
-    r"(show|--claims) my_paper\b": r"\1 bflc",  # one's own is called as any other is
+    r"(show|--claims|--strategy) my_paper\b": r"\1 bflc",  # one's own is called as any other is
 }
 """What stands for something in a documented line -> what it is called with here."""
 
@@ -129,7 +133,22 @@ def codes(line: str) -> frozenset[int]:
     return next((found for pattern, found in CODES.items() if re.search(pattern, line)), frozenset({0}))
 
 
-def table(path: Path) -> None:
+class At(NamedTuple):
+    """Where a line is called, a finished report and its plan to be copied, and what calls a line."""
+
+    place: Path
+    report: Path
+    plan: Path
+    chainward: Callable[..., object]
+
+
+def with_ids(words: list[str], report: Path) -> list[str]:
+    """The words with ids of records of a report in place of those that were made up."""
+    known = iter(sorted({path.name[:10] for path in (report / "records").iterdir()}))
+    return [next(known) if re.fullmatch(r"[0-9a-f]{4,64}", word) else word for word in words]
+
+
+def table(path: Path, _: At) -> None:
     """A table of 200 patients at four hospitals, with the columns that the pages name."""
     rng = np.random.default_rng(0)
     rows = ["id,hospital,age,lactate,comment,admitted,died"]
@@ -150,9 +169,43 @@ tasks = [{{ key = "meds", folder = "{folder}", labels = "{folder}/labels", site 
 """
 
 
-def sepsis(path: Path, chainward: Callable[..., object]) -> None:
+def sepsis(path: Path, at: At) -> None:
     """The report of a trial on a MEDS data set, which is beside it."""
-    data = meds_made.write(path.parent.parent / "sepsis", count=120)
-    plan = data.parent / "sepsis.toml"
+    data = meds_made.write(at.place / "sepsis", count=120)
+    plan = at.place / "sepsis.toml"
     plan.write_text(SEPSIS.format(folder=data.as_posix()), encoding="utf-8")
-    chainward("run", plan, "--out", path, "--in-process")
+    at.chainward("run", plan, "--out", path, "--in-process")
+
+
+def package(path: Path, at: At) -> None:
+    """The package of a strategy of one's own, with the compiler that is here."""
+    if not compiler.HERE:
+        pytest.skip(compiler.WHY)
+    at.chainward("new", "strategy", "my_paper", "--folder", path.parent)
+    (path / "node_modules").symlink_to(compiler.SOLC.parent)
+
+
+def of_checkout(path: Path, at: At) -> None:
+    """A file of the checkout."""
+    copyfile(CHECKOUT / path.relative_to(at.place), path)
+
+
+def report(path: Path, at: At) -> None:
+    """A finished report."""
+    copytree(at.report, path)
+
+
+def plan_of_report(path: Path, at: At) -> None:
+    """The plan of a finished report."""
+    copyfile(at.plan, path)
+
+
+FILES: Mapping[str, Callable[[Path, At], None]] = {
+    r"cohort\.csv": table,
+    r"benchmarks/.*": of_checkout,
+    r"chainward_my_paper": package,
+    r"reports/sepsis": sepsis,
+    r"(reports/[\w-]+/)?plan\.toml": plan_of_report,
+    r"reports/[\w-]+": report,
+}
+"""Names of files and folders in documented lines -> how they are made where the line does not make them itself."""

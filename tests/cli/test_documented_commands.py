@@ -12,18 +12,27 @@ import subprocess
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from shutil import copyfile, copytree
 from typing import Any
 
-import compiler
 import pytest
-from documented import CODES, DATA, ELSEWHERE, PLACEHOLDERS, callable_form, calls, codes, fenced, inline, lines
-from documented import sepsis as made_sepsis
-from documented import table as made_table
+from documented import (
+    CODES,
+    DATA,
+    ELSEWHERE,
+    FILES,
+    PLACEHOLDERS,
+    At,
+    callable_form,
+    calls,
+    codes,
+    fenced,
+    inline,
+    lines,
+    with_ids,
+)
 
 from chainward import tasks
 from chainward.cli import run
-from chainward.folders import CHECKOUT
 from chainward.plans.plan import Plan
 from chainward.report.charts import drawing
 from chainward.tasks import downloads
@@ -75,28 +84,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def prepare(line: str, place: Path, report: Path, chainward: Any) -> None:
-    """Make the files and folders that a line names and that it does not make itself."""
-    _, command, *words = shlex.split(line)
-    made = {after for before, after in pairwise(words) if before in ("--out", "-o", "--folder")}
+def prepare(line: str, at: At) -> list[str]:
+    """Make the files and folders that a line names and does not make itself; return its words, ids those of records."""
+    _, *words = shlex.split(line)
+    made = {after for before, after in pairwise(words) if before in ("--out", "-o", "--folder", "--keep")}
     for word in words:
         name = word.removeprefix("csv:")
-        if name in made or (place / name).exists():
-            continue
-        if name == "cohort.csv":
-            made_table(place / name)
-        elif name.startswith("benchmarks/"):
-            (place / "benchmarks").mkdir()
-            copyfile(CHECKOUT / name, place / name)
-        elif name == "chainward_my_paper":
-            if not compiler.HERE:
-                pytest.skip(compiler.WHY)
-            chainward("new", "strategy", "my_paper", "--folder", place)
-            (place / name / "node_modules").symlink_to(compiler.SOLC.parent)
-        elif name == "reports/sepsis":
-            made_sepsis(place / name, chainward)
-        elif name.startswith("reports/") and command != "run":
-            copytree(report, place / name)
+        maker = next((maker for pattern, maker in FILES.items() if re.fullmatch(pattern, name)), None)
+        if maker and name not in made and not (at.place / name).exists():
+            (at.place / name).parent.mkdir(parents=True, exist_ok=True)
+            maker(at.place / name, at)
+    return with_ids(words, at.report) if words[0] == "rerun" else words
 
 
 @pytest.mark.parametrize("line", FORMS)
@@ -105,8 +103,8 @@ def test_a_documented_command_does_what_it_should(line: str, place: Path, finish
     elsewhere = next((why for pattern, why in ELSEWHERE.items() if re.search(pattern, line)), "")
     if elsewhere and find_spec("flwr") is None:
         pytest.skip(elsewhere)
-    prepare(line, place, finished.folder, chainward)
-    done = chainward(*shlex.split(line)[1:], *(["--estimate"] if elsewhere else []))
+    words = prepare(line, At(place, finished.folder, finished.plan, chainward))
+    done = chainward(*words, *(["--estimate"] if elsewhere else []))
     lacking = next((tasks.load(key).requires() for name, key in DATA.items() if re.search(name, line)), None)
     if lacking and done.code == 2:
         assert "chainward data get" in done.err

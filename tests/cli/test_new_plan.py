@@ -10,7 +10,7 @@ import pytest
 
 from chainward.plans.file import read
 
-FEW = {"seeds": 1, "rounds": 1, "tasks": [{"key": "synthetic", "hospitals": 4, "patients": 40}]}
+FEW = {"seeds": 1, "rounds": 3, "tasks": [{"key": "synthetic", "hospitals": 4, "patients": 40}]}
 
 
 @pytest.fixture(autouse=True)
