@@ -68,7 +68,7 @@ def test_one_command_line_makes_a_report_without_a_plan(chainward, table: Path, 
     out = tmp_path / "report"
     ended = chainward("run", *options(table, *CHOOSING), "--out", out)
     assert ended.code == 0, ended.err
-    assert "choosing a learning rate for csv" in ended.err
+    assert "csv: learning rate " in ended.err
     records = store.read_all(out)
     assert [(one.specification.strategy, one.status) for one in records] == [
         ("fedavg", "completed"),

@@ -30,12 +30,11 @@ def test_an_estimate_for_programs_holds_its_sum(plan: Path, chainward) -> None:
     assert told["sum"]["trials"] == 6
 
 
-def test_what_cannot_be_tried_says_why_and_is_not_in_the_sum(plan: Path, chainward) -> None:
-    one = ["--strategy", "biscotti", "--strategy", "fedavg", "--task", "synthetic"]
-    plan.write_text(plan.read_text().replace('["heart"]', '[{key = "synthetic", hospitals = 1, patients = 40}]'))
-    told = chainward("run", plan, "--estimate", *one[:4])
+def test_what_cannot_be_tried_says_why_and_is_not_in_the_sum(plan: Path, chainward, strategy_package) -> None:
+    strategy_package("untried", "def round(self, state, world): raise RuntimeError('no such round')")
+    told = chainward("run", plan, "--estimate", "--strategy", "untried", "--strategy", "fedavg")
     assert told.code == 0
-    assert "biscotti on synthetic is not in the sum: Biscotti.constructor reverted: nobody left" in told.out
+    assert "untried on heart is not in the sum: RuntimeError: no such round" in told.out
 
 
 def test_a_mistake_in_the_plan_is_one_line(plan: Path, chainward) -> None:
