@@ -1,5 +1,9 @@
 """The page in a real browser: what a reader narrows down, and that the address brings it back."""
 
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -161,6 +165,20 @@ def test_files_and_papers_are_linked(page):
     links = [one.get_attribute("href") for one in row.locator("a[rel]").all()]
     assert links == ["https://doi.org/10.1109/MNET.011.2000263", "https://arxiv.org/abs/2004.00773"]
     assert page.locator("article.card a[rel]").count() >= 2
+
+
+def test_the_rows_are_taken_along_as_json(page, rich):
+    with page.expect_download() as taken:
+        page.locator("#download").click()
+    rows = json.loads(Path(taken.value.path()).read_text())
+    whole = json.loads(Path(urlsplit(rich).path).with_name("leaderboard.json").read_text())
+    by_row = {(row["setting"], row["task"], row["label"]): row for row in whole}
+    assert len(rows) == 9
+    for row in rows:
+        same = by_row[row["setting"], row["task"], row["label"]]
+        assert {name: row[name] for name in ("gas_total", "auroc_mean", "tied_with_best")} == {
+            name: same[name] for name in ("gas_total", "auroc_mean", "tied_with_best")
+        }
 
 
 def test_head_and_first_column_stay_in_sight(page):

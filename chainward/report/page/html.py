@@ -60,7 +60,7 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "label_cards": {row["label"]: row["strategy"] for row in tables["leaderboard"]},
         "leaderboard_columns": columns.LEADERBOARD[1:],
         "others_left_out": len(tables["resolution"]) - len(views),
-        "main_rows": [_plain(row) for view in views if view.main for row in view.leaderboard.rows],
+        "main_rows": _columns([row for view in views if view.main for row in view.leaderboard.rows]),
         "tables": tables,
         "attacks": (attacks := attack_tables(tables["attacks"]))[:ATTACKS],
         "attacks_left_out": max(0, len(attacks) - ATTACKS),
@@ -186,9 +186,10 @@ def _choices(tables: Tables, strategies: Sequence[Row]) -> list[tuple[str, str, 
     ]
 
 
-def _plain(row: Row) -> Row:
-    """A row without what has a table of its own."""
-    return {name: value for name, value in row.items() if name != "auroc_hospitals"}
+def _columns(rows: Sequence[Row]) -> Row:
+    """Rows with each name once, without what has a table of its own."""
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "auroc_hospitals"]
+    return {"names": names, "rows": [[row.get(name) for name in names] for row in rows]}
 
 
 def _lists(tables: Tables) -> dict[str, Table]:
