@@ -16,6 +16,9 @@ __all__ = ["ACCENT", "INK", "LINE", "PAPER", "PARTS", "SOFT", "clean", "config",
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """First a font that vl-convert brings along: text is measured with it, so that layout is the same on every machine."""
 
+MARKS = frozenset({"point", "bar", "circle", "square"})
+"""What a page may say of a mark when it is pointed at; a chart's `description` of its marks gives the words."""
+
 _LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 
@@ -62,7 +65,9 @@ def finished(svg: str, key: str, title: str, description: str) -> str:
 
 
 def _tidy(element: ElementTree.Element, key: str) -> None:
-    """Drop what the title replaces, name ids after the chart, cut digits nobody can see."""
+    """Keep what is said of marks, drop what the title replaces, name ids after the chart, cut digits nobody can see."""
+    if element.get("aria-roledescription") in MARKS and "aria-label" in element.attrib:
+        element.set("data-tip", element.attrib["aria-label"])
     for name, value in list(element.attrib.items()):
         if name.startswith("aria-") or name in {"role", "class", "pointer-events"}:
             del element.attrib[name]

@@ -17,10 +17,14 @@ from chainward import codec
 from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
+from chainward.report.page.choices import choices, strategy_facts
 from chainward.report.page.figures import Pictures, figures
+from chainward.report.page.needs import findings, need_table
 from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
-from chainward.report.page.summary import glance, resolution, totals
+from chainward.report.page.sources import sources
+from chainward.report.page.summary import headline, resolution, totals
 from chainward.report.tables.by_name import Tables
+from chainward.report.tables.eyes import with_eyes
 from chainward.report.tables.groups import Row
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.manifest import Manifest
@@ -32,20 +36,33 @@ if TYPE_CHECKING:
 
 RECORDS, ATTACKS = 300, 12
 """How many trials the index of a page holds, and how many tables of attacks."""
+SCRIPTS, STYLES = ("state", "tables", "explore", "money", "marks", "report"), ("report", "explore", "narrow", "print")
+"""The files of the page's script and of its style, which are one each in it."""
+CARDS = {"board": columns.LEADERBOARD, "drops": columns.ATTACKS, "traffic": columns.TRAFFIC}
+"""The shapes of tables whose rows are cards on a phone."""
 
 
 def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
     """The report as HTML; equal arguments give an equal page."""
+    tables = {**tables, "leaderboard": with_eyes(tables["leaderboard"], tables["disclosures"])}
     lists = _lists(tables)
     views, proofs, figured = _illustrated(tables, lists["proofs"])
-    script, style = asset("report.js"), asset("report.css")
+    script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     context = {
         "settings": views,
+        "headline": headline(manifest, tables["provenance"]),
         "tasks": list(dict.fromkeys(view.task for view in views)),
         "totals": totals(tables["leaderboard"], tables["claims"]),
-        "glance": Table.of("At a glance", columns.GLANCE, glance(_main(views)), "leaderboard"),
+        "findings": findings(tables["needs"], _papers(views)),
+        "needs": need_table(tables["needs"]),
+        "strategies": (strategies := strategy_facts(tables)),
+        "strategy_ids": {one["key"]: i for i, one in enumerate(strategies)},
+        "choices": choices(tables, strategies),
+        "sources": {one["strategy"]: sources(one["where"]) for one in tables["cards"]},
+        "label_cards": {row["label"]: row["strategy"] for row in tables["leaderboard"]},
+        "leaderboard_columns": columns.LEADERBOARD[1:],
         "others_left_out": len(tables["resolution"]) - len(views),
-        "main_rows": [_plain(row) for view in views if view.main for row in view.leaderboard.rows],
+        "main_rows": _columns([row for view in views if view.main for row in view.leaderboard.rows]),
         "tables": tables,
         "attacks": (attacks := attack_tables(tables["attacks"]))[:ATTACKS],
         "attacks_left_out": max(0, len(attacks) - ATTACKS),
@@ -58,11 +75,22 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "assumptions": assumed(assumptions or Assumptions()),
         "speeds": assumed(Speeds()),
         "manifest": _facts(manifest) if manifest else [],
-        "script": Markup(script),  # ours, from the package
-        "style": Markup(style),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "theme": Markup(asset("theme.js")),  # ours, from the package
+        "script": Markup(script),
+        "style": Markup("\n".join([*(asset(f"{name}.css") for name in STYLES), card_labels()])),
+        "script_hashes": [_digest(text) for text in (asset("theme.js"), script)],
     }
     return printable(environment().get_template("page.html.j2").render(context)) + "\n"
+
+
+def card_labels() -> str:
+    """Style by which a row that is a card, on a phone, names its figures: by column, not in every cell."""
+    rules = (
+        f'.{shape} td:nth-child({place}):not([data-wide])::before {{ content: "{column.title}"; }}'
+        for shape, found in CARDS.items()
+        for place, column in enumerate(found, 1)
+    )
+    return "\n".join(["@media (max-width: 700px) {", *rules, "}"])
 
 
 def assumed(values: Any) -> list[tuple[str, str]]:
@@ -129,13 +157,23 @@ def asset(name: str) -> str:
     return files(__package__).joinpath("static", name).read_text(encoding="utf-8").strip()
 
 
-def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
-    return [(view.rows, view.told) for view in views if view.main]
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _plain(row: Row) -> Row:
-    """A row without what has a table of its own."""
-    return {name: value for name, value in row.items() if name != "auroc_hospitals"}
+def _papers(views: Sequence[Setting]) -> dict[str, int]:
+    """How many papers are compared on each task, in its main setting."""
+    return {
+        view.task: sum(row["rank"] is not None and not row["reference"] for row in view.rows)
+        for view in views
+        if view.main
+    }
+
+
+def _columns(rows: Sequence[Row]) -> Row:
+    """Rows with each name once, without what has a table of its own."""
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "auroc_hospitals"]
+    return {"names": names, "rows": [[row.get(name) for name in names] for row in rows]}
 
 
 def _lists(tables: Tables) -> dict[str, Table]:

@@ -76,11 +76,14 @@ def _lines(value: Any, depth: int) -> str:
 def as_csv(rows: Sequence[Row]) -> str:
     """One line a row under the union of the rows' names; nested values as JSON, null as an empty cell."""
     names = list(dict.fromkeys(name for row in rows for name in row))
+    return "".join(_line(cells) for cells in (names, *([_cell(row.get(name)) for name in names] for row in rows)))
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One row; a cell with a carriage return is quoted only by a writer that ends its lines with one."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return f"{out.getvalue()[:-2]}\n"
 
 
 def _cell(value: Any) -> str:

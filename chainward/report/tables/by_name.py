@@ -8,6 +8,7 @@ from chainward.report.tables import measured, provenance
 from chainward.report.tables.attacks import attack_rows
 from chainward.report.tables.groups import Row, group
 from chainward.report.tables.leaderboard import leaderboard
+from chainward.report.tables.needs import need_rows
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
 from chainward.report.tables.partition import partition_rows, preprocessing_rows
 from chainward.report.tables.patients import accuracy_by_patients_rows, gas_per_patient_rows
@@ -27,7 +28,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
     hospitals = measured.hospital_rows(found.rows)
     proofs, scaling = proof_rows(groups, results), scaling_rows(groups, results)
     disclosures = measured.disclosure_rows(groups)
-    return {
+    tables = {
         "leaderboard": found.rows,
         "resolution": found.resolution,
         "hospitals": hospitals,
@@ -50,6 +51,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
         **({"proofs": proofs} if proofs else {}),
         **({"scaling": scaling} if scaling else {}),
     }
+    return {**tables, "needs": need_rows(tables)}
 
 
 def leaderboard_rows(results: Results, assumptions: Assumptions | None = None) -> list[Row]:
