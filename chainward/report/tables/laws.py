@@ -56,7 +56,7 @@ def fitted(sizes: Sequence[float], values: Sequence[float]) -> Law | None:
 
 def _law(x: Floats, y: Floats, degree: int) -> Law:
     rows = np.vander(x, degree + 1, increasing=True)
-    fit = np.linalg.lstsq(rows, y, rcond=None)[0]
+    fit: Floats = np.linalg.lstsq(rows, y, rcond=None)[0].astype(np.float64)
     residual, spread = float(((y - rows @ fit) ** 2).sum()), float(((y - y.mean()) ** 2).sum())
     left = np.array([_without(rows, y, i) for i in range(len(y))])
     scale = abs(float(y.mean())) or 1.0
