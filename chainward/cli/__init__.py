@@ -21,6 +21,7 @@ _COMMANDS = {
     "meds": "Take a report's predictions to MEDS: write them in its evaluation schema.",
     "new": "Start a strategy of your own: file, claims, contract and test.",
     "report": "Render the report of a folder again, from its records alone.",
+    "rerun": "Run recorded trials again and tell whether they come out equal.",
     "run": "Run a plan and write its report.",
     "show": "Show a strategy's card, claims and contract costs.",
     "verify": "Check that the records of a report are the ones its manifest names.",

@@ -14,6 +14,7 @@ from chainward.cli.output import as_json
 from chainward.errors import ChainwardError
 from chainward.names import visible
 from chainward.plans.plan import Plan
+from chainward.plans.written import as_toml
 from chainward.results import folder
 from chainward.results.collection import Results
 from chainward.results.manifest import Manifest
@@ -47,7 +48,8 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     if manifest:
         folder.forget(out, manifest, [job.identifier for job in sweep.jobs])
     failed = _run(plan, sweep, out, place)
-    results, manifest = folder.close(out, sweep.identifiers, plan.name, _command(), provenance(plan.device))
+    told = (plan.name, _command(), provenance(plan.device), as_toml(plan))
+    results, manifest = folder.close(out, sweep.identifiers, *told)
     render(results, manifest, out, json_output)
     if failed:
         say(f"{failed} trials failed; their errors are in the report")
