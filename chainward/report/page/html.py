@@ -17,6 +17,7 @@ from chainward import codec
 from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page.attacks import attack_tables
+from chainward.report.page.origin import Origin, provenance
 from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
 from chainward.report.page.summary import glance, resolution, totals
 from chainward.report.tables.by_name import Tables
@@ -33,7 +34,12 @@ RECORDS, ATTACKS = 300, 12
 """How many trials the index of a page holds, and how many tables of attacks."""
 
 
-def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
+def page(
+    tables: Tables,
+    manifest: Manifest | None = None,
+    assumptions: Assumptions | None = None,
+    origin: Origin | None = None,
+) -> str:
     """The report as HTML; equal arguments give an equal page."""
     lists = _lists(tables)
     views, proofs = _illustrated(tables, lists["proofs"])
@@ -56,6 +62,7 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "assumptions": assumed(assumptions or Assumptions()),
         "speeds": assumed(Speeds()),
         "manifest": _facts(manifest) if manifest else [],
+        "provenance": provenance(tables, manifest, origin or Origin(), lists["records"]),
         "script": Markup(script),  # ours, from the package
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

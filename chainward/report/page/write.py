@@ -13,6 +13,7 @@ from typing import Any
 
 from chainward.files import replace_files
 from chainward.report.page.html import page
+from chainward.report.page.origin import origin_of
 from chainward.report.tables.by_name import Tables, all_tables
 from chainward.report.tables.groups import Row
 from chainward.report.tables.papers import Verdict
@@ -39,13 +40,14 @@ def write_tables(
 ) -> tuple[Path, ...]:
     """Write index.html, report.json, leaderboard.json and one CSV a table into `folder`; return their paths.
 
-    Equal arguments give equal bytes. The folder is made where it is missing; other files in it are left alone.
+    Equal arguments and equal records in the folder give equal bytes: the report says whether these are those of the
+    manifest. The folder is made where it is missing; other files in it are left alone.
     """
-    prices = assumptions or Assumptions()
-    told = asdict(manifest) if manifest else None
+    prices, origin = assumptions or Assumptions(), origin_of(folder, manifest, tables)
+    told = asdict(manifest) | {"verified": origin.verified} if manifest else None
     everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": told, "tables": tables}
     texts = {
-        "index.html": page(tables, manifest, prices),
+        "index.html": page(tables, manifest, prices, origin),
         "report.json": as_json(everything),
         "leaderboard.json": as_json(tables["leaderboard"]),
         **{f"{name}.csv": as_csv(rows) for name, rows in tables.items()},
