@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainward.cli.data_report import tell_tables
 from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_verdicts, say
@@ -25,6 +26,9 @@ from chainward.trials.reasons import with_reasons
 from chainward.trials.runner import Place
 from chainward.trials.sweep import Job, Sweep, sweep_of
 from chainward.trials.words import one_line
+
+if TYPE_CHECKING:
+    from chainward.report.tables.by_name import Tables
 
 _LOG_WIDTH = 500
 
@@ -99,8 +103,11 @@ def render(
     out: Path,
     json_output: bool,
     prices: Mapping[str, float] | None = None,
-) -> None:
-    """Write the report of results into a folder, under `prices` where given, and print its leaderboard."""
+) -> Tables:
+    """Write the report of results into a folder, under `prices` where given, and print its leaderboard.
+
+    Return its tables.
+    """
     from rich.console import Console
 
     from chainward.judges import verdicts  # SciPy's statistics load for a second: not before the first trial
@@ -113,11 +120,12 @@ def render(
         write_tables(tables, out, manifest, assumptions)
     if json_output:
         as_json(tables["leaderboard"])
-        return
+        return tables
     print_leaderboard(tables["leaderboard"], tables["resolution"])
     print_attacks(tables["attacks"])
     print_verdicts(judged)
     say(f"\nreport: {out / 'index.html'}")
+    return tables
 
 
 def _run(plan: Plan, sweep: Sweep, out: Path, place: Place) -> int:

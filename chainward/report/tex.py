@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
+
+from chainward.report.formats import printable
+
+_LIGATURE = re.compile(r"-(?=-)|`(?=`)|[?!](?=`)")
+"""What LaTeX would draw together with the letter behind it, as another sign."""
 
 
 def tex(text: str) -> str:
@@ -13,7 +19,7 @@ def tex(text: str) -> str:
         >>> tex("50 % of A & B\n\\input{x}")
         '50 \\% of A \\& B {\\textbackslash}input\\{x\\}'
     """
-    found: str = _encoder().unicode_to_latex(" ".join(text.split()))
+    found: str = _LIGATURE.sub(r"\g<0>{}", _encoder().unicode_to_latex(" ".join(printable(text).split())))
     # In front of these a line break would take an argument.
     return f"{{}}{found}" if found.startswith(("[", "*")) else found
 

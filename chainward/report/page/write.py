@@ -13,7 +13,7 @@ from typing import Any
 
 from chainward.files import replace_files
 from chainward.report.page.html import page
-from chainward.report.page.origin import origin_of
+from chainward.report.page.origin import Origin, origin_of
 from chainward.report.tables.by_name import Tables, all_tables
 from chainward.report.tables.groups import Row
 from chainward.report.tables.papers import Verdict
@@ -43,18 +43,23 @@ def write_tables(
     Equal arguments and equal records in the folder give equal bytes: the report says whether these are those of the
     manifest. The folder is made where it is missing; other files in it are left alone.
     """
-    prices, origin = assumptions or Assumptions(), origin_of(folder, manifest, tables)
+    prices = assumptions or Assumptions()
+    texts = texts_of(tables, manifest, prices, origin_of(folder, manifest, tables))
+    contents = {folder / name: texts[name].encode("utf-8", "replace") for name in sorted(texts)}
+    replace_files(contents)
+    return tuple(contents)
+
+
+def texts_of(tables: Tables, manifest: Manifest | None, prices: Assumptions, origin: Origin) -> dict[str, str]:
+    """Return the text of every file of a report by its name."""
     told = asdict(manifest) | {"verified": origin.verified} if manifest else None
     everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": told, "tables": tables}
-    texts = {
+    return {
         "index.html": page(tables, manifest, prices, origin),
         "report.json": as_json(everything),
         "leaderboard.json": as_json(tables["leaderboard"]),
         **{f"{name}.csv": as_csv(rows) for name, rows in tables.items()},
     }
-    contents = {folder / name: texts[name].encode("utf-8", "replace") for name in sorted(texts)}
-    replace_files(contents)
-    return tuple(contents)
 
 
 def as_json(value: Any, depth: int = 3) -> str:
@@ -78,11 +83,14 @@ def _lines(value: Any, depth: int) -> str:
 def as_csv(rows: Sequence[Row]) -> str:
     """One line a row under the union of the rows' names; nested values as JSON, null as an empty cell."""
     names = list(dict.fromkeys(name for row in rows for name in row))
+    return "".join(_line(cells) for cells in (names, *([_cell(row.get(name)) for name in names] for row in rows)))
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One row; a cell with a carriage return is quoted only by a writer that ends its lines with one."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return f"{out.getvalue()[:-2]}\n"
 
 
 def _cell(value: Any) -> str:
