@@ -20,6 +20,7 @@ _COMMANDS = {
     "list": "List strategies, tasks, ledgers or engines.",
     "meds": "Take a report's predictions to MEDS: write them in its evaluation schema.",
     "new": "Start a strategy of your own: file, claims, contract and test.",
+    "pack": "Pack the records of a report, or unpack them.",
     "report": "Render the report of a folder again, from its records alone.",
     "rerun": "Run recorded trials again and tell whether they come out equal.",
     "run": "Run a plan and write its report.",
