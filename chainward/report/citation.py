@@ -20,12 +20,15 @@ _ARXIV = re.compile(r"\barXiv[: ]\s*(\d{4}\.\d{4,5})\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Citation:
-    """One work, by the name that BibTeX gives it; `fields` are in the order in which they are told."""
+    """One work, by the name that BibTeX gives it; `fields` are BibTeX's, in the order in which they are told."""
 
     key: str
     kind: str
+    title: str
+    authors: str
     text: str
     fields: tuple[tuple[str, str], ...]
+    doi: str = ""
 
     @property
     def bibtex(self) -> str:
@@ -43,13 +46,18 @@ def citations(cards: Iterable[Row], machines: Sequence[Row]) -> tuple[Citation, 
 
 
 def _software(machines: Sequence[Row]) -> Citation:
-    version = " and ".join(sorted({found for row in machines if (found := _version(row["versions"]))}))
+    version = version_of(machines)
     year = max((str(row["last"]) for row in machines), default="")[:4]
     told = ", ".join(filter(None, (f"version {version}" if version else "", year)))
     fields = (("title", f"{TITLE}: {ABOUT}"), ("author", AUTHORS), ("version", version), ("year", year))
     escaped = [(name, _name(value) if name == "author" else tex(value)) for name, value in fields]
     text = f"{AUTHORS}. {TITLE}: {ABOUT}{f', {told}' if told else ''}. {LICENSE}."
-    return Citation("chainward", "software", text, (*escaped, ("license", LICENSE)))
+    return Citation("chainward", "software", TITLE, AUTHORS, text, (*escaped, ("license", LICENSE)))
+
+
+def version_of(machines: Iterable[Row]) -> str:
+    """Return the versions of chainward that ran the trials, in words; empty where none is known."""
+    return " and ".join(sorted({found for row in machines if (found := _version(row["versions"]))}))
 
 
 def _version(versions: str) -> str:
@@ -60,19 +68,21 @@ def _version(versions: str) -> str:
 
 def _paper(card: Row) -> Citation:
     where, year = str(card["where"]), str(card["year"])
-    doi, arxiv = _DOI.search(where), _ARXIV.search(where)
+    title, authors = str(card["title"]), str(card["authors"])
+    found, arxiv = _DOI.search(where), _ARXIV.search(where)
+    doi = found[0].rstrip(".") if found else ""
     fields = (
-        ("title", f"{{{tex(str(card['title']))}}}"),
-        ("author", _authors(str(card["authors"]))),
+        ("title", f"{{{tex(title)}}}"),
+        ("author", _authors(authors)),
         ("year", tex(year)),
         ("howpublished", tex(where)),
-        ("doi", tex(doi[0].rstrip(".")) if doi else ""),
+        ("doi", tex(doi)),
         ("eprint", arxiv[1] if arxiv else ""),
         ("archiveprefix", "arXiv" if arxiv else ""),
     )
     dated = where if year in where else f"{where}, {year}"
     key = re.sub(r"[^A-Za-z0-9_.-]", "-", str(card["strategy"]))[:64]
-    return Citation(key, "misc", f"{card['authors']}. {card['title']}. {dated}.", fields)
+    return Citation(key, "misc", title, authors, f"{authors}. {title}. {dated}.", fields, doi)
 
 
 def _authors(authors: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainward.files import replace_files
+from chainward.report.crate import METADATA, crate
 from chainward.report.page.html import page
 from chainward.report.page.origin import Origin, origin_of
 from chainward.report.tables.by_name import Tables, all_tables
@@ -40,11 +41,15 @@ def write_tables(
 ) -> tuple[Path, ...]:
     """Write index.html, report.json, leaderboard.json and one CSV a table into `folder`; return their paths.
 
+    With a manifest also the metadata of the folder, as an RO-Crate.
+
     Equal arguments and equal records in the folder give equal bytes: the report says whether these are those of the
     manifest. The folder is made where it is missing; other files in it are left alone.
     """
     prices = assumptions or Assumptions()
     texts = texts_of(tables, manifest, prices, origin_of(folder, manifest, tables))
+    if manifest:
+        texts[METADATA] = as_json(crate(tables, manifest, texts))
     contents = {folder / name: texts[name].encode("utf-8", "replace") for name in sorted(texts)}
     replace_files(contents)
     return tuple(contents)
