@@ -16,8 +16,8 @@ from markupsafe import Markup
 from chainward import codec
 from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
+from chainward.report.page import origin as origins
 from chainward.report.page.attacks import attack_tables
-from chainward.report.page.origin import Origin, provenance
 from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
 from chainward.report.page.summary import glance, resolution, totals
 from chainward.report.tables.by_name import Tables
@@ -38,7 +38,7 @@ def page(
     tables: Tables,
     manifest: Manifest | None = None,
     assumptions: Assumptions | None = None,
-    origin: Origin | None = None,
+    origin: origins.Origin | None = None,
 ) -> str:
     """The report as HTML; equal arguments give an equal page."""
     lists = _lists(tables)
@@ -60,9 +60,9 @@ def page(
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
         "assumptions": assumed(assumptions or Assumptions()),
+        "provenance": origins.provenance(tables, manifest, origin or origins.Origin(), lists["records"]),
         "speeds": assumed(Speeds()),
         "manifest": _facts(manifest) if manifest else [],
-        "provenance": provenance(tables, manifest, origin or Origin(), lists["records"]),
         "script": Markup(script),  # ours, from the package
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
