@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from report_fixtures import record, records, results, verdicts
-from test_report_browser import browser  # noqa: F401
 
 from chainward.report import Assumptions, all_tables
 from chainward.report.exports.pieces import anchors, frame, linked, pieces, stand_ins
 from chainward.report.exports.site import site
 from chainward.report.page.origin import Origin
 from chainward.results.collection import Results
+
+with suppress(ImportError):  # where the folder's conftest has it
+    from test_report_browser import browser  # noqa: F401
 
 ORIGIN = Origin('name = "x"\n', ())
 
@@ -142,7 +145,7 @@ def test_what_a_script_looks_for_is_there_unseen() -> None:
 
 
 @pytest.mark.browser
-def test_every_kind_of_page_works_from_a_disk(browser, pages: dict[str, str], tmp_path: Path) -> None:  # noqa: F811
+def test_every_kind_of_page_works_from_a_disk(browser, pages: dict[str, str], tmp_path: Path) -> None:
     for name, text in pages.items():
         (tmp_path / name).write_bytes(text.encode("utf-8", "replace"))
     troubles: list[str] = []
