@@ -11,7 +11,10 @@ from report_fixtures import HOSTILE, provenance, records, results, verdicts
 
 from chainward.report import leaderboard_rows, write_report
 from chainward.report.formats import count, shown, signed, significant, size, usd
+from chainward.report.page.sources import sources
+from chainward.report.page.summary import headline
 from chainward.report.page.write import as_csv, as_json
+from chainward.report.tables.by_name import all_tables
 from chainward.results.manifest import manifest_of
 
 MANIFEST = manifest_of({"papers.json": "ab" * 32}, "demo", "chainward run demo.toml", provenance(0))
@@ -66,6 +69,7 @@ def test_files(folder):
         "hospitals",
         "leaderboard",
         "learning_curves",
+        "needs",
         "outcomes",
         "partition",
         "preprocessing",
@@ -125,7 +129,7 @@ def test_json_is_strict():
 
 def test_text_from_outside_is_only_text(html):
     reader = Reader(html)
-    assert reader.tags.count("script") == 2  # the data and ours
+    assert reader.tags.count("script") == 4  # two of data, two of ours
     assert not {"img", "iframe", "object", "base"} & set(reader.tags)
     assert not any(name.startswith("on") for name in reader.attributes)
     assert "49" not in re.findall(r"onerror=alert\(1\)&gt;&amp;&#39;&#34;(\S*)", html)
@@ -134,7 +138,10 @@ def test_text_from_outside_is_only_text(html):
 
 
 def test_nothing_is_fetched(html):
-    assert all(link.startswith(("#", "data:")) for link in Reader(html).links)
+    """Links lead within the page, to the files beside it and to where papers are published."""
+    outside = {link for link in Reader(html).links if not link.startswith(("#", "data:"))}
+    tables = {f"{name}.csv" for name in all_tables(results(records()), [])}
+    assert outside <= {*tables, "report.json"}
     assert not re.search(r"@import|url\((?!#)", html)
 
 
@@ -171,6 +178,33 @@ def test_every_heading_of_a_figure_is_labelled(html):
     assert dict(labels)["AUROC [95 %]"] == "measured"
     assert dict(labels)["Latency a round, s"] == "modelled"
     assert {name for name, label in labels if not label} == {"Strategy", "Trials", "Rounds"}
+
+
+def test_a_report_is_called_by_its_plan_and_dated_by_its_records():
+    machines = all_tables(results(records()), [])["provenance"]
+    told = headline(MANIFEST, machines)
+    assert told == {"title": "demo", "date": "2025-01-02", "version": "0.1.0"}
+    assert headline(MANIFEST, machines, 'name = "demo"\ntitle = "Seven ways"\n')["title"] == "Seven ways"
+    assert headline(MANIFEST, machines, 'name = "demo"\n')["title"] == "demo"
+    assert headline(None, []) == {"title": "", "date": "", "version": ""}
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("IEEE 1(2), 2021, 10.1109/TPDS.2020.3044223", ["https://doi.org/10.1109/TPDS.2020.3044223"]),
+        ("arXiv 1811.09904, 10.1093/jamia/ocy180, must equal", ["10.1093/jamia/ocy180", "arxiv.org/abs/1811.09904"]),
+        ("Nature 594:265-270, 2021, 10.1038/s41586-021-03583-3.", ["https://doi.org/10.1038/s41586-021-03583-3"]),
+        ('10.1000/"><script>', []),
+        ("10.1000/%0a?x#y", ["https://doi.org/10.1000/%250a%3Fx%23y"]),
+        ("chainward", []),
+    ],
+)
+def test_papers_are_linked_where_their_card_says_they_are(where, expected):
+    found = [address for _, address in sources(where)]
+    assert len(found) == len(expected)
+    assert all(one.endswith(end) for one, end in zip(found, expected, strict=True))
+    assert all(one.startswith(("https://doi.org/10.", "https://arxiv.org/abs/")) for one in found)
 
 
 def test_empty_report(tmp_path):

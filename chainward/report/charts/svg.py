@@ -23,6 +23,9 @@ PARTS = tuple(
     f"var(--part-{i}, {colour})" for i, colour in enumerate(("#3d5a80", "#6f9ab8", "#b9b4a7", "#c9803f", "#7d4f73"), 1)
 )
 
+MARKS = frozenset({"point", "bar", "circle", "square"})
+"""What a page may say of a mark when it is pointed at; a chart's `description` of its marks gives the words."""
+
 _LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 
@@ -68,7 +71,9 @@ def finished(svg: str, key: str, title: str, description: str) -> str:
 
 
 def _tidy(element: ElementTree.Element, key: str) -> None:
-    """Drop what the title replaces, name ids after the chart, cut digits nobody can see."""
+    """Keep what is said of marks, drop what the title replaces, name ids after the chart, cut digits nobody can see."""
+    if element.get("aria-roledescription") in MARKS and "aria-label" in element.attrib:
+        element.set("data-tip", element.attrib["aria-label"])
     for name, value in list(element.attrib.items()):
         if name.startswith("aria-") or name in {"role", "class", "pointer-events"}:
             del element.attrib[name]

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Label = Literal["measured", "modelled", "quoted", ""]
+LOW = ("gas", "latency", "usd", "bytes", "rank", "drop", "brier", "ece", "raw_", "compute", "transactions", "total")
+LOW += ("min", "median", "max", "modelled", "measured", "quoted", "round", "seed", "calls", "reverted")
+"""How the keys of columns start whose low end is the useful one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Column:
             "worst",
         }
 
+    @property
+    def first(self) -> str:
+        """Which way it is sorted first: the useful end, which is the low one of costs, errors and ranks."""
+        figure = self.numeric or self.style == "hospital"
+        return "descending" if figure and not self.key.startswith(LOW) else "ascending"
+
 
 STRATEGY = Column("label", "Strategy", style="strategy", help="Its card, with the citation, is further down.")
 RANK = Column(
@@ -66,6 +75,7 @@ GAS_TOTAL = Column("gas_total", "Gas, total", "measured", "integer", "Set-up and
 SEES = Column(
     "sees_individual_updates", "Sees updates", "measured", help="The widest audience that opened one hospital's update."
 )
+EYES = Column("eyes", "Who sees", "measured", help="One hospital’s update: from nobody, by noised ones, to everyone.")
 RAW = Column("raw_records_shared", "Raw records", "measured", "count", "Patients' records that left their hospital.")
 LATENCY = Column(
     "latency_per_round_s", "Latency a round, s", "modelled", "significant", "Median over rounds, virtual clock."
@@ -100,20 +110,20 @@ GAS_A_ROUND = Column("gas_per_round", "Gas a round", "measured", "integer", "Mea
 LEADERBOARD = (
     STRATEGY,
     RANK,
-    TRIALS,
-    ROUNDS,
     AUROC,
-    BASELINE,
-    BEST,
     GAS_TOTAL,
     LATENCY_TOTAL,
     USD,
-    SEES,
+    EYES,
     RAW,
+    BASELINE,
+    BEST,
     WITHIN,
     WORST,
     GAS_A_ROUND,
     LATENCY,
+    ROUNDS,
+    TRIALS,
 )
 ACCURACY = (
     STRATEGY,
@@ -167,14 +177,6 @@ TRAFFIC = (
     Column("bytes_chain_per_round", "on chain", "measured", "bytes"),
     Column("bytes_store_per_round", "in the store", "measured", "bytes"),
 )
-GLANCE = (
-    Column("task", "Task"),
-    Column("best", "Papers not told apart from the most accurate", "measured", "long"),
-    Column("frugal", "Least gas among them", "measured", "long"),
-    Column("fastest", "Least latency among them", "modelled", "long"),
-    Column("discreet", "Not told apart from the most accurate where nobody sees an update", "measured", "long"),
-    Column("resolution", "What this table can tell apart", "measured", "long"),
-)
 ATTACKS = (
     STRATEGY,
     replace(RANK, help="By what is lost, least first; rows that cannot be told apart may share it."),
@@ -183,7 +185,7 @@ ATTACKS = (
     Column("auroc_without", "No attack", "measured", "bounded", "AUROC at honest hospitals, mean over seeds."),
     Column("auroc_under", "Attacked", "measured", "bounded", "AUROC at honest hospitals, mean over seeds."),
     Column("drop", "Drop", "measured", "loss", "Without minus with the attack, paired patient by patient."),
-    Column("note", ""),
+    Column("note", "Note"),
 )
 GAS_FUNCTIONS = (
     Column("label", "Strategy", style="strategy"),

@@ -19,7 +19,7 @@ def page(described: Row) -> str:
     found = environment()
     context = {
         "data": described,
-        "style": Markup(asset("report.css") + asset("data.css")),  # ours, from the package
+        "style": Markup("\n".join(asset(f"{name}.css") for name in ("report", "narrow", "print", "data"))),  # ours
         "shown_hospitals": HOSPITALS,
         "percent": percent,
         "figure": figure,

@@ -18,9 +18,12 @@ from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page import origin as origins
 from chainward.report.page.attacks import attack_tables
+from chainward.report.page.needs import findings, need_table
 from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
-from chainward.report.page.summary import glance, resolution, totals
+from chainward.report.page.sources import sources
+from chainward.report.page.summary import headline, resolution, totals
 from chainward.report.tables.by_name import Tables
+from chainward.report.tables.eyes import LADDER, with_eyes
 from chainward.report.tables.groups import Row
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.manifest import Manifest
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 RECORDS, ATTACKS = 300, 12
 """How many trials the index of a page holds, and how many tables of attacks."""
+SCRIPTS, STYLES = ("state", "tables", "explore", "money", "marks", "report"), ("report", "explore", "narrow", "print")
+"""The files of the page's script and of its style, which are one each in it."""
 
 
 def page(
@@ -41,14 +46,23 @@ def page(
     origin: origins.Origin | None = None,
 ) -> str:
     """The report as HTML; equal arguments give an equal page."""
+    tables = {**tables, "leaderboard": with_eyes(tables["leaderboard"], tables["disclosures"])}
     lists = _lists(tables)
     views, proofs = _illustrated(tables, lists["proofs"])
-    script, style = asset("report.js"), asset("report.css")
+    script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     context = {
         "settings": views,
+        "headline": headline(manifest, tables["provenance"]),
         "tasks": list(dict.fromkeys(view.task for view in views)),
         "totals": totals(tables["leaderboard"], tables["claims"]),
-        "glance": Table.of("At a glance", columns.GLANCE, glance(_main(views)), "leaderboard"),
+        "findings": findings(tables["needs"], _papers(views)),
+        "needs": need_table(tables["needs"]),
+        "strategies": (strategies := _strategies(tables)),
+        "strategy_ids": {one["key"]: i for i, one in enumerate(strategies)},
+        "choices": _choices(tables, strategies),
+        "sources": {one["strategy"]: sources(one["where"]) for one in tables["cards"]},
+        "label_cards": {row["label"]: row["strategy"] for row in tables["leaderboard"]},
+        "leaderboard_columns": columns.LEADERBOARD[1:],
         "others_left_out": len(tables["resolution"]) - len(views),
         "main_rows": [_plain(row) for view in views if view.main for row in view.leaderboard.rows],
         "tables": tables,
@@ -63,9 +77,10 @@ def page(
         "provenance": origins.provenance(tables, manifest, origin or origins.Origin(), lists["records"]),
         "speeds": assumed(Speeds()),
         "manifest": _facts(manifest) if manifest else [],
-        "script": Markup(script),  # ours, from the package
-        "style": Markup(style),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "theme": Markup(asset("theme.js")),  # ours, from the package
+        "script": Markup(script),
+        "style": Markup("\n".join(asset(f"{name}.css") for name in STYLES)),
+        "script_hashes": [_digest(text) for text in (asset("theme.js"), script)],
     }
     return printable(environment().get_template("page.html.j2").render(context)) + "\n"
 
@@ -127,8 +142,43 @@ def asset(name: str) -> str:
     return files(__package__).joinpath("static", name).read_text(encoding="utf-8").strip()
 
 
-def _main(views: tuple[Setting, ...]) -> list[tuple[Sequence[Row], Row]]:
-    return [(view.rows, view.told) for view in views if view.main]
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _papers(views: Sequence[Setting]) -> dict[str, int]:
+    """How many papers are compared on each task, in its main setting."""
+    return {
+        view.task: sum(row["rank"] is not None and not row["reference"] for row in view.rows)
+        for view in views
+        if view.main
+    }
+
+
+def _strategies(tables: Tables) -> list[Row]:
+    """What a reader may look for in rows of each strategy: facts of its card, words, who sees its updates anywhere."""
+    cards = {row["strategy"]: row for row in tables["cards"]}
+    keys = dict.fromkeys([row["strategy"] for row in (*tables["leaderboard"], *tables["claims"])])
+    found = []
+    for key in dict.fromkeys((*keys, *cards)):
+        card = cards.get(key, {})
+        words = " ".join(str(card.get(name, "")) for name in ("title", "authors", "where", "year", "family"))
+        facts = {name: str(card.get(name, "")) for name in ("family", "consensus")}
+        sees = sorted({row["eyes"] or "" for row in tables["leaderboard"] if row["strategy"] == key})
+        found.append({"key": key, **facts, "sees": sees, "words": f"{key} {words}"})
+    return found
+
+
+def _choices(tables: Tables, strategies: Sequence[Row]) -> list[tuple[str, str, list[str]]]:
+    """What the page can be narrowed down by: a name in the address, its words, and the values there are."""
+    sees = {value for one in strategies for value in one["sees"]}
+    return [
+        ("task", "Task", sorted({row["task"] for row in tables["leaderboard"]})),
+        ("family", "Family", sorted({one["family"] for one in strategies} - {""})),
+        ("consensus", "Consensus in the paper", sorted({one["consensus"] for one in strategies} - {""})),
+        ("sees", "Who sees updates", [step for step in LADDER if step in sees]),
+        ("attack", "Attack", sorted({row["attack"] for row in tables["attacks"]})),
+    ]
 
 
 def _plain(row: Row) -> Row:

@@ -1,13 +1,14 @@
-"""The few sentences a reader should take away, as figures with their rows; who cannot be told apart stands together."""
+"""The few sentences a reader should take away, as figures with their rows."""
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from chainward.report.formats import fixed, integer, significant
+from chainward.report.formats import fixed
 from chainward.report.tables.groups import Row
-from chainward.results.comparison import best
+from chainward.results.manifest import Manifest
 
 VERDICTS = (
     "reproduced",
@@ -30,12 +31,23 @@ def totals(leaderboard: Sequence[Row], claims: Sequence[Row]) -> Row:
     }
 
 
-def glance(main: Sequence[tuple[Sequence[Row], Row]]) -> list[Row]:
-    """One row a task from the rows of its main setting and what they can be told apart by.
+def headline(manifest: Manifest | None, machines: Sequence[Row], plan: str = "") -> Row:
+    """The title of the plan (TOML), or else its name, the day of the last trial and the versions that ran them.
 
-    Who is best at what: papers only, references are no contestants.
+    What is not known is empty.
     """
-    return [row for rows, told in main if (row := _glance(rows, told))]
+    name = manifest.plan if manifest else ""
+    versions = {
+        told.removeprefix("chainward ")
+        for row in machines
+        for told in row["versions"].split(", ")
+        if told.startswith("chainward ")
+    }
+    return {
+        "title": str(tomllib.loads(plan).get("title") or name),
+        "date": max((row["last"] for row in machines), default="")[:10],
+        "version": " and ".join(sorted(versions)),
+    }
 
 
 def resolution(told: Row) -> str:
@@ -61,41 +73,3 @@ def _decision(told: Row) -> str:
 
 def _place(verdict: str) -> int:
     return VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS)
-
-
-def _glance(rows: Sequence[Row], told: Row) -> Row:
-    able = [row for row in rows if row["rank"] is not None and not row["reference"]]
-    if not able:
-        return {}
-    near = not_told_apart(able)
-    unseen = [row for row in able if row["sees_individual_updates"] == "nobody"]
-    return {
-        "task": rows[0]["task"],
-        "best": _told(near, lambda row: fixed(row["auroc_mean"])),
-        "frugal": _least(near, lambda row: f"{integer(row['gas_total'])} gas", lambda row: round(row["gas_total"])),
-        "fastest": _least(near, _latency, lambda row: float(f"{row['latency_total_s']:.3g}")),
-        "discreet": _told(not_told_apart(unseen), lambda row: fixed(row["auroc_mean"])) if unseen else "none",
-        "resolution": resolution(told),
-    }
-
-
-def not_told_apart(rows: Sequence[Row]) -> list[Row]:
-    """The rows that cannot be told apart from the most accurate of them, in the order of labels."""
-    top = rows[best([row["auroc_mean"] for row in rows], [row["label"] for row in rows])]
-    tied = [row for row in rows if row["label"] not in top["better_than"] and top["label"] not in row["better_than"]]
-    return sorted(tied, key=lambda row: str(row["label"]))
-
-
-def _least(rows: Sequence[Row], words: Callable[[Row], str], cost: Callable[[Row], float]) -> str:
-    """Those whose cost as printed is least: what rounding hides is no difference."""
-    least = min(cost(row) for row in rows)
-    found = [row for row in rows if cost(row) == least]
-    return f"{', '.join(row['label'] for row in found)}: {words(found[0])}"
-
-
-def _told(rows: Sequence[Row], figure: Callable[[Row], str]) -> str:
-    return ", ".join(f"{row['label']} {figure(row)}" for row in rows)
-
-
-def _latency(row: Row) -> str:
-    return f"{significant(row['latency_total_s'])} s"

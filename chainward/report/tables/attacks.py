@@ -51,8 +51,11 @@ def attack_rows(groups: Sequence[Group], opener: Opener) -> list[Row]:
 
 def _ordered(found: Sequence[Attacked]) -> Iterable[Row]:
     ranking = Ranking(tuple(Contestant(one.group.label, False, False, _spared(one), 0, _seeds(one)) for one in found))
-    ranks = [ranking.columns(i)["rank"] for i in range(len(found))]
-    rows = [{**_row(one), "rank": rank} for one, rank in zip(found, ranks, strict=True)]
+    told = [ranking.columns(i) for i in range(len(found))]
+    rows = [
+        {**_row(one), "rank": each["rank"], "better_than": each["better_than"]}
+        for one, each in zip(found, told, strict=True)
+    ]
     return sorted(rows, key=lambda row: (row["rank"] is None, row["rank"], row["label"]))
 
 

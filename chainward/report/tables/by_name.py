@@ -8,6 +8,7 @@ from chainward.report.tables import measured, provenance
 from chainward.report.tables.attacks import attack_rows
 from chainward.report.tables.groups import Row, group
 from chainward.report.tables.leaderboard import leaderboard
+from chainward.report.tables.needs import need_rows
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
 from chainward.report.tables.partition import partition_rows, preprocessing_rows
 from chainward.report.tables.patients import accuracy_by_patients_rows, gas_per_patient_rows
@@ -24,7 +25,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
     found = leaderboard(groups, results.opener, assumptions or Assumptions())
     hospitals = measured.hospital_rows(found.rows)
     proofs = proof_rows(groups, results)
-    return {
+    tables = {
         "leaderboard": found.rows,
         "resolution": found.resolution,
         "hospitals": hospitals,
@@ -45,6 +46,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
         "records": provenance.record_rows(groups),
         **({"proofs": proofs} if proofs else {}),
     }
+    return {**tables, "needs": need_rows(tables)}
 
 
 def leaderboard_rows(results: Results, assumptions: Assumptions | None = None) -> list[Row]:

@@ -21,7 +21,7 @@ from chainward.report.tables.costs import (
 from chainward.report.tables.groups import Group, Row
 from chainward.report.tables.ranking import BASELINE, Contestant, Ranking
 from chainward.report.tables.scenarios import Assumptions
-from chainward.report.tables.words import COMMON
+from chainward.report.tables.words import COMMON, describe_faults
 from chainward.results.collection import Opener
 
 
@@ -112,6 +112,7 @@ def identity(group: Group) -> Row:
     first = next((trial.error for trial in group.failed), None)
     return {
         **group.identity,
+        "faults": describe_faults(group.specification),
         "title": card.title if card else group.identity["strategy"],
         "family": card.family if card else "",
         "reference": card is not None and card.reference,

@@ -50,6 +50,11 @@ def describe_attack(specification: Specification) -> str:
     return f"{kinds}{form}, strength {attack['strength']:.10g}, by {100 * attack['share']:.10g}% of hospitals"
 
 
+def describe_faults(specification: Specification) -> str:
+    """Faults in words, e.g. `drop 0.3`; empty where there are none."""
+    return _words(specification.faults)
+
+
 def describe_setting(specification: Specification) -> str:
     """A setting in words, e.g. `common track · evm: poa, period_s 5, … · cohort engine`."""
     told = setting_of(specification)
@@ -63,7 +68,7 @@ def describe_setting(specification: Specification) -> str:
         scenario(specification).chain,
         f"{told['engine']} engine",
         *changed,
-        f"faults: {_words(told['faults'])}" if told["faults"] else "no faults",
+        f"faults: {describe_faults(specification)}" if told["faults"] else "no faults",
         describe_attack(specification),
     ]
     return " · ".join(part for part in parts if part)
