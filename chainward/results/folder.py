@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -73,13 +74,17 @@ def read_plan(out: Path, manifest: Manifest) -> str:
     """Return the plan as TOML; empty where the manifest names none, as before there were any.
 
     Raises:
-        Unsound: it is missing or was changed.
+        Unsound: it is missing, was changed or is no TOML.
     """
     if PLAN not in manifest.files:
         return ""
     data = content(out / PLAN, PLAN, LARGEST_PLAN)
     unchanged({PLAN: digest(data)}, manifest.files, f"{PLAN} was changed")
-    return data.decode(errors="replace")
+    try:
+        tomllib.loads(text := data.decode())
+    except (ValueError, RecursionError):
+        raise Unsound(f"{PLAN} is no TOML") from None
+    return text
 
 
 def forget(out: Path, manifest: Manifest, identifiers: Sequence[str]) -> None:

@@ -48,8 +48,11 @@ def with_words(tables: Tables, word: str) -> Tables:
         for name, rows in tables.items()
     }
     few = {"leaderboard": 1, "resolution": 1, "claims": 2}
-    need = {"task": word, "need": word, "case": word, "place": 1, "papers": [word], "references": [word], "words": word}
-    return {**changed, **{name: changed[name][:count] for name, count in few.items()}, "needs": [need]}
+    named = {"papers": [word], "references": [word], "words": word, "accurate": []}
+    last = [
+        {**row, **named} for row, of in zip(changed["needs"], tables["needs"], strict=True) if of["task"] == "synthetic"
+    ]
+    return {**changed, **{name: changed[name][:count] for name, count in few.items()}, "needs": last}
 
 
 def test_the_words_are_many() -> None:
@@ -129,7 +132,8 @@ def test_markdown_of_a_report(tables: Tables) -> None:
 def test_markdown_tells_needs_as_sets(tables: Tables) -> None:
     need = {"task": "heart", "need": "gas", "case": "", "place": 1, "papers": ["a", "b"], "references": [], "words": ""}
     rows = [need, {**need, "need": "attackers", "papers": [], "words": "not tried here"}, {**need, "place": 2}]
-    text = markdown({**tables, "needs": rows}, None, ORIGIN)
+    told = {**tables, "needs": [*tables["needs"], *rows]}
+    text = markdown(told, None, ORIGIN)
     assert "| heart | gas | a, b | – |\n| heart | attackers | not tried here | – |\n\n" in text
 
 
@@ -139,7 +143,7 @@ def test_a_whole_report_in_hostile_words_keeps_its_form(word: str, tables: Table
     found = Read(MARKDOWN.render(markdown(hostile, None, Origin())))
     assert set(found.tags) <= ALLOWED
     assert found.tags.count("table") == 3
-    assert found.tags.count("tr") == 3 + 3
+    assert found.tags.count("tr") == 3 + 1 + 1 + len(hostile["needs"])
     assert found.links == ["index.html", "leaderboard.csv", "claims.csv", "report.json"]
     balanced(latex(hostile))
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from chainward.report.exports.rows import auroc, difference, figure, main_settings, name, rank, verdict_counts
 from chainward.report.formats import printable
+from chainward.report.page.needs import findings
 from chainward.report.page.origin import Origin
-from chainward.report.page.summary import resolution, totals
+from chainward.report.page.summary import headline, resolution, totals
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
 from chainward.results.manifest import Manifest
@@ -23,7 +24,7 @@ _ADDRESS = re.compile(r"\b(www)\.", re.IGNORECASE)
 
 def markdown(tables: Tables, manifest: Manifest | None, origin: Origin) -> str:
     """Return the report in Markdown: findings, needs, the leaderboard of each task, verdicts, where the rest is."""
-    parts = [_head(tables, manifest, origin), *_needs(tables)]
+    parts = [_head(tables, manifest, origin), *_findings(tables), *_needs(tables)]
     for told, rows in main_settings(tables):
         parts += [
             f"### {plain(told['task'])}",
@@ -52,18 +53,30 @@ def plain(text: object, longest: int = LONGEST) -> str:
 
 
 def _head(tables: Tables, manifest: Manifest | None, origin: Origin) -> str:
-    count = totals(tables["leaderboard"], tables["claims"])
+    count, told_of = totals(tables["leaderboard"], tables["claims"]), headline(manifest, (), origin.plan)
     failed = f", {count['failed']} failed" if count["failed"] else ""
     told = f"{count['strategies']} strategies on {count['tasks']} tasks, {count['trials']} trials{failed}."
     if manifest is None:
         return f"## chainward report\n\n{told} Not verified: there is no manifest."
     verified = "Verified" if origin.verified else "**Not verified**"
-    return f"## {plain(manifest.plan)}\n\n{told} {verified}; Merkle root `{manifest.merkle_root}`."
+    return f"## {plain(told_of['title'])}\n\n{told} {verified}; Merkle root `{manifest.merkle_root}`."
+
+
+def _findings(tables: Tables) -> Iterator[str]:
+    """A sentence a task."""
+    compared = {told["task"]: sum(map(_contestant, rows)) for told, rows in main_settings(tables)}
+    if found := findings(tables["needs"], compared):
+        yield "### Findings"
+        yield "\n".join(f"- On {plain(task)}: {plain(sentence, 2000)}" for task, sentence in found)
+
+
+def _contestant(row: Row) -> bool:
+    return row["rank"] is not None and not row["reference"]
 
 
 def _needs(tables: Tables) -> Iterator[str]:
     """Who serves which need best: sets of rows that cannot be told apart."""
-    rows = [row for row in tables.get("needs", []) if row["place"] == 1]
+    rows = [row for row in tables["needs"] if row["place"] == 1]
     if rows:
         yield "### Who serves which need"
         columns = ("Task", "Need", "Papers", "References")

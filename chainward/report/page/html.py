@@ -47,12 +47,12 @@ def page(
 ) -> str:
     """The report as HTML; equal arguments give an equal page."""
     tables = {**tables, "leaderboard": with_eyes(tables["leaderboard"], tables["disclosures"])}
-    lists = _lists(tables)
+    lists, source = _lists(tables), origin or origins.Origin()
     views, proofs = _illustrated(tables, lists["proofs"])
     script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     context = {
         "settings": views,
-        "headline": headline(manifest, tables["provenance"]),
+        "headline": headline(manifest, tables["provenance"], source.plan),
         "tasks": list(dict.fromkeys(view.task for view in views)),
         "totals": totals(tables["leaderboard"], tables["claims"]),
         "findings": findings(tables["needs"], _papers(views)),
@@ -74,7 +74,7 @@ def page(
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
         "assumptions": assumed(assumptions or Assumptions()),
-        "provenance": origins.provenance(tables, manifest, origin or origins.Origin(), lists["records"]),
+        "provenance": origins.provenance(tables, manifest, source, lists["records"]),
         "speeds": assumed(Speeds()),
         "manifest": _facts(manifest) if manifest else [],
         "theme": Markup(asset("theme.js")),  # ours, from the package
