@@ -37,6 +37,8 @@ RECORDS, ATTACKS = 300, 12
 """How many trials the index of a page holds, and how many tables of attacks."""
 SCRIPTS, STYLES = ("state", "tables", "explore", "money", "marks", "report"), ("report", "explore", "narrow", "print")
 """The files of the page's script and of its style, which are one each in it."""
+CARDS = {"board": columns.LEADERBOARD, "drops": columns.ATTACKS, "traffic": columns.TRAFFIC}
+"""The shapes of tables whose rows are cards on a phone."""
 
 
 def page(
@@ -64,7 +66,7 @@ def page(
         "label_cards": {row["label"]: row["strategy"] for row in tables["leaderboard"]},
         "leaderboard_columns": columns.LEADERBOARD[1:],
         "others_left_out": len(tables["resolution"]) - len(views),
-        "main_rows": [_plain(row) for view in views if view.main for row in view.leaderboard.rows],
+        "main_rows": _columns([row for view in views if view.main for row in view.leaderboard.rows]),
         "tables": tables,
         "attacks": (attacks := attack_tables(tables["attacks"]))[:ATTACKS],
         "attacks_left_out": max(0, len(attacks) - ATTACKS),
@@ -79,10 +81,20 @@ def page(
         "manifest": _facts(manifest) if manifest else [],
         "theme": Markup(asset("theme.js")),  # ours, from the package
         "script": Markup(script),
-        "style": Markup("\n".join(asset(f"{name}.css") for name in STYLES)),
+        "style": Markup("\n".join([*(asset(f"{name}.css") for name in STYLES), card_labels()])),
         "script_hashes": [_digest(text) for text in (asset("theme.js"), script)],
     }
     return printable(environment().get_template("page.html.j2").render(context)) + "\n"
+
+
+def card_labels() -> str:
+    """Style by which a row that is a card, on a phone, names its figures: by column, not in every cell."""
+    rules = (
+        f'.{shape} td:nth-child({place}):not([data-wide])::before {{ content: "{column.title}"; }}'
+        for shape, found in CARDS.items()
+        for place, column in enumerate(found, 1)
+    )
+    return "\n".join(["@media (max-width: 700px) {", *rules, "}"])
 
 
 def assumed(values: Any) -> list[tuple[str, str]]:
@@ -163,7 +175,7 @@ def _strategies(tables: Tables) -> list[Row]:
     for key in dict.fromkeys((*keys, *cards)):
         card = cards.get(key, {})
         words = " ".join(str(card.get(name, "")) for name in ("title", "authors", "where", "year", "family"))
-        facts = {name: str(card.get(name, "")) for name in ("family", "consensus")}
+        facts = {"family": str(card.get("family", "")).split(", "), "consensus": str(card.get("consensus", ""))}
         sees = sorted({row["eyes"] or "" for row in tables["leaderboard"] if row["strategy"] == key})
         found.append({"key": key, **facts, "sees": sees, "words": f"{key} {words}"})
     return found
@@ -174,16 +186,17 @@ def _choices(tables: Tables, strategies: Sequence[Row]) -> list[tuple[str, str, 
     sees = {value for one in strategies for value in one["sees"]}
     return [
         ("task", "Task", sorted({row["task"] for row in tables["leaderboard"]})),
-        ("family", "Family", sorted({one["family"] for one in strategies} - {""})),
+        ("family", "Family", sorted({part for one in strategies for part in one["family"]} - {""})),
         ("consensus", "Consensus in the paper", sorted({one["consensus"] for one in strategies} - {""})),
         ("sees", "Who sees updates", [step for step in LADDER if step in sees]),
         ("attack", "Attack", sorted({row["attack"] for row in tables["attacks"]})),
     ]
 
 
-def _plain(row: Row) -> Row:
-    """A row without what has a table of its own."""
-    return {name: value for name, value in row.items() if name != "auroc_hospitals"}
+def _columns(rows: Sequence[Row]) -> Row:
+    """Rows with each name once, without what has a table of its own."""
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "auroc_hospitals"]
+    return {"names": names, "rows": [[row.get(name) for name in names] for row in rows]}
 
 
 def _lists(tables: Tables) -> dict[str, Table]:

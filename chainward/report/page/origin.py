@@ -20,7 +20,11 @@ DIGITS = 12
 """How much of a record's id a command names."""
 
 COMMAND = Column("command", "Run it again", style="code", help="In the folder of this page.")
-ROWS_AGAIN = (Column("label", "Strategy", style="strategy"), Column("task", "Task"), Column("setting", "Setting"))
+ROWS_AGAIN = (
+    Column("label", "Strategy", style="strategy"),
+    Column("task", "Task"),
+    Column("setting", "Setting", style="long"),
+)
 
 
 @dataclass(frozen=True)

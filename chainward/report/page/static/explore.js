@@ -13,7 +13,7 @@ function matches({ element, facts, words }, wanted) {
   const sees = element.dataset.sees ? [element.dataset.sees] : facts.sees;
   return (
     wanted.q.toLowerCase().split(/\s+/).every((word) => words.includes(word)) &&
-    (!wanted.family || facts.family === wanted.family) &&
+    (!wanted.family || facts.family.includes(wanted.family)) &&
     (!wanted.consensus || facts.consensus === wanted.consensus) &&
     (!wanted.sees || sees.includes(wanted.sees))
   );
@@ -33,10 +33,10 @@ function filter() {
   for (const group of all("tr.group")) {
     group.hidden = all("[data-s]", group.parentElement).every((row) => row.hidden);
   }
-  const found = all("#leaderboard div[data-task]:not([hidden]) tr[data-s]");
-  const shown = found.filter((row) => !row.hidden).length;
+  const found = all("#leaderboard div[data-task] > .scroll tr[data-s]");
+  const shown = found.filter((row) => !row.closest("[hidden]")).length;
   const narrowed = fields.some((name) => wanted[name]);
-  at("shown").textContent = narrowed ? `${shown} of ${found.length} rows` : "";
+  at("shown").textContent = narrowed ? `${shown} of ${found.length}` : "";
   fit();
 }
 

@@ -16,7 +16,9 @@ const download = at("download");
 download.hidden = false;
 download.addEventListener("click", () => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([at("rows").textContent], { type: "application/json" }));
+  const { names, rows } = JSON.parse(at("rows").textContent);
+  const told = rows.map((row) => Object.fromEntries(row.map((value, i) => [names[i], value])));
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(told)], { type: "application/json" }));
   link.download = "leaderboard.json";
   link.click();
   URL.revokeObjectURL(link.href);

@@ -40,14 +40,15 @@ function press(table, heading) {
   const second = first === "ascending" ? "descending" : "ascending";
   const direction = heading.getAttribute("aria-sort") === first ? second : first;
   sort(table, heading, direction);
-  choose("sort", [tables.indexOf(table), heading.cellIndex, direction].join("."));
+  choose("sort", [tables.indexOf(table) + 1, heading.dataset.key ?? heading.cellIndex, direction].join("."));
 }
 
 function resort() {
-  const [table, column, direction] = (chosen.get("sort") ?? "").split(".");
-  const heading = tables[table] && headings(tables[table])[column];
+  const [number, column, direction] = (chosen.get("sort") ?? "").split(".");
+  const table = tables[number - 1];
+  const heading = table && headings(table).find((one) => (one.dataset.key ?? String(one.cellIndex)) === column);
   const known = direction === "ascending" || direction === "descending";
-  if (heading && known && heading.getAttribute("aria-sort") !== direction) sort(tables[table], heading, direction);
+  if (heading && known && heading.getAttribute("aria-sort") !== direction) sort(table, heading, direction);
 }
 
 for (const table of tables) {
