@@ -163,6 +163,7 @@ def test_files_and_papers_are_linked(page):
         assert table.evaluate("one => /\\.csv/.test(one.parentElement.innerHTML)")
     row = page.locator("#leaderboard tr", has_text="committee").first
     links = [one.get_attribute("href") for one in row.locator("a[rel]").all()]
+    assert [one.inner_text() for one in row.locator("a[rel]").all()] == ["doi", "arXiv"]
     assert links == ["https://doi.org/10.1109/MNET.011.2000263", "https://arxiv.org/abs/2004.00773"]
     assert page.locator("article.card a[rel]").count() >= 2
 
