@@ -29,4 +29,9 @@ def as_toml(plan: Plan) -> str:
 def _told(plan: Plan) -> dict[str, Any]:
     given = plan.model_dump(mode="json", exclude={"optional", "parts"}, exclude_defaults=True)
     always = plan.model_dump(mode="json", include=_ALWAYS, exclude_none=True)
-    return {**given, **always}
+    return {**given, **always, "seeds": _number(always["seeds"])}
+
+
+def _number(seeds: Any) -> Any:
+    """How many seeds there are, where their values count from 0."""
+    return len(seeds) if isinstance(seeds, list) and seeds == list(range(len(seeds))) else seeds
