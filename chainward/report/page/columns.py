@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Label = Literal["measured", "modelled", "quoted", ""]
-LOW = ("gas", "latency", "usd", "bytes", "rank", "drop", "brier", "ece", "raw_", "compute", "transactions", "total")
-LOW += ("min", "median", "max", "modelled", "measured", "quoted", "round", "seed", "calls", "reverted")
+LOW: tuple[str, ...] = (
+    *("gas", "latency", "usd", "bytes", "rank", "drop", "brier", "ece", "raw_", "compute", "transactions", "total"),
+    *("min", "median", "max", "modelled", "measured", "quoted", "round", "seed", "calls", "reverted"),
+)
 """How the keys of columns start whose low end is the useful one."""
 
 

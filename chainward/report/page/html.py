@@ -18,12 +18,13 @@ from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
 from chainward.report.page import origin as origins
 from chainward.report.page.attacks import attack_tables
+from chainward.report.page.choices import choices, strategy_facts
 from chainward.report.page.needs import findings, need_table
 from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
 from chainward.report.page.sources import sources
 from chainward.report.page.summary import headline, resolution, totals
 from chainward.report.tables.by_name import Tables
-from chainward.report.tables.eyes import LADDER, with_eyes
+from chainward.report.tables.eyes import with_eyes
 from chainward.report.tables.groups import Row
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.manifest import Manifest
@@ -59,9 +60,9 @@ def page(
         "totals": totals(tables["leaderboard"], tables["claims"]),
         "findings": findings(tables["needs"], _papers(views)),
         "needs": need_table(tables["needs"]),
-        "strategies": (strategies := _strategies(tables)),
+        "strategies": (strategies := strategy_facts(tables)),
         "strategy_ids": {one["key"]: i for i, one in enumerate(strategies)},
-        "choices": _choices(tables, strategies),
+        "choices": choices(tables, strategies),
         "sources": {one["strategy"]: sources(one["where"]) for one in tables["cards"]},
         "label_cards": {row["label"]: row["strategy"] for row in tables["leaderboard"]},
         "leaderboard_columns": columns.LEADERBOARD[1:],
@@ -165,32 +166,6 @@ def _papers(views: Sequence[Setting]) -> dict[str, int]:
         for view in views
         if view.main
     }
-
-
-def _strategies(tables: Tables) -> list[Row]:
-    """What a reader may look for in rows of each strategy: facts of its card, words, who sees its updates anywhere."""
-    cards = {row["strategy"]: row for row in tables["cards"]}
-    keys = dict.fromkeys([row["strategy"] for row in (*tables["leaderboard"], *tables["claims"])])
-    found = []
-    for key in dict.fromkeys((*keys, *cards)):
-        card = cards.get(key, {})
-        words = " ".join(str(card.get(name, "")) for name in ("title", "authors", "where", "year", "family"))
-        facts = {"family": str(card.get("family", "")).split(", "), "consensus": str(card.get("consensus", ""))}
-        sees = sorted({row["eyes"] or "" for row in tables["leaderboard"] if row["strategy"] == key})
-        found.append({"key": key, **facts, "sees": sees, "words": f"{key} {words}"})
-    return found
-
-
-def _choices(tables: Tables, strategies: Sequence[Row]) -> list[tuple[str, str, list[str]]]:
-    """What the page can be narrowed down by: a name in the address, its words, and the values there are."""
-    sees = {value for one in strategies for value in one["sees"]}
-    return [
-        ("task", "Task", sorted({row["task"] for row in tables["leaderboard"]})),
-        ("family", "Family", sorted({part for one in strategies for part in one["family"]} - {""})),
-        ("consensus", "Consensus in the paper", sorted({one["consensus"] for one in strategies} - {""})),
-        ("sees", "Who sees updates", [step for step in LADDER if step in sees]),
-        ("attack", "Attack", sorted({row["attack"] for row in tables["attacks"]})),
-    ]
 
 
 def _columns(rows: Sequence[Row]) -> Row:
