@@ -123,6 +123,7 @@ PAGE = """<main>
 def test_pieces_of_a_small_page() -> None:
     sections, cards = pieces(PAGE)
     assert [(one.id, one.heading) for one in sections] == [("one", "One &amp; only"), ("two", "Two")]
+    assert pieces('<section id="summary"></section>')[0][0].heading == "Summary"
     assert sections[0].html.startswith('<section id="one">')
     assert sections[0].html.endswith('<p id="a"></p></section>')
     assert [one.html for one in cards] == ['<article class="card" id="card-1"><h3>C</h3></article>']

@@ -26,9 +26,9 @@ class Piece:
 
     @property
     def heading(self) -> str:
-        """Its first heading, still escaped; its id where it has none."""
+        """Its first heading, still escaped; its id as a word where it has none."""
         found = _HEADING.search(self.html)
-        return " ".join(_TAGS.sub("", found[1]).split()) if found else self.id
+        return " ".join(_TAGS.sub("", found[1]).split()) if found else self.id.capitalize()
 
 
 class _Finder(HTMLParser):
