@@ -49,8 +49,9 @@ def page(
     origin: origins.Origin | None = None,
 ) -> str:
     """The report as HTML; equal arguments give an equal page."""
+    source = origin or origins.Origin()
     tables = {**tables, "leaderboard": with_eyes(tables["leaderboard"], tables["disclosures"])}
-    lists, source = _lists(tables), origin or origins.Origin()
+    lists = _lists(tables)
     views, proofs = _illustrated(tables, lists["proofs"])
     script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     context = {
