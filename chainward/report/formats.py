@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 NOTHING = "–"
@@ -42,6 +43,13 @@ def significant(value: float) -> str:
 def count(value: float) -> str:
     """A count, or a mean of counts with one decimal."""
     return integer(value) if float(value).is_integer() else f"{value:,.1f}"
+
+
+def law(coefficients: Iterable[float], style: str) -> str:
+    """How a figure grows with N, e.g. `542,045 + 31,913 N`, its numbers in a style of `STYLES`."""
+    powers = ("", " N", " N²")
+    terms = (f"{shown(one, style)}{power}" for one, power in zip(coefficients, powers, strict=False))
+    return " + ".join(terms).replace("+ −", "− ")
 
 
 def usd(value: float) -> str:

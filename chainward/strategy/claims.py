@@ -4,14 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from chainward.errors import ChainwardError
 from chainward.strategy import paper
 from chainward.strategy.card import Tier
+
+_POWERS = re.compile(r"1|[NR]( [NR])*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """How a paper says that gas grows, for a line beside the measured one: words, no part of a rule.
+
+    `of` is the gas of set-up, or of set-up and all rounds together. Each of `terms` is a number times N hospitals and R
+    rounds as often as its name has them, as in "N N R"; "1" is a constant.
+    """
+
+    of: Literal["gas_setup", "gas_total"]
+    terms: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for name in self.terms:
+            if not _POWERS.fullmatch(name):
+                raise ValueError(f"terms: {name!r} is no product of N and R; write '1', 'N', 'N R', 'N N R'")
+
+    def at(self, hospitals: float, rounds: float) -> float:
+        """The gas of so many hospitals over so many rounds."""
+        values = {"1": 1.0, "N": hospitals, "R": rounds}
+        return sum(times * math.prod(values[one] for one in name.split()) for name, times in self.terms.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +50,7 @@ class Claim:
 
     `first_rule` marks a rule that stays as it was registered beside a second one for the same claim, and says why there
     is one. `identity` says what cannot fail by construction. `published_code` says how the authors' code does something
-    else than their paper, where that is the verdict.
+    else than their paper, where that is the verdict. `law` is what the paper says of how gas grows.
     """
 
     key: str
@@ -40,6 +66,7 @@ class Claim:
     first_rule: str = ""
     identity: str = ""
     published_code: str = ""
+    law: Law | None = None
 
     def __post_init__(self) -> None:
         if self.published_code and (self.judge or self.trials):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_fixtures import HOSTILE, card, failure, record, results
 
-from chainward.report import all_tables
+from chainward.report import all_tables, charts
 from chainward.report.page.attacks import attack_tables
 from chainward.report.page.html import page
 from chainward.report.page.settings import settings as views_of
@@ -199,3 +199,40 @@ def test_outcomes_are_means_over_trials():
     told = [record("bflc", seed=seed, outcomes={"paid": {"north": float(seed)}}) for seed in (1, 2)]
     (row,) = all_tables(results(told), [])["outcomes"]
     assert (row["quantity"], row["party"], row["value"]) == ("paid", "north", 1.5)
+
+
+# --- the picture ---------------------------------------------------------------------------------
+
+
+def values(chart):
+    return [row for rows in chart.specification["datasets"].values() for row in rows if "label" in row]
+
+
+def test_the_picture_has_an_interval_a_strategy_and_marks_what_leaves_out_zero():
+    rows = [row for row in rows_of(trials()) if row["attack"] == WORDS]
+    chart = charts.attack_drops(rows, "key")
+    told = {row["label"]: row for row in values(chart)}
+    for row in rows:
+        drawn = told[row["label"]]
+        assert [drawn[name] for name in ("drop", "drop_low", "drop_high")] == [
+            row[name] for name in ("drop", "drop_low", "drop_high")
+        ]
+        assert drawn["apart"] == (not row["drop_low"] <= 0 <= row["drop_high"])
+        assert drawn["reference"] == (row["label"] == "fedavg")
+    assert {row["apart"] for row in told.values()} == {True, False}
+    assert charts.draw([chart])["key"].svg == charts.draw([charts.attack_drops(rows, "key")])["key"].svg
+
+
+def test_each_attack_has_a_panel_and_what_has_no_figure_says_why():
+    whole = [*trials(), record("own", skill=0.5), attacked("own", skill=0.5, spoiled=0)]
+    rows = rows_of(whole)
+    picture = charts.draw([charts.attack_drops(rows, "key")])["key"].svg
+    assert picture.count(f">{WORDS}<") == picture.count(f">{WORDS.replace('4', '1')}<") == 1
+    assert picture.count(">does not apply<") == 1
+    assert charts.attack_drops([row for row in rows if row["label"] == "own"], "key") is None
+    assert charts.attack_drops([], "key") is None
+
+
+def test_the_page_draws_the_drops_above_their_tables():
+    html = page(all_tables(results(trials()), []))
+    assert html.index("AUROC lost to attacks, heart") < html.index(f"<caption>heart: {WORDS}")

@@ -8,15 +8,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import vl_convert
 from report_fixtures import HOSTILE, records, results, verdicts
 
 from chainward.folders import CHECKOUT
 from chainward.report import all_tables, charts, write_report
 from chainward.report.charts import drawing
 from chainward.report.charts.drawing import PROGRAM, draw
-from chainward.report.charts.labels import Box, place, width_of
+from chainward.report.charts.theme import PARTS
 
-CHARTS = ["pareto", "learning_curves", "latency_parts", "gas_functions", "partition"]
+CHARTS = ["pareto", "pareto_latency", "learning_curves", "latency_parts", "gas_functions", "partition"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -203,16 +204,28 @@ def test_the_process_loads_nothing_of_ours():
     assert "chainward" not in re.sub(r'""".*?"""', "", Path(PROGRAM[2]).read_text("utf-8"), flags=re.DOTALL)
 
 
-# --- names ---------------------------------------------------------------------------------------
+def test_a_mark_says_what_it_stands_for(tables):
+    """In words that a page may show: names whole, figures as tables write them."""
+    drawn_by_vega = vl_convert.vegalite_to_svg(dict(drawn(tables, "pareto").specification))
+    labels = {one.get("aria-label") for one in ElementTree.fromstring(drawn_by_vega).iter(f"{SVG}path")}
+    row = next(row for row in tables["leaderboard"] if row["label"] == "bflc")
+    interval = f"{row['auroc_mean']:.3f} [{row['auroc_low']:.3f}, {row['auroc_high']:.3f}]"
+    assert f"bflc: AUROC {interval}, 700,000 gas" in labels
 
 
-def test_names_of_points_do_not_overlap():
-    points = [(100.0 + i, 100.0 + 3 * i) for i in range(6)]
-    names = ["name"] * 6
-    offsets = place(points, names, Box(0, 0, 400, 300))
-    boxes = [
-        Box(x + dx - width_of("name") / 2, y + dy - 6, x + dx + width_of("name") / 2, y + dy + 6)
-        for (x, y), (dx, dy) in zip(points, offsets, strict=True)
-    ]
-    assert not any(a.overlap(b) for i, a in enumerate(boxes) for b in boxes[:i])
-    assert place([(399.0, 100.0)], ["name"], Box(0, 0, 400, 300))[0][0] < 0  # no room on the right
+# --- greyscale -----------------------------------------------------------------------------------
+
+
+def test_each_part_of_a_bar_has_a_pattern_of_its_own(tables):
+    root = ElementTree.fromstring(svg(drawn(tables, "latency_parts")))
+    patterns = {one.get("id"): ElementTree.tostring(one) for one in root.iter(f"{SVG}pattern")}
+    assert set(patterns) == {f"key-part-{i}" for i in range(2, 6)}  # the first is plain
+    drawn_strokes = {re.sub(rb'id="[^"]*"|fill="var[^"]*"', b"", text) for text in patterns.values()}
+    assert len(drawn_strokes) == len(patterns)
+    fills = {one.get("fill") for one in root.iter(f"{SVG}path")}
+    assert {f"url(#{name})" for name in patterns} <= fills
+    assert not any(colour in fills for colour in PARTS[1:])
+
+
+def test_what_has_no_parts_has_no_pattern(tables):
+    assert "<pattern" not in svg(drawn(tables, "pareto"))

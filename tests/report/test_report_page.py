@@ -73,6 +73,7 @@ def test_files(folder):
         "outcomes",
         "partition",
         "preprocessing",
+        "privacy",
         "resolution",
     ]
     expected = [*(f"{name}.csv" for name in [*tables, "numbers", "provenance", "records"]), "index.html"]

@@ -40,17 +40,40 @@ def data(rows: Sequence[Row]) -> alt.InlineData:
     return alt.InlineData(values=tuple(dict(row) for row in rows))
 
 
+def tip() -> alt.Description:
+    """What a page may say of a mark that is pointed at: the field `tip` of its row."""
+    return alt.Description("tip:N")
+
+
 def pick(row: Row, *names: str) -> Row:
     """Only some fields of a row."""
     return {name: row[name] for name in names}
 
 
-def gas_axis(low: float, high: float) -> alt.Axis:
-    """A log axis with a line at each power of ten, and at 2 and 5 times it where there are few of those."""
-    steps = (1, 2, 5) if high / low < 1000 else (1,)
+STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), tuple(step / 20 for step in range(20, 200)))
+"""Where a log axis may have lines in each power of ten, from few to many."""
+
+
+def log_axis(low: float, high: float, style: str = "~s") -> alt.Axis:
+    """A log axis with a line at each power of ten or, where there are few of those, at more of them."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [step * 10**power for power in powers for step in steps]
-    return alt.Axis(values=[value for value in values if low <= value <= high], format="~s", gridOpacity=0.45)
+    lines = [[step * 10.0**power for power in powers for step in steps] for steps in STEPS]
+    seen = [[value for value in values if low <= value <= high] for values in lines]
+    enough = next((values for values in seen if len(values) >= 3), seen[-1])
+    some = enough[:: max(1, len(enough) // 8)]
+    return alt.Axis(values=[float(f"{value:.6g}") for value in some], format=style, gridOpacity=0.45)
+
+
+def whole_axis(low: float, high: float, most: int = 5) -> alt.Axis:
+    """An axis of whole numbers, none twice: multiples of 1, 2 or 5 times a power of ten, so many at most."""
+    steps = (step * 10**power for power in range(9) for step in (1, 2, 5))
+    step = next(one for one in steps if math.floor(high / one) - math.ceil(low / one) < most)
+    values = range(math.ceil(low / step) * step, math.floor(high) + 1, step)
+    return alt.Axis(values=list(values), format=",d", grid=False)
+
+
+NAME = 225.0
+"""Pixels that a name on an axis takes at most."""
 
 
 def name_axis(room: float = 0.0) -> alt.Axis:

@@ -1,114 +1,139 @@
-"""AUROC against total gas, with the front."""
+"""AUROC against what it costs, gas or time, with the front."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, gas_axis, pick, specified
-from chainward.report.charts.labels import Box, place
-from chainward.report.charts.svg import ACCENT, INK, PAPER, SOFT
+from chainward.report.charts.base import Chart, data, log_axis, pick, specified
+from chainward.report.charts.points import HEIGHT, WIDTH, ZERO_AT, ZERO_WIDTH, Domain, around, beside, points, up
+from chainward.report.charts.svg import ACCENT
+from chainward.report.charts.text import short_names
+from chainward.report.formats import fixed, integer, significant
 from chainward.report.tables.groups import Row
 
-WIDTH, HEIGHT, ZERO_WIDTH = 720, 340, 118
-Domain = tuple[float, float]
+NAME = 150
+"""Pixels that a name takes at most."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What accuracy is held against: a field of the leaderboard, its name and form, and who is on its front."""
+
+    field: str
+    title: str
+    style: str
+    free: str
+    words: Callable[[float], str]
+    on_front: Callable[[Sequence[Row], Row], bool]
 
 
 def pareto(rows: Sequence[Row], key: str) -> Chart | None:
     """Gas is on a log axis; what spends none stands apart at 0, where a log axis has no place."""
-    known = [row for row in rows if row["auroc_mean"] is not None]
-    if not known:
-        return None
-    front = [row["label"] for row in known if row["on_front"]]
-    description = f"AUROC with its 95 % interval over total gas. On the Pareto front: {', '.join(front) or 'none'}."
-    y = _domain(known)
-    free = [row for row in known if row["gas_total"] <= 0]
-    paid = [row for row in known if row["gas_total"] > 0]
-    panels = [_zero_panel(free, y)] if free else []
-    panels += [_gas_panel(paid, y, free)] if paid else []
-    return specified(
-        alt.hconcat(*panels, spacing=6), key, f"Accuracy against total gas, {known[0]['task']}", description
+    cost = Cost(
+        "gas_total", "total gas, log scale (measured)", "~s", "no gas", _gas, lambda _, row: bool(row["on_front"])
     )
+    return _against(rows, key, cost, "total gas")
 
 
-def _zero_panel(rows: Sequence[Row], y: Domain) -> Any:
-    x = alt.X("place:Q", title="no gas", scale=alt.Scale(domain=[0, 1]), axis=_zero_axis())
-    values = [{**row, "place": 0.3} for row in _named(rows, [0.3 * ZERO_WIDTH] * len(rows), ZERO_WIDTH, y)]
-    return _points(values, x, y, bare=False).properties(width=ZERO_WIDTH, height=HEIGHT)
+def pareto_latency(rows: Sequence[Row], key: str) -> Chart | None:
+    """The same over modelled seconds, whose front is found by the rule of gas."""
+    cost = Cost("latency_total_s", "total latency in s, log scale (modelled)", ",~r", "no time", _seconds, fastest)
+    return _against(rows, key, cost, "total latency")
 
 
-def _zero_axis() -> alt.Axis:
-    return alt.Axis(values=[0.3], labelExpr="'0'", grid=False, titleX=0.3 * ZERO_WIDTH)
+def fastest(rows: Sequence[Row], row: Row) -> bool:
+    """Whether no other paper takes less time without being told apart below, or as much and is told apart above."""
+    return bool(_contests(row)) and not any(_beats(other, row) for other in rows if _contests(other))
 
 
-def _gas_panel(rows: Sequence[Row], y: Domain, free: Sequence[Row]) -> Any:
-    exponents = [math.log10(row["gas_total"]) for row in rows]
-    low, high = min(exponents) - 0.15, max(exponents) + 0.35
+def _gas(value: float) -> str:
+    return f"{integer(value)} gas"
+
+
+def _seconds(value: float) -> str:
+    return f"{significant(value)} s"
+
+
+def _interval(row: Row) -> str:
+    low, mean, high = (fixed(row[f"auroc_{name}"]) for name in ("low", "mean", "high"))
+    return f"{mean} [{low}, {high}]"
+
+
+def _contests(row: Row) -> bool:
+    return not row["reference"] and row["better_than"] is not None
+
+
+def _beats(other: Row, row: Row) -> bool:
+    mine, theirs = (float(f"{one['latency_total_s']:.3g}") for one in (row, other))
+    if theirs == mine:
+        return row["label"] in other["better_than"]
+    return theirs < mine and other["label"] not in row["better_than"]
+
+
+def _against(rows: Sequence[Row], key: str, cost: Cost, words: str) -> Chart | None:
+    able = [row for row in rows if row["auroc_mean"] is not None and row[cost.field] is not None]
+    if not able:
+        return None
+    names = short_names((row["label"] for row in able), NAME)
+    known = [
+        {
+            **row,
+            "label": names[row["label"]],
+            "cost": row[cost.field],
+            "front": cost.on_front(able, row),
+            "tip": f"{row['label']}: AUROC {_interval(row)}, {cost.words(row[cost.field])}",
+        }
+        for row in able
+    ]
+    front = [row["label"] for row in known if row["front"]]
+    y = _domain(known)
+    free, paid = ([row for row in known if (row["cost"] > 0) is spent] for spent in (False, True))
+    panels = [_zero_panel(free, y, cost.free)] if free else []
+    panels += [_paid_panel(paid, y, free, cost)] if paid else []
+    description = f"AUROC with its 95 % interval over {words}. On the Pareto front: {', '.join(front) or 'none'}."
+    chart = alt.hconcat(*panels, spacing=10)
+    return specified(chart, key, f"Accuracy against {words}, {known[0]['task']}", description)
+
+
+def _zero_panel(rows: Sequence[Row], y: Domain, title: str) -> Any:
+    """One above the other at 0, their names beside them in a column."""
+    scale = alt.Scale(domain=[0, ZERO_WIDTH], nice=False)
+    axis = alt.Axis(values=[ZERO_AT], labelExpr="'0'", grid=False, titleAnchor="start")
+    x = alt.X("cost:Q", title=title, scale=scale, axis=axis)
+    values = beside([{**row, "cost": ZERO_AT} for row in rows], y)
+    return points(values, x, y, bare=False, align="left").properties(width=ZERO_WIDTH, height=HEIGHT)
+
+
+def _paid_panel(rows: Sequence[Row], y: Domain, free: Sequence[Row], cost: Cost) -> Any:
+    exponents = [math.log10(row["cost"]) for row in rows]
+    margin = 0.04 * (max(exponents) - min(exponents)) + 0.1
+    low, high = min(exponents) - margin, max(exponents) + margin
     scale = alt.Scale(type="log", domain=[10**low, 10**high], nice=False)
-    x = alt.X("gas_total:Q", scale=scale, title="total gas, log scale (measured)", axis=gas_axis(10**low, 10**high))
-    values = _named(rows, [(each - low) / (high - low) * WIDTH for each in exponents], WIDTH, y)
+    x = alt.X("cost:Q", scale=scale, title=cost.title, axis=log_axis(10**low, 10**high, cost.style))
     line = alt.Chart(data(_steps(rows, free, 10**low, 10**high))).mark_line(
         interpolate="step-after", color=ACCENT, strokeWidth=1, strokeDash=[3, 2]
     )
-    layers = alt.layer(line.encode(x=x, y=_y(y, bool(free))), _points(values, x, y, bare=bool(free)))
-    return layers.properties(width=WIDTH, height=HEIGHT)
+    wide = WIDTH if free else WIDTH + ZERO_WIDTH
+    values = around(rows, (low, high), y, wide)
+    layers = alt.layer(line.encode(x=x, y=up(y, bool(free))), points(values, x, y, bare=bool(free), align="center"))
+    return layers.properties(width=wide, height=HEIGHT)
 
 
 def _steps(rows: Sequence[Row], free: Sequence[Row], low: float, high: float) -> list[Row]:
-    """Corners of the front's line, from what is reached without gas to the right edge."""
-    start = [row["auroc_mean"] for row in free if row["on_front"]]
-    front = sorted((row for row in rows if row["on_front"]), key=lambda row: float(row["gas_total"]))
-    corners = [{"gas_total": low, "auroc_mean": max(start)}] if start else []
-    corners += [pick(row, "gas_total", "auroc_mean") for row in front]
-    return corners + [{"gas_total": high, "auroc_mean": corner["auroc_mean"]} for corner in corners[-1:]]
-
-
-def _points(values: Sequence[Row], x: alt.X, y: Domain, bare: bool) -> Any:
-    """Intervals, points (filled on the front, square for a reference) and names."""
-    base = alt.Chart(data(values)).encode(x=x)
-    shape = alt.Shape("reference:N", scale=alt.Scale(domain=[False, True], range=["circle", "square"]), legend=None)
-    front, middle = alt.datum.on_front, _y(y, bare)
-    words = base.encode(y=middle, text="label:N")
-    name = {"type": "text", "fontSize": 11, "dx": {"expr": "datum.dx"}, "dy": {"expr": "datum.dy"}}
-    # A name keeps clear of the lines behind it by an edge in the colour of the paper.
-    edge = {"stroke": PAPER, "strokeWidth": 3.5, "strokeJoin": "round"}
-    return alt.layer(
-        base.mark_rule(color=SOFT, opacity=0.45).encode(y=_y(y, bare, "auroc_low"), y2="auroc_high:Q"),
-        base.mark_point(size=52, opacity=1, strokeWidth=1.4).encode(
-            y=middle,
-            shape=shape,
-            fill=alt.condition(front, alt.value(ACCENT), alt.value(PAPER)),
-            stroke=alt.condition(front, alt.value(ACCENT), alt.value(SOFT)),
-        ),
-        words.properties(mark={**name, **edge}),
-        words.properties(mark=name).encode(color=alt.condition(front, alt.value(INK), alt.value(SOFT))),
-    )
-
-
-def _named(rows: Sequence[Row], xs: Sequence[float], width: float, y: Domain) -> list[Row]:
-    """What the points need, with the place of each name."""
-    low, high = y
-    points = [(x, (high - row["auroc_mean"]) / (high - low) * HEIGHT) for x, row in zip(xs, rows, strict=True)]
-    offsets = place(points, [row["label"] for row in rows], Box(0, 0, width, HEIGHT))
-    fields = ("label", "gas_total", "auroc_mean", "auroc_low", "auroc_high", "on_front", "reference")
-    return [{**pick(row, *fields), "dx": dx, "dy": dy} for row, (dx, dy) in zip(rows, offsets, strict=True)]
+    """Corners of the front's line, from what is reached without cost to the right edge."""
+    start = [row["auroc_mean"] for row in free if row["front"]]
+    front = sorted((row for row in rows if row["front"]), key=lambda row: float(row["cost"]))
+    corners = [{"cost": low, "auroc_mean": max(start)}] if start else []
+    corners += [pick(row, "cost", "auroc_mean") for row in front]
+    return corners + [{"cost": high, "auroc_mean": corner["auroc_mean"]} for corner in corners[-1:]]
 
 
 def _domain(rows: Sequence[Row]) -> Domain:
     low, high = min(row["auroc_low"] for row in rows), max(row["auroc_high"] for row in rows)
     margin = 0.06 * (high - low) + 0.004
     return max(0.0, low - margin), min(1.0, high + margin)
-
-
-def _y(domain: Domain, bare: bool, field: str = "auroc_mean") -> alt.Y:
-    scale = alt.Scale(domain=list(domain), nice=False, zero=False)
-    if bare:
-        return alt.Y(
-            f"{field}:Q", scale=scale, axis=alt.Axis(tickCount=6, labels=False, ticks=False, title=None, domain=False)
-        )
-    return alt.Y(
-        f"{field}:Q", scale=scale, axis=alt.Axis(tickCount=6, format=".2f", title="AUROC (measured)", domain=False)
-    )

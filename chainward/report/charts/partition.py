@@ -7,9 +7,11 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, ordered, specified
+from chainward.report.charts.base import NAME, Chart, data, ordered, specified, tip
 from chainward.report.charts.svg import ACCENT, SOFT
 from chainward.report.charts.svg import PARTS as COLOURS
+from chainward.report.charts.text import short_names, width_of
+from chainward.report.formats import count
 from chainward.report.tables.groups import Row
 from chainward.report.tables.partition import PARTS
 
@@ -23,17 +25,30 @@ def partition(rows: Sequence[Row], key: str) -> Chart | None:
     known = [row for row in rows if sum(row[part] for part in PARTS)]
     if not known:
         return None
+    names = short_names((row["hospital"] for row in known), NAME)
     values = [
-        {"hospital": row["hospital"], "place": place, "part": part, "order": order, "patients": row[part]}
+        {
+            "hospital": names[row["hospital"]],
+            "place": place,
+            "part": part,
+            "order": order,
+            "patients": row[part],
+            "tip": f"{row['hospital']}, {part}: {count(row[part])} patients",
+        }
         for place, row in enumerate(known, 1)
         for order, part in enumerate(PARTS)
     ]
     shares = [
-        {"hospital": row["hospital"], "place": place, "prevalence": row["prevalence"]}
+        {
+            "hospital": names[row["hospital"]],
+            "place": place,
+            "prevalence": row["prevalence"],
+            "tip": f"{row['hospital']}: {row['prevalence']:.1%} with the outcome",
+        }
         for place, row in enumerate(known, 1)
         if row["prevalence"] is not None
     ]
-    chart = _named(values, shares, [row["hospital"] for row in known]) if len(known) <= NAMED else _many(values, shares)
+    chart = _named(values, shares, list(names.values())) if len(known) <= NAMED else _many(values, shares)
     sizes = [round(sum(row[part] for part in PARTS)) for row in known]
     told = f"{len(known)} hospitals of {min(sizes):,} to {max(sizes):,} patients a seed"
     description = f"{told}: {', '.join(PARTS)}, means over seeds; share with the outcome of all who are tested."
@@ -45,13 +60,16 @@ def _named(values: Sequence[Row], shares: Sequence[Row], names: Sequence[str]) -
     bars = alt.Chart(data(values), width=WIDTH, height=alt.Step(15)).mark_bar(height=9)
     left = bars.encode(
         x=_patients(alt.X),
-        y=ordered("hospital", names, 6.2 * min(36, max(map(len, names)))),
+        y=ordered("hospital", names, max(map(width_of, names)) + 6),
         color=_colour(),
         order=alt.Order("order:Q"),
+        description=tip(),
     )
     points = alt.Chart(data(shares), width=SIDE, height=alt.Step(15)).mark_point(filled=True, size=30, color=ACCENT)
     bare = alt.Axis(labels=False, ticks=False, domain=False, grid=True)
-    right = points.encode(x=_prevalence(alt.X), y=alt.Y("hospital:N", title=None, sort=list(names), axis=bare))
+    right = points.encode(
+        description=tip(), x=_prevalence(alt.X), y=alt.Y("hospital:N", title=None, sort=list(names), axis=bare)
+    )
     return alt.hconcat(left, right, spacing=14)
 
 
@@ -71,7 +89,9 @@ def _many(values: Sequence[Row], shares: Sequence[Row]) -> Any:
     )
     points = alt.Chart(data(shares), width=wide, height=HEIGHT / 2).mark_point(filled=True, size=9, color=SOFT)
     numbers = alt.Axis(tickCount=8, format="d", grid=False)
-    lower = points.encode(x=alt.X("place:Q", scale=scale, title=title, axis=numbers), y=_prevalence(alt.Y))
+    lower = points.encode(
+        description=tip(), x=alt.X("place:Q", scale=scale, title=title, axis=numbers), y=_prevalence(alt.Y)
+    )
     return alt.vconcat(upper, lower, spacing=8)
 
 

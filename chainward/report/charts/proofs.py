@@ -8,13 +8,14 @@ from typing import Any
 
 import altair as alt
 
-from chainward.report.charts.base import Chart, data, specified
+from chainward.report.charts.base import Chart, data, specified, tip
 from chainward.report.charts.svg import ACCENT, INK, SOFT
 from chainward.report.tables.groups import Row
 
 WIDTH, HEIGHT = 300, 180
 SOURCES = {"modelled": ACCENT, "measured": INK, "quoted": SOFT}
 SHAPES = ["circle", "square", "triangle-up"]
+DASHES = [[1, 0], [6, 2], [2, 2]]
 
 
 def proof_costs(rows: Sequence[Row], key: str) -> Chart | None:
@@ -30,6 +31,7 @@ def proof_costs(rows: Sequence[Row], key: str) -> Chart | None:
         alt.Scale(domain=list(SOURCES), range=list(SOURCES.values())),
         alt.Scale(domain=list(SOURCES), range=SHAPES),
     )
+    dash = alt.Scale(domain=list(SOURCES), range=DASHES)
     legend = alt.Legend(title=None, orient="top")
 
     def panel(values: Sequence[Row], title: str, scale: alt.Scale) -> Any:
@@ -40,9 +42,10 @@ def proof_costs(rows: Sequence[Row], key: str) -> Chart | None:
             detail="line:N",
         )
         marks = base.mark_point(filled=True, size=44, opacity=1).encode(
-            shape=alt.Shape("source:N", scale=shape, legend=legend)
+            shape=alt.Shape("source:N", scale=shape, legend=legend), description=tip()
         )
-        return alt.layer(base.mark_line(strokeWidth=1.2), marks).properties(width=WIDTH, height=HEIGHT)
+        lines = base.mark_line(strokeWidth=1.2).encode(strokeDash=alt.StrokeDash("source:N", scale=dash, legend=None))
+        return alt.layer(lines, marks).properties(width=WIDTH, height=HEIGHT)
 
     panels = [panel(seconds, "seconds a proof, log scale", alt.Scale(type="log", nice=True))]
     if ratios:
@@ -60,7 +63,8 @@ def _seconds(rows: Sequence[Row]) -> Iterator[Row]:
     for row in rows:
         for source in SOURCES:
             if row[f"{source}_s"]:
-                yield {**_place(row, source), "value": row[f"{source}_s"]}
+                place = _place(row, source)
+                yield {**place, "value": row[f"{source}_s"], "tip": f"{place['tip']}: {row[f'{source}_s']:.3g} s"}
 
 
 def _ratios(rows: Sequence[Row]) -> Iterator[Row]:
@@ -74,9 +78,11 @@ def _ratios(rows: Sequence[Row]) -> Iterator[Row]:
     for line in lines.values():
         least = min(line, key=lambda one: int(one["batch"]))
         if len(line) > 1:
-            yield from ({**one, "value": one["cost"] / least["cost"]} for one in line)
+            for one in line:
+                ratio = one["cost"] / least["cost"]
+                yield {**one, "value": ratio, "tip": f"{one['tip']}: {ratio:.4g} of the smallest batch’s cost"}
 
 
 def _place(row: Row, source: str) -> Row:
     line = f"{source} {row['task']} {row['track']} {row['features']:g}"
-    return {"batch": row["batch"], "source": source, "line": line}
+    return {"batch": row["batch"], "source": source, "line": line, "tip": f"{line}, batch {row['batch']}"}

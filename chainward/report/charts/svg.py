@@ -7,21 +7,14 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+from chainward.report.charts.patterns import hatch
+from chainward.report.charts.theme import ACCENT, INK, LINE, NAMESPACE, PAPER, PARTS, SOFT
 from chainward.report.formats import printable
 
-NAMESPACE = "http://www.w3.org/2000/svg"
+__all__ = ["ACCENT", "INK", "LINE", "PAPER", "PARTS", "SOFT", "clean", "config", "finished"]
+
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """First a font that vl-convert brings along: text is measured with it, so that layout is the same on every machine."""
-
-# Each colour is a CSS variable of the page with a fallback for an SVG that stands alone.
-INK = "var(--ink, #1c1b19)"
-SOFT = "var(--soft, #6b6862)"
-LINE = "var(--line, #dcd8d0)"
-PAPER = "var(--paper, #ffffff)"
-ACCENT = "var(--accent, #8a3324)"
-PARTS = tuple(
-    f"var(--part-{i}, {colour})" for i, colour in enumerate(("#3d5a80", "#6f9ab8", "#b9b4a7", "#c9803f", "#7d4f73"), 1)
-)
 
 MARKS = frozenset({"point", "bar", "circle", "square"})
 """What a page may say of a mark when it is pointed at; a chart's `description` of its marks gives the words."""
@@ -60,6 +53,7 @@ def finished(svg: str, key: str, title: str, description: str) -> str:
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         _tidy(element, key)
+    hatch(root, key)
     named = (("title", title), ("desc", description))
     for place, (tag, text) in enumerate(named):
         child = ElementTree.Element(f"{{{NAMESPACE}}}{tag}", {"id": f"{key}-{tag}"})

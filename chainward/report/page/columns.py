@@ -173,7 +173,6 @@ TRAFFIC = (
     replace(SEES, style="audience"),
     Column("card_sees", "Card says", "quoted", help="What the paper's description promises."),
     RAW,
-    Column("opened", "Opened, a trial", "measured", "long", "Kind of thing, by whom, how often, how much."),
     Column("bytes_per_round", "Bytes a round", "measured", "bytes"),
     Column("bytes_parties_per_round", "between parties", "measured", "bytes"),
     Column("bytes_chain_per_round", "on chain", "measured", "bytes"),

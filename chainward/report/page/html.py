@@ -19,6 +19,7 @@ from chainward.report.page import columns
 from chainward.report.page import origin as origins
 from chainward.report.page.attacks import attack_tables
 from chainward.report.page.choices import choices, strategy_facts
+from chainward.report.page.figures import Pictures, figures
 from chainward.report.page.needs import findings, need_table
 from chainward.report.page.settings import ROWS, Picture, Setting, Table, settings
 from chainward.report.page.sources import sources
@@ -52,7 +53,7 @@ def page(
     source = origin or origins.Origin()
     tables = {**tables, "leaderboard": with_eyes(tables["leaderboard"], tables["disclosures"])}
     lists = _lists(tables)
-    views, proofs = _illustrated(tables, lists["proofs"])
+    views, proofs, figured = _illustrated(tables, lists["proofs"])
     script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     context = {
         "settings": views,
@@ -74,6 +75,7 @@ def page(
         "attacks_left_out": max(0, len(attacks) - ATTACKS),
         "lists": lists,
         "proofs": proofs,
+        "figures": figured,
         "record_ids": {row["id"] for row in lists["records"].rows},
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
@@ -112,23 +114,30 @@ def interval_picture(row: Row, limits: tuple[float, float]) -> dict[str, str]:
     return {name: f"{2 + 96 * (row[name] - low) / span:.1f}" for name in names}
 
 
-def _illustrated(tables: Tables, proofs: Table) -> tuple[tuple[Setting, ...], Picture | None]:
-    """The settings, and what proofs take, with their charts drawn, all at once."""
+def _illustrated(tables: Tables, proofs: Table) -> tuple[tuple[Setting, ...], Picture | None, Mapping[str, Pictures]]:
+    """The settings, what proofs take, and figures across settings, with their charts drawn, all at once."""
     if not any(row["trials"] > row["failed"] for row in tables["leaderboard"]):
-        return settings(tables), None
+        return settings(tables), None, {}
     from chainward.report.charts import drawer, proof_costs  # and with them altair: only where there is something
 
     with drawer() as draw:
-        views, costs = settings(tables), proof_costs(proofs.rows, "proofs")
+        views, costs, across = settings(tables), proof_costs(proofs.rows, "proofs"), figures(tables)
         pictured = [picture.chart for view in views for picture in view.pictures.values()]
+        pictured += [one.chart for found in across.values() for one in found]
         drawings = draw([*pictured, *([costs] if costs else [])])
     illustrated = tuple(_drawn(view, drawings) for view in views)
-    return illustrated, Picture(costs, proofs, drawings[costs.key]) if costs else None
+    figured = {
+        name: tuple(replace(one, drawing=drawings[one.chart.key]) for one in found) for name, found in across.items()
+    }
+    return illustrated, Picture(costs, proofs, drawings[costs.key]) if costs else None, figured
 
 
 def _drawn(view: Setting, drawings: Mapping[str, Drawing]) -> Setting:
-    pictures = {name: replace(one, drawing=drawings[one.chart.key]) for name, one in view.pictures.items()}
-    return replace(view, pictures=pictures)
+    return replace(view, pictures={name: _pictured(one, drawings) for name, one in view.pictures.items()})
+
+
+def _pictured(one: Picture, drawings: Mapping[str, Drawing]) -> Picture:
+    return replace(one, drawing=drawings[one.chart.key])
 
 
 def _svg(drawing: Drawing) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chainward.report.formats import count, size
+from chainward.report.formats import size
 from chainward.report.page import columns
 from chainward.report.page.columns import Column, hospital_columns
 from chainward.report.page.patients import BY_PATIENTS, GAS_PER_PATIENT
+from chainward.report.page.privacy import matrix, matrix_columns
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from chainward.report.charts import Chart, Drawing
 
 
-ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 120, 25, 8, 3, 16, 30
+ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 120, 25, 8, 3, 36, 30
 """How much a page holds: rows a table of a main setting and of another, other settings, settings and rows that have
 pictures, hospitals."""
 
@@ -100,8 +101,8 @@ def settings(tables: Tables) -> tuple[Setting, ...]:
 
 
 _SHARED = (
-    *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing", "disclosures"),
-    *("gas_per_patient", "accuracy_by_patients"),
+    *("learning_curves", "gas_functions", "hospitals", "partition", "preprocessing"),
+    *("gas_per_patient", "accuracy_by_patients", "privacy"),
     "resolution",
 )
 
@@ -130,13 +131,13 @@ def _view(key: str, rows: list[Row], mine: Mapping[str, list[Row]], main: bool, 
     done = [row for row in rows if row["trials"] > row["failed"]]
     limits = _limits(done)
     most = ROWS if main else SIDE_ROWS
-    told = [{**row, "opened": _opened(row["label"], mine["disclosures"])} for row in done]
     curves = _some_rounds(mine["learning_curves"])
     shapes = {
         "accuracy": ("Further measures of accuracy", columns.ACCURACY, done, "leaderboard"),
         "time": ("Latency and its parts", columns.TIME, done, "leaderboard"),
         "fees": ("Gas and what it would cost", columns.FEES, done, "leaderboard"),
-        "privacy": ("Who saw what", columns.TRAFFIC, told, "leaderboard"),
+        "privacy": ("Who saw what", columns.TRAFFIC, done, "leaderboard"),
+        "matrix": ("Who opened what, a trial", matrix_columns(mine["privacy"]), matrix(mine["privacy"]), "privacy"),
         "curves": ("Validation AUROC by round; every round is in the CSV", columns.CURVES, curves, "learning_curves"),
         "functions": ("Gas of each contract function", columns.GAS_FUNCTIONS, mine["gas_functions"], "gas_functions"),
         "patients": ("Gas a patient", GAS_PER_PATIENT, mine["gas_per_patient"], "gas_per_patient"),
@@ -173,16 +174,18 @@ def _pictures(
     from chainward.report import charts  # and with them altair: only where there is something to draw
 
     labels = {row["label"] for place, row in enumerate(rows) if place < PANELS or row["on_front"]}
-    first, curves, functions = (
+    first, curves, functions, opened = (
         [row for row in found if row["label"] in labels]
-        for found in (rows, mine["learning_curves"], mine["gas_functions"])
+        for found in (rows, mine["learning_curves"], mine["gas_functions"], mine["privacy"])
     )
     with charts.unchecked():
         drawn = {
             "pareto": (charts.pareto(first, f"{key}-pareto"), tables["fees"]),
+            "pareto_time": (charts.pareto_latency(first, f"{key}-pareto-time"), tables["time"]),
             "curves": (charts.learning_curves(curves, f"{key}-curves"), tables["curves"]),
             "time": (charts.latency_parts(first, f"{key}-time"), tables["time"]),
             "functions": (charts.gas_functions(functions, f"{key}-functions"), tables["functions"]),
+            "privacy": (charts.audiences(opened, f"{key}-privacy"), tables["matrix"]),
             "partition": (charts.partition(mine["partition"], f"{key}-partition"), tables["partition"]),
         }
     left = len(rows) - len(first)
@@ -214,11 +217,3 @@ def _limits(rows: Sequence[Row]) -> tuple[float, float]:
     if not known:
         return 0.0, 1.0
     return min(row["auroc_low"] for row in known), max(row["auroc_high"] for row in known)
-
-
-def _opened(label: str, disclosures: Iterable[Row]) -> str:
-    return "; ".join(
-        f"{row['kind']} by {row['audience']}: {count(row['count'])} ×, {size(row['bytes'])}"
-        for row in disclosures
-        if row["label"] == label
-    )

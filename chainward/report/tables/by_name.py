@@ -12,7 +12,9 @@ from chainward.report.tables.needs import need_rows
 from chainward.report.tables.papers import Verdict, card_rows, claim_rows, number_rows
 from chainward.report.tables.partition import partition_rows, preprocessing_rows
 from chainward.report.tables.patients import accuracy_by_patients_rows, gas_per_patient_rows
+from chainward.report.tables.privacy import privacy_rows
 from chainward.report.tables.proofs import proof_rows
+from chainward.report.tables.scaling import scaling_rows
 from chainward.report.tables.scenarios import Assumptions
 from chainward.results.collection import Results
 
@@ -24,7 +26,8 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
     groups = group(results)
     found = leaderboard(groups, results.opener, assumptions or Assumptions())
     hospitals = measured.hospital_rows(found.rows)
-    proofs = proof_rows(groups, results)
+    proofs, scaling = proof_rows(groups, results), scaling_rows(groups, results)
+    disclosures = measured.disclosure_rows(groups)
     tables = {
         "leaderboard": found.rows,
         "resolution": found.resolution,
@@ -35,7 +38,8 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
         "gas_functions": measured.gas_function_rows(groups),
         "gas_per_patient": gas_per_patient_rows(groups),
         "accuracy_by_patients": accuracy_by_patients_rows(groups),
-        "disclosures": measured.disclosure_rows(groups),
+        "disclosures": disclosures,
+        "privacy": privacy_rows(found.rows, disclosures),
         "attacks": attack_rows(groups, results.opener),
         "outcomes": measured.outcome_rows(groups),
         "claims": claim_rows(results, verdicts),
@@ -45,6 +49,7 @@ def all_tables(results: Results, verdicts: Iterable[Verdict], assumptions: Assum
         "provenance": provenance.provenance_rows(results),
         "records": provenance.record_rows(groups),
         **({"proofs": proofs} if proofs else {}),
+        **({"scaling": scaling} if scaling else {}),
     }
     return {**tables, "needs": need_rows(tables)}
 
