@@ -16,6 +16,7 @@ from chainward.names import visible
 from chainward.plans import file as plans
 from chainward.plans import shipped
 from chainward.plans.plan import Plan
+from chainward.plans.written import as_toml
 from chainward.report import write_tables
 from chainward.results import folder
 from chainward.results.provenance import provenance
@@ -97,7 +98,7 @@ def _run(plan: Plan, out: Path, place: runner.Place, command: str) -> Results:
             bar.set_postfix_str(visible(job.specification.label))
 
         runner.run(sweep.jobs, out, place, plan.device, lambda job, record: bar.update(), started)
-    found, manifest = folder.close(out, sweep.identifiers, plan.name, command, provenance(plan.device))
+    found, manifest = folder.close(out, sweep.identifiers, plan.name, command, provenance(plan.device), as_toml(plan))
     results = Results(out, manifest, found)
     write_tables(results.tables, out, manifest)
     if failed := len(found.records) - len(found.completed):

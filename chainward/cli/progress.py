@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainward.cli.bars import busy, counted
 from chainward.cli.data_report import tell_tables
@@ -13,6 +14,7 @@ from chainward.cli.leaderboard import print_attacks, print_leaderboard, print_ve
 from chainward.cli.output import as_json, say
 from chainward.cli.watch import watched
 from chainward.plans.plan import Plan
+from chainward.plans.written import as_toml
 from chainward.results import folder
 from chainward.results.collection import Results
 from chainward.results.manifest import Manifest
@@ -21,6 +23,9 @@ from chainward.trials import runner
 from chainward.trials.runner import Place
 from chainward.trials.sweep import Sweep
 from chainward.trials.whole import resumed
+
+if TYPE_CHECKING:
+    from chainward.report.tables.by_name import Tables
 
 
 def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) -> None:
@@ -35,7 +40,8 @@ def run_with_progress(plan: Plan, out: Path, place: Place, json_output: bool) ->
     for remark in remarks:
         say(remark)
     failed = _run(plan, sweep, out, place)
-    results, manifest = folder.close(out, sweep.identifiers, plan.name, _command(), provenance(plan.device))
+    told = (plan.name, _command(), provenance(plan.device), as_toml(plan))
+    results, manifest = folder.close(out, sweep.identifiers, *told)
     render(results, manifest, out, json_output)
     if failed:
         say(f"{failed} trials failed; their errors are in the report")
@@ -66,8 +72,11 @@ def render(
     out: Path,
     json_output: bool,
     prices: Mapping[str, float] | None = None,
-) -> None:
-    """Write the report of results into a folder, under `prices` where given, and print its leaderboard."""
+) -> Tables:
+    """Write the report of results into a folder, under `prices` where given, and print its leaderboard.
+
+    Return its tables.
+    """
     from chainward.judges import verdicts  # SciPy's statistics load for a second: not before the first trial
     from chainward.report import Assumptions, all_tables, write_tables
 
@@ -78,11 +87,12 @@ def render(
         write_tables(tables, out, manifest, assumptions)
     if json_output:
         as_json(tables["leaderboard"])
-        return
+        return tables
     print_leaderboard(tables["leaderboard"], tables["resolution"])
     print_attacks(tables["attacks"])
     print_verdicts(judged)
     say(f"\nreport: {out / 'index.html'}")
+    return tables
 
 
 def _run(plan: Plan, sweep: Sweep, out: Path, place: Place) -> int:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chainward.cli.paths import Folder
 
+if TYPE_CHECKING:
+    from chainward.report import Assumptions
+    from chainward.report.tables.by_name import Tables
+    from chainward.results.manifest import Manifest
+
 
 @click.command("report")
 @click.argument("folder", type=Folder(path_type=Path))
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="A price, e.g. ether_usd=2500; repeatable.")
+@click.option("--markdown", is_flag=True, help="Write report.md too: the findings, for a pull request.")
+@click.option("--latex", is_flag=True, help="Write tables.tex too: leaderboard, costs and claims, for a paper.")
+@click.option("--bom", is_flag=True, help="Write sheets/*.csv too: every table, for a spreadsheet.")
+@click.option("--site", is_flag=True, help="Write site/ too: the report on pages of its own, for any web server.")
 @click.option("--json", "json_output", is_flag=True, help="Print the leaderboard as JSON.")
-def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
+def command(folder: Path, assume: tuple[str, ...], json_output: bool, **wanted: bool) -> None:
     """Render the report in FOLDER again, from what its manifest names, and print its leaderboard.
 
     Nothing is rendered from files that are not as the manifest says: they are named.
@@ -22,9 +32,11 @@ def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
     Examples:
       chainward report reports/demo
       chainward report reports/demo --json
+      chainward report reports/demo --markdown --latex
       chainward report reports/demo --assume ether_usd=2500 --assume l1_busy_gwei=30
     """
     from chainward.cli.progress import render
+    from chainward.report import Assumptions
     from chainward.results.folder import opened, read_manifest
     from chainward.trials.alone import writable
 
@@ -32,7 +44,23 @@ def command(folder: Path, assume: tuple[str, ...], json_output: bool) -> None:
     manifest = read_manifest(folder)
     results = opened(folder, manifest)
     writable(folder)
-    render(results, manifest, folder, json_output, prices)
+    tables = render(results, manifest, folder, json_output, prices)
+    _export(tables, manifest, folder, Assumptions(**prices), [form for form in wanted if wanted[form]])
+
+
+def _export(tables: Tables, manifest: Manifest, folder: Path, prices: Assumptions, forms: list[str]) -> None:
+    """Write the report in other forms and say where they are."""
+    from chainward.cli.output import say
+    from chainward.files import replace_files
+    from chainward.report.exports.forms import FORMS
+    from chainward.report.page.origin import origin_of
+
+    if forms:
+        origin = origin_of(folder, manifest, tables)
+        for form in forms:
+            texts = FORMS[form](tables, manifest, prices, origin)
+            replace_files({folder / name: text.encode("utf-8", "replace") for name, text in texts.items()})
+            say(f"{form}: {folder / next(iter(texts))}")
 
 
 def read_prices(values: tuple[str, ...]) -> dict[str, float]:

@@ -34,7 +34,7 @@ def sound(out: Path, identifier: str, files: Mapping[str, str]) -> Sound:
         Unsound: a file is missing, was changed or is not what it should be.
     """
     name = f"record {identifier}"
-    data = store.content(out / store.record_name(identifier), name, store.LARGEST_RECORD)
+    data = store.record_content(out, identifier)
     digests = {store.record_name(identifier): digest(data)}
     unchanged(digests, files, f"{name} was changed")
     record = store.parsed(identifier, data)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chainward.errors import ChainwardError
-from chainward.files import replace_file
+from chainward.files import replace_file, replace_files
 from chainward.results import manifest as manifests
 from chainward.results import papers
 from chainward.results.check import Sound, partition, unchanged
@@ -17,22 +18,27 @@ from chainward.results.papers import Papers, papers_of
 from chainward.results.record import Provenance
 from chainward.results.store import PredictionFiles, content, predictions_name, record_name
 
-MANIFEST, PAPERS = "manifest.json", "papers.json"
+MANIFEST, PAPERS, PLAN = "manifest.json", "papers.json", "plan.toml"
+LARGEST_PLAN = 1 << 24
+"""Bytes; what a plan's reader takes is less."""
 
 
 def close(
-    out: Path, identifiers: Iterable[str], plan: str, command: str, environment: Provenance
+    out: Path, identifiers: Iterable[str], plan: str, command: str, environment: Provenance, text: str = ""
 ) -> tuple[Results, Manifest]:
-    """Write the papers as they are now and the manifest over the trials of a plan; return both with the results.
+    """Write the papers as they are now, the plan as `text` where there is one, and the manifest over its trials.
+
+    Return the manifest and the results.
 
     Raises:
         ChainwardError: a trial is not sound, or the folder cannot be written.
     """
     trials = _all(*partition(out, identifiers, {}))
     told = papers_of(trial.record.specification.strategy for trial in trials)
-    data = encode(papers.adapter(), told)
-    files = {path: value for trial in trials for path, value in trial.files.items()} | {PAPERS: digest(data)}
-    replace_file(out / PAPERS, data)
+    written = {PAPERS: encode(papers.adapter(), told)} | ({PLAN: text.encode()} if text else {})
+    files = {path: value for trial in trials for path, value in trial.files.items()}
+    files |= {path: digest(data) for path, data in written.items()}
+    replace_files({out / path: data for path, data in written.items()})
     manifest = manifest_of(files, plan, command, environment)
     write_manifest(out, manifest)
     return _results(out, trials, told), manifest
@@ -45,6 +51,7 @@ def opened(out: Path, manifest: Manifest) -> Results:
         ChainwardError: a file is not as the manifest says; the message names every one.
     """
     trials, problems = partition(out, manifest.trials, manifest.files)
+    problems += _plan_problems(out, manifest)
     told: Papers = {}
     try:
         told = _papers(out, manifest)
@@ -55,12 +62,29 @@ def opened(out: Path, manifest: Manifest) -> Results:
 
 def verify(out: Path, manifest: Manifest) -> list[str]:
     """Return what is wrong with the files of a report folder, in words."""
-    problems = partition(out, manifest.trials, manifest.files)[1]
+    problems = partition(out, manifest.trials, manifest.files)[1] + _plan_problems(out, manifest)
     try:
         _papers(out, manifest)
     except Unsound as problem:
         problems.append(str(problem))
     return [*problems, *_root(manifest)]
+
+
+def read_plan(out: Path, manifest: Manifest) -> str:
+    """Return the plan as TOML; empty where the manifest names none, as before there were any.
+
+    Raises:
+        Unsound: it is missing, was changed or is no TOML.
+    """
+    if PLAN not in manifest.files:
+        return ""
+    data = content(out / PLAN, PLAN, LARGEST_PLAN)
+    unchanged({PLAN: digest(data)}, manifest.files, f"{PLAN} was changed")
+    try:
+        tomllib.loads(text := data.decode())
+    except (ValueError, RecursionError):
+        raise Unsound(f"{PLAN} is no TOML") from None
+    return text
 
 
 def forget(out: Path, manifest: Manifest, identifiers: Sequence[str]) -> None:
@@ -108,6 +132,14 @@ def _papers(out: Path, manifest: Manifest) -> Papers:
         return decode(papers.adapter(), data)
     except Unsound as problem:
         raise Unsound(f"{PAPERS}: {problem}") from None
+
+
+def _plan_problems(out: Path, manifest: Manifest) -> list[str]:
+    try:
+        read_plan(out, manifest)
+    except Unsound as problem:
+        return [str(problem)]
+    return []
 
 
 def _root(manifest: Manifest) -> list[str]:

@@ -1,4 +1,8 @@
-"""The manifest of a report: the digest of every file, their Merkle root, and how they were made."""
+"""The manifest of a report: the digest of every file, their Merkle root, and how they were made.
+
+A record is named by the digest of its content, so that to pack it changes no manifest. Manifests of schema 5 name no
+plan.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, StringConstraints, TypeAdapter
 
 from chainward.results.document import STRICT
-from chainward.results.record import SCHEMA, Digest, Provenance
+from chainward.results.record import Digest, Provenance
+
+SCHEMA: Literal[6] = 6
 
 FileName = Annotated[
     str,
-    StringConstraints(pattern=r"^(papers\.json|records/[0-9a-f]{64}\.json|predictions/[0-9a-f]{64}\.npz)$"),
+    StringConstraints(pattern=r"^(papers\.json|plan\.toml|records/[0-9a-f]{64}\.json|predictions/[0-9a-f]{64}\.npz)$"),
 ]
 
 
@@ -25,7 +31,7 @@ class Manifest:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    schema: Literal[5]
+    schema: Literal[5, 6]
     plan: str
     command: str
     environment: Provenance

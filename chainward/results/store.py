@@ -1,8 +1,12 @@
-"""The trials in a report folder: for each a record, and beside it a file with what it predicted."""
+"""The trials in a report folder: for each a record, packed or not, and beside it a file with what it predicted."""
 
 from __future__ import annotations
 
 import gc
+import gzip
+import io
+import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +40,11 @@ def record_name(identifier: str) -> str:
     return f"records/{identifier}.json"
 
 
+def packed_name(identifier: str) -> str:
+    """Return the path of a packed record, whose content is that of the plain file."""
+    return f"{record_name(identifier)}.gz"
+
+
 def predictions_name(identifier: str) -> str:
     """Return the path of a trial's predictions in its folder."""
     return f"predictions/{identifier}.npz"
@@ -54,6 +63,7 @@ def write(out: Path, ended: Ended) -> Path:
         if ended.predictions is not None:
             replace_file(out / predictions_name(ended.record.id), ended.predictions)
         replace_file(path, data)
+        (out / packed_name(ended.record.id)).unlink(missing_ok=True)
     except OSError as error:
         raise ChainwardError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from None
     return path
@@ -94,7 +104,7 @@ def read(out: Path, identifier: str) -> Record:
     Raises:
         Unsound: it is missing, was changed or is none.
     """
-    return parsed(identifier, content(out / record_name(identifier), f"record {identifier}", LARGEST_RECORD))
+    return parsed(identifier, record_content(out, identifier))
 
 
 def read_all(out: Path) -> list[Record]:
@@ -105,14 +115,69 @@ def read_all(out: Path) -> list[Record]:
     """
     found = []
     with collector_paused():
-        for path in (out / "records").glob("*.json"):
+        for identifier in identifiers(out):
             try:
-                found.append(read(out, path.stem))
+                found.append(read(out, identifier))
             except Unsound:
                 continue
     if not found:
         raise ChainwardError(f"{out}: no records here; run a plan first, e.g. `chainward run demo`")
     return sorted(found, key=lambda record: record.order)
+
+
+def identifiers(out: Path) -> list[str]:
+    """Return the ids of all records in a report folder, sound or not, in order."""
+    names = (path.name.removesuffix(".gz") for path in (out / "records").glob("*.json*"))
+    return sorted({name.removesuffix(".json") for name in names if name.endswith(".json")})
+
+
+def recorded(out: Path, identifier: str) -> bool:
+    """Tell whether a folder has something in the place of a record, sound or not."""
+    return any(os.path.lexists(out / name(identifier)) for name in (record_name, packed_name))
+
+
+def record_content(out: Path, identifier: str) -> bytes:
+    """Return the content of a record's file, unpacked where it is packed; of both the plain one, which is the newer.
+
+    Raises:
+        Unsound: it is missing, no regular file, or cannot be unpacked.
+    """
+    name, packed = f"record {identifier}", out / packed_name(identifier)
+    if os.path.lexists(out / record_name(identifier)) or not os.path.lexists(packed):
+        return content(out / record_name(identifier), name, LARGEST_RECORD)
+    try:
+        with gzip.open(io.BytesIO(content(packed, name, LARGEST_RECORD))) as file:
+            data = file.read(LARGEST_RECORD + 1)
+    except (OSError, EOFError, zlib.error):
+        raise Unsound(f"{name} cannot be unpacked") from None
+    if len(data) > LARGEST_RECORD:
+        raise Unsound(f"{name} is larger than {LARGEST_RECORD:,} bytes")
+    return data
+
+
+def pack(out: Path, identifier: str) -> None:
+    """Pack a record with gzip; what reads it finds the same content, and equal content gives equal bytes.
+
+    Raises:
+        Unsound: it is missing or cannot be read.
+        Unwritable: the folder cannot be written.
+    """
+    if os.path.lexists(out / record_name(identifier)):
+        data = record_content(out, identifier)
+        replace_file(out / packed_name(identifier), gzip.compress(data, mtime=0))
+        (out / record_name(identifier)).unlink()
+
+
+def unpack(out: Path, identifier: str) -> None:
+    """Invert `pack`.
+
+    Raises:
+        Unsound: it is missing or cannot be read.
+        Unwritable: the folder cannot be written.
+    """
+    if os.path.lexists(out / packed_name(identifier)):
+        replace_file(out / record_name(identifier), record_content(out, identifier))
+        (out / packed_name(identifier)).unlink()
 
 
 def parsed(identifier: str, data: bytes) -> Record:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +61,7 @@ def sweep_of(plan: Plan, out: Path, manifest: Manifest | None = None) -> Sweep:
     A record is held against the manifest, where that names it, and else against the digest of its own content.
     """
     jobs = {job.identifier: job for job in _jobs(plan)}
-    recorded = [name for name in jobs if os.path.lexists(out / store.record_name(name))]
+    recorded = [name for name in jobs if store.recorded(out, name)]
     found, problems = check.partition(out, recorded, manifest.files if manifest else {})
     done = {trial.record.id: trial.record for trial in found if isinstance(trial.record, Completed)}
     left = tuple(job for name, job in jobs.items() if name not in done)

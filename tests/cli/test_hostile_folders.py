@@ -133,7 +133,7 @@ def test_any_folder(data: st.DataObject, place: Place, chainward: Any) -> None:
             spoil(path, data.draw(st.sampled_from(KINDS)), data, place)
     if data.draw(st.booleans()) and (place.out / "manifest.json").is_file():
         renew(place.out)
-    command = data.draw(st.sampled_from(["report", "report", "verify", "verify", "run"]))
+    command = data.draw(st.sampled_from(["report", "report", "verify", "verify", "run", "pack"]))
     words = ("run", place.plan, "--out", place.out) if command == "run" else (command, place.out)
     with untouched(place.root, place.out):
         outcome = chainward(*words, *data.draw(st.sampled_from([(), ("--json",)])))

@@ -77,7 +77,8 @@ def test_files(folder):
         "resolution",
     ]
     expected = [*(f"{name}.csv" for name in [*tables, "numbers", "provenance", "records"]), "index.html"]
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "leaderboard.json", "report.json"])
+    expected += ["leaderboard.json", "report.json", "ro-crate-metadata.json"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(expected)
 
 
 def test_a_verdict_stands_with_its_sign_and_what_is_to_be_said_of_its_rule(tmp_path):

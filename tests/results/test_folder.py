@@ -14,7 +14,7 @@ from sample_records import PROVENANCE, ended, failed, specified
 from chainward.errors import ChainwardError
 from chainward.results import store
 from chainward.results.document import decode, encode
-from chainward.results.folder import MANIFEST, PAPERS, close, forget, opened, read_manifest, verify
+from chainward.results.folder import MANIFEST, PAPERS, close, forget, opened, read_manifest, read_plan, verify
 from chainward.results.manifest import merkle_root, root_of
 from chainward.results.papers import Papers, adapter, papers_of
 from chainward.strategy import discovery
@@ -169,3 +169,40 @@ def test_every_paper_survives_its_file(key: str) -> None:
     again = decode(adapter(), encode(adapter(), papers))
     assert again == papers
     assert again[key].claims == discovery.claims(discovery.load(key))
+
+
+PLAN = 'name = "a"\ntitle = "A plan"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(PLAN, ""), (f"{PLAN} ", "plan.toml was changed"), (None, "plan.toml is missing")],
+    ids=["kept", "changed", "gone"],
+)
+def test_the_plan_is_one_of_the_files(text: str | None, problem: str, folder: Path) -> None:
+    _, manifest = close(folder, IDS, "a", "chainward run a.toml", PROVENANCE, PLAN)
+    (folder / "plan.toml").unlink()
+    if text is not None:
+        (folder / "plan.toml").write_text(text, encoding="utf-8")
+    assert verify(folder, manifest) == ([problem] if problem else [])
+    if problem:
+        with pytest.raises(ChainwardError, match=problem):
+            opened(folder, manifest)
+    else:
+        assert read_plan(folder, manifest) == PLAN
+
+
+@pytest.mark.parametrize("text", ["= no TOML", "a = " + "[" * 100_000], ids=["no TOML", "deep"])
+def test_a_plan_that_is_none_is_found_though_its_digest_fits(text: str, folder: Path) -> None:
+    _, manifest = close(folder, IDS, "a", "chainward run a.toml", PROVENANCE, text)
+    assert verify(folder, manifest) == ["plan.toml is no TOML"]
+
+
+def test_a_manifest_of_before_names_no_plan_and_is_read(folder: Path) -> None:
+    rewritten(folder, schema=5)
+    manifest = read_manifest(folder)
+    assert manifest.schema == 5
+    assert verify(folder, manifest) == []
+    assert read_plan(folder, manifest) == ""
+    forget(folder, manifest, IDS[:1])
+    assert len(read_manifest(folder).trials) == 2

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from chainward import codec
 from chainward.report.formats import printable, shown, sortable
 from chainward.report.page import columns
+from chainward.report.page import origin as origins
 from chainward.report.page.attacks import attack_tables
 from chainward.report.page.choices import choices, strategy_facts
 from chainward.report.page.figures import Pictures, figures
@@ -42,15 +43,21 @@ CARDS = {"board": columns.LEADERBOARD, "drops": columns.ATTACKS, "traffic": colu
 """The shapes of tables whose rows are cards on a phone."""
 
 
-def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumptions | None = None) -> str:
+def page(
+    tables: Tables,
+    manifest: Manifest | None = None,
+    assumptions: Assumptions | None = None,
+    origin: origins.Origin | None = None,
+) -> str:
     """The report as HTML; equal arguments give an equal page."""
+    source = origin or origins.Origin()
     tables = {**tables, "leaderboard": with_eyes(tables["leaderboard"], tables["disclosures"])}
     lists = _lists(tables)
     views, proofs, figured = _illustrated(tables, lists["proofs"])
     script = "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     context = {
         "settings": views,
-        "headline": headline(manifest, tables["provenance"]),
+        "headline": headline(manifest, tables["provenance"], source.plan),
         "tasks": list(dict.fromkeys(view.task for view in views)),
         "totals": totals(tables["leaderboard"], tables["claims"]),
         "findings": findings(tables["needs"], _papers(views)),
@@ -73,6 +80,7 @@ def page(tables: Tables, manifest: Manifest | None = None, assumptions: Assumpti
         "cards": tables["cards"],
         "card_ids": {row["strategy"]: f"card-{i}" for i, row in enumerate(tables["cards"], 1)},
         "assumptions": assumed(assumptions or Assumptions()),
+        "provenance": origins.provenance(tables, manifest, source, lists["records"]),
         "speeds": assumed(Speeds()),
         "manifest": _facts(manifest) if manifest else [],
         "theme": Markup(asset("theme.js")),  # ours, from the package

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from chainward.files import replace_files
+from chainward.report.crate import METADATA, crate
 from chainward.report.page.html import page
+from chainward.report.page.origin import Origin, origin_of
 from chainward.report.tables.by_name import Tables, all_tables
 from chainward.report.tables.groups import Row
 from chainward.report.tables.papers import Verdict
@@ -39,20 +41,30 @@ def write_tables(
 ) -> tuple[Path, ...]:
     """Write index.html, report.json, leaderboard.json and one CSV a table into `folder`; return their paths.
 
-    Equal arguments give equal bytes. The folder is made where it is missing; other files in it are left alone.
+    With a manifest also the metadata of the folder, as an RO-Crate.
+
+    Equal arguments and equal records in the folder give equal bytes: the report says whether these are those of the
+    manifest. The folder is made where it is missing; other files in it are left alone.
     """
     prices = assumptions or Assumptions()
-    told = asdict(manifest) if manifest else None
+    texts = texts_of(tables, manifest, prices, origin_of(folder, manifest, tables))
+    if manifest:
+        texts[METADATA] = as_json(crate(tables, manifest, texts))
+    contents = {folder / name: texts[name].encode("utf-8", "replace") for name in sorted(texts)}
+    replace_files(contents)
+    return tuple(contents)
+
+
+def texts_of(tables: Tables, manifest: Manifest | None, prices: Assumptions, origin: Origin) -> dict[str, str]:
+    """Return the text of every file of a report by its name."""
+    told = asdict(manifest) | {"verified": origin.verified} if manifest else None
     everything = {"schema": SCHEMA, "assumptions": asdict(prices), "manifest": told, "tables": tables}
-    texts = {
-        "index.html": page(tables, manifest, prices),
+    return {
+        "index.html": page(tables, manifest, prices, origin),
         "report.json": as_json(everything),
         "leaderboard.json": as_json(tables["leaderboard"]),
         **{f"{name}.csv": as_csv(rows) for name, rows in tables.items()},
     }
-    contents = {folder / name: texts[name].encode("utf-8", "replace") for name in sorted(texts)}
-    replace_files(contents)
-    return tuple(contents)
 
 
 def as_json(value: Any, depth: int = 3) -> str:
