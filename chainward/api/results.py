@@ -18,6 +18,7 @@ from chainward.report import all_tables, frames
 from chainward.report.charts import notebook
 from chainward.report.formats import NOTHING, printable
 from chainward.report.page.html import page
+from chainward.report.page.origin import origin_of
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Group, group
 from chainward.results import collection, folder
@@ -144,7 +145,8 @@ class Results:
         place = Path(path).expanduser()
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(page(self.tables, self.manifest).encode("utf-8", "replace"))
+            origin = origin_of(self.path, self.manifest, self.tables)
+            place.write_bytes(page(self.tables, self.manifest, None, origin).encode("utf-8", "replace"))
         except OSError as error:
             raise ChainwardError(f"{place}: cannot be written ({error.strerror}); choose another file") from None
         return place

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainward.cli.paths import Folder
+
 if TYPE_CHECKING:
     from chainward.results.changes import Change, Changes
     from chainward.results.gates import Beyond
@@ -29,10 +31,10 @@ MOST = 60
 
 
 @click.command("compare")
-@click.argument("before", type=click.Path(path_type=Path), metavar="A")
-@click.argument("after", type=click.Path(path_type=Path), metavar="B")
-@click.option("--gates", "gates_file", type=click.Path(path_type=Path), help="What may change [benchmarks/gates.toml].")
-@click.option("--keep", type=click.Path(path_type=Path), metavar="FILE", help="Write what B came to, as a later A.")
+@click.argument("before", type=Folder(path_type=Path), metavar="A")
+@click.argument("after", type=Folder(path_type=Path), metavar="B")
+@click.option("--gates", "gates_file", type=Folder(path_type=Path), help="What may change [benchmarks/gates.toml].")
+@click.option("--keep", type=Folder(path_type=Path), metavar="FILE", help="Write what B came to, as a later A.")
 @click.option("--json", "json_output", is_flag=True, help="Print all figures as JSON.")
 def command(before: Path, after: Path, gates_file: Path | None, keep: Path | None, json_output: bool) -> None:
     """Tell what changed from report A to report B. Each is a folder, or a file that --keep wrote.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 
 @click.group("contracts")
 def command() -> None:
@@ -22,7 +24,7 @@ def command() -> None:
 
 
 @command.command("compile")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 def compile_(folder: Path) -> None:
     """Compile src/*.sol of FOLDER into its artifacts/, one file a contract, by the script compile.mjs that
     `chainward new strategy` wrote there.

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from chainward.cli import completion
+from chainward.cli.paths import Folder
 
 
 @click.group("flower")
@@ -22,7 +23,7 @@ def command() -> None:
 
 @command.command("export")
 @click.argument("strategy", shell_complete=completion.strategies)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 @click.option("--task", default="heart", show_default=True, shell_complete=completion.tasks, help="The patients.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The split, and all randomness.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Rounds instead of the task's.")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 
 @click.command("meds")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=Folder(path_type=Path))
+@click.argument("out", type=Folder(path_type=Path, file_okay=False))
 def command(folder: Path, out: Path) -> None:
     """Write the predictions in the report FOLDER to OUT, a Parquet file a trial, in the MEDS evaluation schema.
 

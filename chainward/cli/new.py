@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 COMPILER_FILES = ("compile.mjs", "package.json")
@@ -108,7 +110,7 @@ def command() -> None:
 
 @command.command("strategy")
 @click.argument("name")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else NAME/].")
+@click.option("--folder", type=Folder(path_type=Path), help="Where [the checkout around here, else NAME/].")
 @click.option("--json", "json_output", is_flag=True, help="Print the files and next steps as JSON.")
 def strategy(name: str, folder: Path | None, json_output: bool) -> None:
     """Write a working strategy called NAME with its claims, contract and test.
@@ -131,7 +133,7 @@ def strategy(name: str, folder: Path | None, json_output: bool) -> None:
 
 @command.command("task")
 @click.argument("name")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where [the checkout around here, else NAME/].")
+@click.option("--folder", type=Folder(path_type=Path), help="Where [the checkout around here, else NAME/].")
 @click.option("--json", "json_output", is_flag=True, help="Print the files and next steps as JSON.")
 def task(name: str, folder: Path | None, json_output: bool) -> None:
     """Write a working task called NAME, of invented patients, with its test.
@@ -153,7 +155,7 @@ def task(name: str, folder: Path | None, json_output: bool) -> None:
 
 @command.command("plan")
 @click.argument("name")
-@click.option("--folder", type=click.Path(path_type=Path), default=".", help="Where [the current folder].")
+@click.option("--folder", type=Folder(path_type=Path), default=".", help="Where [the current folder].")
 @click.option("--json", "json_output", is_flag=True, help="Print the file and next steps as JSON.")
 def plan(name: str, folder: Path, json_output: bool) -> None:
     """Write NAME.toml, a plan with a word on each field that runs as it is. Nothing is overwritten.

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from chainward.cli.paths import Folder
+
 
 @click.command("pack")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 @click.option("--undo", is_flag=True, help="Unpack them again.")
 def command(folder: Path, undo: bool) -> None:
     """Pack the records in FOLDER with gzip: a third of their size.
@@ -22,10 +24,10 @@ def command(folder: Path, undo: bool) -> None:
       chainward pack reports/demo --undo
     """
     from chainward.cli.output import tell
-    from chainward.cli.run import writable
     from chainward.errors import ChainwardError
     from chainward.report.formats import size
     from chainward.results import store
+    from chainward.trials.alone import writable
     from chainward.trials.lock import sole_run
 
     identifiers = store.identifiers(folder)

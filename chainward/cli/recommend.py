@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainward.cli.paragraphs import paragraph
+from chainward.cli.paths import Folder
 
 if TYPE_CHECKING:
     from chainward.report.tables.recommend import Candidate, Recommendation
@@ -37,7 +38,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command("recommend")
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.argument("folder", type=Folder(path_type=Path), required=False)
 @click.option("--task", help="The task whose figures count; the one with most papers if not given.")
 @click.option("--hospitals", type=click.IntRange(1, 100_000), help="Hospitals of the federation.")
 @click.option("--rounds", type=click.IntRange(1, 1_000_000), help="Rounds of a training; those that ran if not given.")

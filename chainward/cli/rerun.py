@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainward.cli.paths import Folder
 from chainward.errors import ChainwardError
 from chainward.names import quoted
 
@@ -22,7 +23,7 @@ _LIMIT = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("rerun")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Folder(path_type=Path))
 @click.argument("identifiers", nargs=-1, required=True, metavar="ID...")
 @click.option("--trial-timeout", type=_LIMIT, metavar="SECONDS", help="End a trial that takes longer [no limit].")
 @click.option(
