@@ -121,7 +121,8 @@ def print_changes(found: Changes, failures: Sequence[Beyond]) -> None:
             tell(f"  and {len(causes) - MOST} more, which --json prints")
     if found.versions:
         tell(f"\n  other versions: {version_words(found)}")
-    others = {"  added": found.added, "! removed" if failures else "  removed": found.removed}
+    held = any(one.line in found.removed for one in failures)
+    others = {"  added": found.added, "! removed" if held else "  removed": found.removed}
     told = [f"{word}: {line.name} ({line.setting})" for word, lines in others.items() for line in lines]
     if told:
         tell("\n".join(["", *told]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chainward.results.changes import Change, Changes
+from chainward.results.document import one_line
 from chainward.results.inference import Mean
 from chainward.results.moves import Cost, Part, Time
 
@@ -68,7 +69,7 @@ def rounding_words(cost: Cost) -> str:
 def lost_words(change: Change) -> Iterator[str]:
     """Yield why trials of the first are not compared, a sentence a reason."""
     for seed, why in change.newly_failed.items():
-        yield f"seed {seed} failed: {why}"
+        yield f"seed {seed} failed: {one_line(' '.join(why.split()))}"
     if change.missing:
         yield f"not in the second: seed {', '.join(map(str, change.missing))}"
     if change.uncompared:

@@ -20,17 +20,13 @@ from chainward.errors import ChainwardError
 from chainward.files import replace_file
 from chainward.results.document import STRICT, Unsound, decode, encode
 from chainward.results.predictions import Predictions
-from chainward.results.record import Completed, Digest
+from chainward.results.record import Digest
 from chainward.results.rounds import Count, Seconds
 from chainward.results.store import content
-from chainward.world.clock import PARTS
 
 SCHEMA: Literal[1] = 1
 LARGEST = 1 << 28
 """Bytes of a file of snapshots."""
-
-PLACES = ("parties", "chain", "store")
-RAW = "raw records"
 
 Measured = Annotated[float, Field(ge=0, le=1e9)]
 """Seconds."""
@@ -164,47 +160,6 @@ def _columns(one: Tested) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], 
         raise Unsound("a test patient is of no hospital")
     names = np.array(one.hospitals, dtype=np.str_)[places]
     return names, unpacked(one.patient, "<i8").astype(np.int64), unpacked(one.label, "u1").astype(np.uint8)
-
-
-def tested(predictions: Predictions) -> Tested:
-    """Return the patients of these predictions."""
-    names, places = np.unique(predictions.hospital, return_inverse=True)
-    columns = packed(places, "<u4"), packed(predictions.patient, "<i8"), packed(predictions.label, "u1")
-    return Tested(tuple(names.tolist()), *columns)
-
-
-def figures(record: Completed, predictions: Predictions, patients: str, timed: Timed | None) -> Figures:
-    """Return the figures of a trial on the test patients of this name."""
-    return Figures(
-        seed=record.specification.seed,
-        data=record.digests.data,
-        gas=_spent(record),
-        latency_s={part: _total(record, "latency_s", part) for part in PARTS},
-        bytes={place: int(_total(record, "bytes", place)) for place in PLACES},
-        disclosures=_disclosed(record),
-        timed=timed,
-        tested=patients,
-        probability=packed(predictions.probability, "<f8"),
-    )
-
-
-def _spent(record: Completed) -> dict[str, Spent]:
-    found: dict[str, Spent] = {}
-    for row in record.gas_functions:
-        name = f"{row.contract}.{row.function}"
-        known = found.get(name, Spent(0, 0))
-        found[name] = Spent(known.calls + row.calls, known.gas + row.total)
-    return dict(sorted(found.items()))
-
-
-def _total(record: Completed, column: str, part: str) -> float:
-    once, again = getattr(record.setup, column), getattr(record.rounds, column)
-    return float(getattr(once, part) + sum(getattr(again, part)))
-
-
-def _disclosed(record: Completed) -> dict[str, int]:
-    raw = {RAW: record.facts.raw_records_shared} if record.facts.raw_records_shared else {}
-    return raw | {f"{row.kind} to {row.audience}": row.count for row in record.disclosures}
 
 
 def snapshot(lines: Iterable[Line], versions: Mapping[str, str], patients: Mapping[str, Tested]) -> Snapshot:

@@ -332,3 +332,9 @@ def test_text_from_a_report_does_not_act_on_the_terminal(capsys: pytest.CaptureF
     told = capsys.readouterr().out
     assert "\x1b" not in told
     assert "\\x1b[31mred" in told
+
+
+def test_why_a_trial_failed_is_one_line() -> None:
+    (why,) = told([record("bflc")], [failure("bflc", message="first\n\x1bsecond\n" + "x" * 500)])
+    assert why.startswith("trials of bflc on heart: seed 0 failed: LedgerError: first \ufffdsecond x")
+    assert len(why) < 260
