@@ -100,7 +100,7 @@ def _change(old: Line, new: Line, before: Snapshot, after: Snapshot) -> Change:
         after=new,
         pairs=len(same),
         notes=tuple(_notes(old, new, same)),
-        uncompared=_uncompared(old, pairs, same),
+        uncompared=_uncompared(pairs, same),
         newly_failed=failed,
         missing=tuple(sorted(seeds.keys() - known)),
         accuracy=accuracy,
@@ -123,11 +123,9 @@ def _notes(old: Line, new: Line, pairs: Sequence[Pair]) -> Iterator[str]:
         yield f"only in the second: {_seeds(sorted(added))}"
 
 
-def _uncompared(old: Line, pairs: Sequence[Pair], same: Sequence[Pair]) -> str:
+def _uncompared(pairs: Sequence[Pair], same: Sequence[Pair]) -> str:
     other = [one.seed for one, _ in pairs if all(one is not mine for mine, _ in same)]
-    if other:
-        return f"not compared, since other patients are tested: {_seeds(other)}"
-    return "" if pairs or not old.trials else "not compared, since no trial of the same seed ended in both"
+    return f"not compared, since other patients are tested: {_seeds(other)}" if other else ""
 
 
 def _seeds(seeds: Sequence[int]) -> str:
