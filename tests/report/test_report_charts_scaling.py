@@ -64,6 +64,13 @@ def test_r2_is_the_share_that_is_explained():
     assert fitted((1, 2, 3), [5, 5, 5]).r2 is None
 
 
+def test_a_term_that_adds_nothing_is_none():
+    assert fitted(SIZES, [2e9 * size for size in SIZES]).coefficients == (0.0, 2e9)
+    assert fitted(SIZES, [70.04000016000003, 70.04000016000002, 70.04000016, 70.04000016]).coefficients == (
+        70.04000016,
+    )
+
+
 def test_a_law_in_words():
     assert law((542_045.4, 31_913.0), "integer") == "542,045 + 31,913 N"
     assert law((5.0, -0.25, 1.0), "significant") == "5.00 − 0.250 N + 1.00 N²"

@@ -59,7 +59,7 @@ def log_axis(low: float, high: float, style: str = "~s") -> alt.Axis:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     lines = [[step * 10.0**power for power in powers for step in steps] for steps in STEPS]
     seen = [[value for value in values if low <= value <= high] for values in lines]
-    enough = next((values for values in seen if len(values) >= 3), seen[-1])
+    enough = next((values for values in seen if len(values) > 3), seen[-1])
     some = enough[:: max(1, len(enough) // 8)]
     return alt.Axis(values=[float(f"{value:.6g}") for value in some], format=style, gridOpacity=0.45)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-HALVED, EXACT = 0.5, 1e-6
-"""A law with one term more is taken where it at least halves the error, and that was no rounding."""
+HALVED, EXACT, NOTHING = 0.5, 1e-6, 1e-9
+"""A law with one term more is taken where it at least halves the error, and that was no rounding; what share of the
+largest figure is nothing."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,12 +56,19 @@ def fitted(sizes: Sequence[float], values: Sequence[float]) -> Law | None:
 
 def _law(x: Floats, y: Floats, degree: int) -> Law:
     rows = np.vander(x, degree + 1, increasing=True)
-    fit = np.linalg.lstsq(rows, y, rcond=None)[0]
+    fit: Floats = np.linalg.lstsq(rows, y, rcond=None)[0].astype(np.float64)
     residual, spread = float(((y - rows @ fit) ** 2).sum()), float(((y - y.mean()) ** 2).sum())
     left = np.array([_without(rows, y, i) for i in range(len(y))])
     scale = abs(float(y.mean())) or 1.0
     error = float(np.sqrt(((y - left) ** 2).mean())) / scale
-    return Law(tuple(map(float, fit)), 1 - residual / spread if degree and spread > 0 else None, error)
+    return Law(_plain(fit, x, y), 1 - residual / spread if degree and spread > 0 else None, error)
+
+
+def _plain(fit: Floats, x: Floats, y: Floats) -> tuple[float, ...]:
+    """Coefficients to ten digits, and 0 where a term adds nothing: the rest is rounding, other on each machine."""
+    most = np.abs(fit) * np.abs(x).max() ** np.arange(len(fit))
+    kept = np.where(most > NOTHING * np.abs(y).max(), fit, 0.0)
+    return tuple(float(f"{one:.10g}") for one in kept)
 
 
 def _without(rows: Floats, y: Floats, i: int) -> float:
