@@ -20,7 +20,7 @@ import pytest
 from test_cli_help import COMMANDS, examples
 
 from chainward.cli import group
-from chainward.folders import CHECKOUT
+from chainward.folders import CHECKOUT, GATES
 
 PAGES = (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md")))
 
@@ -203,6 +203,8 @@ def plan_of_report(path: Path, at: At) -> None:
 FILES: Mapping[str, Callable[[Path, At], None]] = {
     r"cohort\.csv": table,
     r"benchmarks/.*": of_checkout,
+    r"gates\.toml": lambda path, _: copyfile(GATES, path),
+    r"baseline\.json": lambda path, at: at.chainward("compare", at.report, at.report, "--keep", path),
     r"chainward_my_paper": package,
     r"reports/sepsis": sepsis,
     r"(reports/[\w-]+/)?plan\.toml": plan_of_report,
