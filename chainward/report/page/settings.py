@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chainward.report.charts import Chart, Drawing
 
 
-ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 120, 25, 8, 3, 36, 30
+ROWS, SIDE_ROWS, OTHERS, PICTURED, PANELS, HOSPITALS = 120, 25, 6, 1, 36, 30
 """How much a page holds: rows a table of a main setting and of another, other settings, settings and rows that have
 pictures, hospitals."""
 
