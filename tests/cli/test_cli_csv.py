@@ -116,7 +116,7 @@ def test_without_a_plan_all_strategies_meet_the_table(table: Path) -> None:
     entry = {"key": "csv", "path": str(table), "label": "verstorben", "site": "Klinik", "patient": "MRN"}
     plan = plans.of_options("cohort", {"tasks": [entry]})
     assert [one.key for one in plan.strategies] == list(discovery.keys())
-    assert plan.seeds == 5
+    assert plan.seeds == (0, 1, 2, 3, 4)
 
 
 def test_a_table_takes_the_place_of_a_plans_tasks(chainward, plan: Path, table: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_every_command_prints(encoding: str, tmp_path: Path) -> None:
     out, err = done.stdout.decode(letters), done.stderr.decode(letters)
     assert done.returncode == 0, err
     assert out.count("private chain, gas at 0 gwei") == 2
-    assert all(told in err for told in ("no strategy", "no such plan", "manifest.json"))
+    assert all(told in err for told in ("no strategy", "no plan is called", "manifest.json"))
 
 
 @given(text=st.text(max_size=30), encoding=st.sampled_from(["ascii", "latin-1", "cp932", "utf-8", "no such"]))

@@ -62,7 +62,8 @@ def test_run_writes_page_records_and_manifest(finished) -> None:
     assert done == [(key, seed, "completed") for key in ("fedavg", "local_only") for seed in (0, 1)]
     manifest = folder.read_manifest(finished.folder)
     assert list(manifest.trials) == sorted(one.id for one in found)
-    written = {path for path in finished.folder.rglob("*/*") if path.is_file()} | {finished.folder / "papers.json"}
+    beside = {finished.folder / name for name in ("papers.json", "plan.toml")}
+    written = {path for path in finished.folder.rglob("*/*") if path.is_file()} | beside
     assert {finished.folder / name for name in manifest.files} == written
     assert (manifest.plan, manifest.command.split()[:2]) == ("tiny", ["chainward", "run"])
     assert not list(finished.folder.rglob("*.part"))

@@ -313,9 +313,8 @@ def test_a_seed_by_its_value_is_the_trial_that_counting_reaches(path: Path, tmp_
 
 def test_parameters_go_to_every_place_that_names_their_strategy(path: Path) -> None:
     bflc = ["bflc", {"key": "bflc", "committee_size": 3}]
-    plan = read(
-        path, strategies=[*bflc, "fedavg"], params={"bflc": {"committee_size": 2}, "fedavg": {"weighted": False}}
-    )
+    given = {"bflc": {"committee_size": 2}, "fedavg": {"weighted": False}}
+    plan = read(path, strategies=[*bflc, "fedavg"], tasks=[{"key": "synthetic", "hospitals": 8}], params=given)
     assert [one.params for one in plan.strategies] == [*2 * [{"committee_size": 2}], {"weighted": False}]
     path.write_text(PARTS, encoding="utf-8")
     plan = read(path, params={"fedavg": {"weighted": False}})

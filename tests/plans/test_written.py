@@ -46,7 +46,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "partition": {"partition": {"kind": "labels", "hospitals": 4, "concentration": 0.3}},
     "training": {"training": {"learning_rate": 0.05, "hidden": 3}},
     "speeds": {"speeds": {"jitter": 0.0}},
-    "leaks": {"leaks": {'a "column"': "a 'reason' \\ with = signs"}},
     "rest": {"rounds": 3, "preparation": "per-hospital", "track": "published", "title": "“é” #\"'\\ ]]"},
 }
 
@@ -55,6 +54,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def test_every_field_survives(name: str, tmp_path: Path) -> None:
     given = {"strategies": ["fedavg"], "tasks": [{"key": "synthetic", "hospitals": 4}], "seeds": 2, **OPTIONS[name]}
     same(of_options("some.plan", given), tmp_path)
+
+
+def test_why_a_column_may_give_the_outcome_away_survives(tmp_path: Path) -> None:
+    rows = "".join(f"{at % 2},{'ab'[at // 2 % 2]},{at % 2},{at * 37 % 101}\n" for at in range(80))
+    (tmp_path / "t.csv").write_text(f'died,ward,"a ""column""",age\n{rows}', encoding="utf-8")
+    task = {"key": "csv", "path": str(tmp_path / "t.csv"), "label": "died", "site": "ward"}
+    leaks = {'a "column"': "a 'reason' \\ with = signs"}
+    same(of_options("some.plan", {"strategies": ["fedavg"], "tasks": [task], "seeds": 1, "leaks": leaks}), tmp_path)
 
 
 def test_seeds_that_count_from_zero_are_told_by_their_number() -> None:
