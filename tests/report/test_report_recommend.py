@@ -143,6 +143,7 @@ def test_a_figure_says_what_it_rests_on() -> None:
     flip = dropped("sign flip, strength 4, by 30% of hospitals", 0.0, 0.01)
     assert reason(report(line(), attacks=[flip]), hospitals=50, threats=("sign_flip",)).endswith("not known for 50")
     assert reason(report(line()), hospitals=50, threats=("sign_flip",)) == "not tried here"
+    assert reason(report(line()), privacy="no-raw-data") == "0 raw records left their hospitals, metered"
     found = recommend(report(line()), Needs(pays=True))
     assert "4,801 patients of 20 hospitals, 5 seeds" in found.rests
 

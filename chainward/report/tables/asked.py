@@ -149,7 +149,7 @@ def _privacy(line: Line, found: Evidence, needs: Needs) -> Iterator[Judged]:
         if line.raw_records_shared is None or line.sees_individual_updates is None:
             yield Judged(rung, Standing.UNKNOWN, "no trial ended")
         elif rung == "no-raw-data":
-            told = f"{line.raw_records_shared:,.1f} raw records left their hospitals, metered"
+            told = f"{line.raw_records_shared:,.10g} raw records left their hospitals, metered"
             yield fact(rung, line.raw_records_shared == 0, told)
         else:
             plain = {one.audience for one in _opened(line, found) if one.kind == "individual update"}
