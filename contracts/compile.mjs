@@ -111,7 +111,7 @@ function write(artifacts) {
     if (!artifacts.has(file)) rmSync(join(ARTIFACTS, file));
   }
   for (const [file, text] of artifacts) writeFileSync(join(ARTIFACTS, file), text);
-  console.log(`${artifacts.size} artifacts written to ${relative(dirname(ROOT), ARTIFACTS)}/.`);
+  console.log(`${artifacts.size} artifact${artifacts.size === 1 ? "" : "s"} written to ${relative(dirname(ROOT), ARTIFACTS)}/.`);
 }
 
 function fail(message) {

@@ -116,7 +116,7 @@ def _accuracy(pairs: Sequence[Pair], line: Line, before: Snapshot, after: Snapsh
 
 def _notes(old: Line, new: Line, pairs: Sequence[Pair]) -> Iterator[str]:
     if old.key != new.key:
-        yield "other parameters are set"
+        yield "other rounds or parameters are set"
     if others := [one.seed for one, two in pairs if one.data != two.data]:
         yield f"the same patients have other data: {_seeds(others)}"
     if added := {one.seed for one in new.trials} - {one.seed for one in old.trials}:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import Any
@@ -132,7 +132,7 @@ def prepare() -> None:
     """Have the template import everything while the caller does something else."""
     _context()
     if sys.platform == "linux":
-        with _template_environment():
+        with _template_environment(), _deaf():
             forkserver.ensure_running()
 
 
@@ -169,10 +169,24 @@ def _start(process: Any) -> None:
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        with _template_environment():
+        with _template_environment(), _deaf():
             process.start()
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Have what starts here hear no Ctrl-C: it would print where its imports were. The caller hears it afterwards."""
+    if os.name != "posix":
+        yield
+        return
+    resource_tracker.ensure_running()  # or it starts in here, and hearing again is how its start ends
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def test_what_is_beyond_a_gate_exits_with_one_and_says_why(chainward, finished, 
     told = chainward("compare", finished.folder, longer)
     assert told.code == 1
     assert re.search(r"^! bytes of fedavg on synthetic: \+[0-9,]+ bytes \(\+50 %\), all in parties$", told.out, re.M)
-    assert "  fedavg: other parameters are set" in told.out
+    assert "  fedavg: other rounds or parameters are set" in told.out
     assert told.out.rstrip().endswith("beyond the shipped gates, marked with !")
     assert "! bytes" not in chainward("compare", longer, finished.folder).out
 

@@ -62,7 +62,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory, chainward) -> Path:
     package = root / "chainward_my_paper"
     (package / "node_modules").symlink_to(SOLC.parent)
     told = chainward("contracts", "compile", package)
-    assert told == (0, "1 artifacts written to chainward_my_paper/artifacts/.\n", "")
+    assert told == (0, "1 artifact written to chainward_my_paper/artifacts/.\n", "")
     return package / "artifacts" / "MyPaper.json"
 
 

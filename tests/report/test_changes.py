@@ -213,7 +213,7 @@ def test_lines_are_matched_by_what_is_set_and_else_by_their_label() -> None:
     both = changes(taken(three, four), taken(three))
     assert [one.before.label for one in both.lines] == ["bflc (committee_size 3)"]
     assert [line.label for line in both.removed] == ["bflc (committee_size 4)"]
-    assert only([three], [four]).notes == ("other parameters are set",)
+    assert only([three], [four]).notes == ("other rounds or parameters are set",)
     assert only([three], [three]).notes == ()
 
 

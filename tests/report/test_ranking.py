@@ -102,6 +102,8 @@ def test_the_leaderboard_says_so_for_every_row() -> None:
         "enough, by the pair, 0.016 in the median. The ranking is not decisive: bflc, blockflow, fedavg, "
         "local_only, pooled cannot be told apart from swarm_learning."
     )
+    one_pair = {**told, "pairs": 1, "needed_least": 0.015, "needed_median": 0.015, "needed_most": 0.015}
+    assert "; a difference of AUROC of 0.015 is enough. The" in resolution(one_pair)
 
 
 def test_noise_orders_nothing() -> None:

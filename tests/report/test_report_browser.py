@@ -1,6 +1,10 @@
 """The page in a real browser, offline: it opens, sorts, changes its theme and works without scripts."""
 
 import pytest
+from report_fixtures import provenance
+
+from chainward.report import write_report
+from chainward.results.folder import close
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +47,15 @@ def test_papers_and_references_stand_apart(visit, rich):
 def test_fits(visit, request, which, width):
     page = visit(request.getfixturevalue(which), width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_verified_report_fits_a_phone(visit, tmp_path):
+    """The Merkle root is one word of 64 letters."""
+    found, manifest = close(tmp_path, [], "a", "chainward run a.toml", provenance(0))
+    write_report(found, [], tmp_path, manifest)
+    page = visit((tmp_path / "index.html").as_uri(), 390)
+    assert manifest.merkle_root in page.locator("#verified").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_sorting(page, troubles):

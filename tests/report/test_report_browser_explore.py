@@ -211,3 +211,21 @@ def test_on_a_phone_a_row_is_a_card_with_labelled_figures(visit, rich):
     page.locator("#options > summary").click()
     assert page.locator("#explore select[name=family]").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_nothing_covers_the_open_filter_or_the_row_of_links(visit, rich):
+    page = visit(rich)
+    page.locator("#options > summary").click()
+    covered = """(box, step) => {
+      const {left, top, right, bottom} = box.getBoundingClientRect(), found = [];
+      for (let x = left + 4; x < right - 4; x += step) for (let y = top + 4; y < bottom - 4; y += step)
+        if (!box.contains(document.elementFromPoint(x, y))) found.push([x, y]);
+      return found;
+    }"""
+    panel, links = page.locator("#options .panel"), page.locator("nav")
+    assert panel.evaluate(f"box => ({covered})(box, 8)") == []
+    page.locator("#options > summary").click()
+    table = page.locator("#leaderboard thead").first
+    for above in range(0, 40, 8):
+        table.evaluate("(one, above) => scrollTo(0, one.getBoundingClientRect().top + scrollY - above)", above)
+        assert links.evaluate(f"box => ({covered})(box, 8)") == []

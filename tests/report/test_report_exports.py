@@ -127,6 +127,8 @@ def test_markdown_of_a_report(tables: Tables) -> None:
     assert shown(HOSTILE) in " ".join(found.cells)
     assert text == markdown({**tables, "needs": []}, None, ORIGIN)
     assert "Not verified" in text
+    alone = markdown(all_tables(results(records()[:1]), []), None, ORIGIN)
+    assert "1 strategy on 1 task, 1 trial. Not verified" in alone
 
 
 def test_markdown_tells_needs_as_sets(tables: Tables) -> None:

@@ -137,12 +137,14 @@ def test_one_need(needs: dict[str, Any], expected: Standing) -> None:
 
 
 def test_a_figure_says_what_it_rests_on() -> None:
-    assert "measured at 20 hospitals: not known for 50" in reason(report(line()), hospitals=50, budget_usd=1.0)
+    assert "run at 20 hospitals: not known for 50" in reason(report(line()), hospitals=50, budget_usd=1.0)
     assert "set-up + 50 × a round, extrapolated from 30 rounds" in reason(report(line()), rounds=50, budget_usd=1.0)
+    assert reason(report(line()), max_latency_s=20.0).endswith("modelled on a virtual clock, run at 20 hospitals")
     assert "extrapolated" not in reason(report(line()), rounds=30, budget_usd=1.0)
     flip = dropped("sign flip, strength 4, by 30% of hospitals", 0.0, 0.01)
     assert reason(report(line(), attacks=[flip]), hospitals=50, threats=("sign_flip",)).endswith("not known for 50")
     assert reason(report(line()), hospitals=50, threats=("sign_flip",)) == "not tried here"
+    assert reason(report(line()), privacy="no-raw-data") == "0 raw records left their hospitals, metered"
     found = recommend(report(line()), Needs(pays=True))
     assert "4,801 patients of 20 hospitals, 5 seeds" in found.rests
 
@@ -181,7 +183,7 @@ def test_other_sizes_take_a_law_over_three() -> None:
     assert per_size(straight, 4, "gas_per_round") is None
     assert per_size(straight[:2], 15, "gas_per_round") is None
     assert per_size(sizes(lambda n: n**2, 10, 20, 40), 30, "gas_per_round") is None  # no line
-    assert per_size(straight, 20, "gas_per_round").rests == "measured at 20 hospitals"  # type: ignore[union-attr]
+    assert per_size(straight, 20, "gas_per_round").rests == "run at 20 hospitals"  # type: ignore[union-attr]
 
 
 @given(

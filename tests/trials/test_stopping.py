@@ -34,6 +34,23 @@ LISTENING = (
     "os.execv(sys.executable, [sys.executable, '-m', 'chainward', *sys.argv[1:]])"
 )
 
+INTERRUPTED = """
+import os, signal
+from multiprocessing import forkserver
+from chainward.trials import isolated
+signal.signal(signal.SIGINT, signal.default_int_handler)
+isolated.prepare()
+server = forkserver._forkserver
+os.kill(server._forkserver_pid, signal.SIGINT)
+os.close(server._forkserver_alive_fd)  # the template ends once it has imported everything
+print("template", os.waitstatus_to_exitcode(os.waitpid(server._forkserver_pid, 0)[1]))
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("caller hears", flush=True)
+os._exit(0)
+"""
+
 
 def begin(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[str], Path]:
     plan, out = tmp_path / "plan.toml", tmp_path / "report"
@@ -89,3 +106,9 @@ def test_what_a_trial_started_ends_with_the_run(options, program: str, number: i
         process.send_signal(number)
         process.communicate(timeout=30)
     assert not [path.name for path in Path(tempfile.gettempdir()).glob("chainward-*") if is_orphaned(path.name)]
+
+
+def test_the_template_hears_no_ctrl_c_while_it_imports() -> None:
+    """It would end in a traceback on the user's terminal; the caller still hears its own."""
+    told = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=90, check=False)
+    assert (told.returncode, told.stdout, told.stderr) == (0, "template 0\ncaller hears\n", "")

@@ -18,6 +18,7 @@ ROWS, LONGEST = 30, 300
 """Rows of a table, and letters of one text from outside."""
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>&|~#@$]")
+_COUNTED = {"strategies": ("strategy", "strategies"), "tasks": ("task", "tasks"), "trials": ("trial", "trials")}
 _NAMED = re.compile(r"(?<=[@#:])(?=\S)|(?<=\bGH)(?=-\d)", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b(www)\.", re.IGNORECASE)
 
@@ -55,11 +56,16 @@ def plain(text: object, longest: int = LONGEST) -> str:
 def _head(tables: Tables, manifest: Manifest | None, origin: Origin) -> str:
     count, told_of = totals(tables["leaderboard"], tables["claims"]), headline(manifest, (), origin.plan)
     failed = f", {count['failed']} failed" if count["failed"] else ""
-    told = f"{count['strategies']} strategies on {count['tasks']} tasks, {count['trials']} trials{failed}."
+    strategies, tasks, trials = (_counted(count[of], *words) for of, words in _COUNTED.items())
+    told = f"{strategies} on {tasks}, {trials}{failed}."
     if manifest is None:
         return f"## chainward report\n\n{told} Not verified: there is no manifest."
     verified = "Verified" if origin.verified else "**Not verified**"
     return f"## {plain(told_of['title'])}\n\n{told} {verified}; Merkle root `{manifest.merkle_root}`."
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _findings(tables: Tables) -> Iterator[str]:

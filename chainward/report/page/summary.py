@@ -56,7 +56,8 @@ def resolution(told: Row) -> str:
         return f"{told['not_compared']} rows cannot be compared." if told["not_compared"] > 1 else ""
     apart = f"{told['pairs_told_apart']} of {told['pairs']} pairs of rows are told apart"
     least, median, most = (fixed(told[f"needed_{name}"]) for name in ("least", "median", "most"))
-    reach = f"; a difference of AUROC of {least} to {most} is enough, by the pair, {median} in the median"
+    several = f"{least} to {most} is enough, by the pair, {median} in the median"
+    reach = f"; a difference of AUROC of {f'{least} is enough' if least == most else several}"
     count = told["not_compared"]
     left = f"; {count} row{'s take' if count > 1 else ' takes'} no part" if count else ""
     return f"{apart}, with {told['units']} {told['unit']}s as units{reach}{left}. {_decision(told)}".strip()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chainward.report.tables.evidence import Evidence, Line
-from chainward.report.tables.reach import Reach, gas_of, measured_at, per_size
+from chainward.report.tables.reach import Reach, gas_of, per_size, run_at
 from chainward.report.tables.standing import Judged, Standing, at_least, at_most, fact
 from chainward.report.tables.threatened import NOT_TRIED, threatened
 
@@ -69,7 +69,7 @@ def _accuracy(line: Line, lines: Sequence[Line], needs: Needs) -> Iterator[Judge
         return
     missing = _unknown_at(lines, needs.hospitals)
     known = needs.hospitals in (None, line.hospitals) and line.auroc_low is not None and line.auroc_high is not None
-    bounds = Reach(line.auroc_low or 0.0, line.auroc_high or 0.0, f"AUROC {auroc(line)}, {measured_at(line)}")
+    bounds = Reach(line.auroc_low or 0.0, line.auroc_high or 0.0, f"AUROC {auroc(line)}, {run_at(line)}")
     yield at_least(f"AUROC {needs.min_auroc:g}", needs.min_auroc, bounds if known else None, str, missing)
 
 
@@ -84,7 +84,7 @@ def _unknown_at(lines: Sequence[Line], hospitals: int | None) -> str:
     sizes = sorted({line.hospitals for line in lines})
     if hospitals is None or hospitals in sizes:
         return "not known"
-    return f"measured at {', '.join(map(str, sizes))} hospitals: not known for {hospitals}"
+    return f"run at {', '.join(map(str, sizes))} hospitals: not known for {hospitals}"
 
 
 def _costs(line: Line, lines: Sequence[Line], needs: Needs) -> Iterator[Judged]:
@@ -149,7 +149,7 @@ def _privacy(line: Line, found: Evidence, needs: Needs) -> Iterator[Judged]:
         if line.raw_records_shared is None or line.sees_individual_updates is None:
             yield Judged(rung, Standing.UNKNOWN, "no trial ended")
         elif rung == "no-raw-data":
-            told = f"{line.raw_records_shared:,.1f} raw records left their hospitals, metered"
+            told = f"{line.raw_records_shared:,.10g} raw records left their hospitals, metered"
             yield fact(rung, line.raw_records_shared == 0, told)
         else:
             plain = {one.audience for one in _opened(line, found) if one.kind == "individual update"}

@@ -27,9 +27,9 @@ class Reach:
     rests: str
 
 
-def measured_at(line: Line) -> str:
-    """What a row's figures were measured on."""
-    return f"measured at {line.hospitals} hospitals"
+def run_at(line: Line) -> str:
+    """What a row was run on, whether its figures are measured or modelled."""
+    return f"run at {line.hospitals} hospitals"
 
 
 def per_size(lines: Sequence[Line], hospitals: int | None, name: str) -> Reach | None:
@@ -40,7 +40,7 @@ def per_size(lines: Sequence[Line], hospitals: int | None, name: str) -> Reach |
     at = next((line for line in lines if hospitals in (None, line.hospitals)), None)
     if at is not None:
         value = getattr(at, name)
-        return None if value is None else Reach(value, value, measured_at(at))
+        return None if value is None else Reach(value, value, run_at(at))
     points = sorted({(line.hospitals, getattr(line, name)) for line in lines if getattr(line, name) is not None})
     sizes = [size for size, _ in points]
     if hospitals is None or len(set(sizes)) < FEWEST_SIZES or not sizes[0] / FAR <= hospitals <= FAR * sizes[-1]:
