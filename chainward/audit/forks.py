@@ -17,9 +17,9 @@ Name = Literal["frontier", "homestead", "byzantium", "istanbul", "berlin", "lond
 class Fork:
     """Gas by what it is charged for. `cold_slot` is the surcharge of a storage slot's first access in a transaction;
     an access list takes `listed_account` and `listed_slot` instead. At most one part in `refund` of a transaction's
-    gas comes back, and of it `cleared_slot` for each slot that is changed to zero; None where clearing gives back more than
-    it costs, so that what is not told of may give back too. `floor_token`: calldata at least, a zero byte one token,
-    any other four."""
+    gas comes back, `cleared_slot` for each slot that is changed to zero; None where clearing gives back more than it
+    costs, so that what is not told of may give back too. `floor_token`: calldata at least, a zero byte one token, any
+    other four."""
 
     transaction: int = 21_000
     creation: int = 0

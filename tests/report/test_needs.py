@@ -152,6 +152,14 @@ def test_attackers_are_judged_by_the_drop_and_its_pairs():
     assert (found["papers"], found["least"], found["most"]) == (["a", "b"], 0.01, 0.03)
 
 
+def test_a_reference_without_a_rank_is_no_paper_under_attack():
+    rows = [row("a"), row("fedavg", reference=True, rank=None)]
+    same = {"task": "heart", "setting": "calm · no faults", "attack": "noise", "rank": 1, "better_than": []}
+    attacks = [{**same, "label": "a", "drop": 0.1}, {**same, "label": "fedavg", "drop": 0.0}]
+    found = needs_of(rows, attacks=attacks)["attackers", "noise"]
+    assert (found["papers"], found["references"]) == (["a"], ["fedavg"])
+
+
 def test_absence_is_the_same_setting_with_faults_alone():
     calm = [row("a"), row("b")]
     absent = [

@@ -30,7 +30,7 @@ def need_rows(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
         for need in (
             *_simple(mine),
             *_ladder(mine),
-            *_attackers(_of(tables["attacks"], task, setting), mine),
+            *_attackers(_of(tables["attacks"], task, setting), _of(rows, task, setting)),
             *_absence([row for row in rows if row["task"] == task], setting),
             _paying(mine, _of(tables["outcomes"], task, setting), _of(tables["hospitals"], task, setting)),
         )
