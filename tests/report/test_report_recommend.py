@@ -108,7 +108,7 @@ def rendered(*trials: Any, **papers: Paper) -> Evidence:
         ({"min_auroc": 0.77}, UNKNOWN),
         ({"min_auroc": 0.81}, FALLS_OUT),
         ({"max_latency_s": 20.0}, SATISFIES),
-        ({"max_latency_s": 17.0}, UNKNOWN),
+        ({"max_latency_s": 17.0}, FALLS_OUT),  # the median is within, the 95th percentile is not
         ({"max_latency_s": 14.0}, FALLS_OUT),
         ({"budget_usd": 60.0}, SATISFIES),
         ({"budget_usd": 59.0}, FALLS_OUT),
@@ -165,6 +165,15 @@ def test_who_ends_by_itself_is_as_accurate_after_more_rounds() -> None:
     assert standing(own, rounds=100, min_auroc=0.76) == SATISFIES
     assert standing(own, rounds=10, min_auroc=0.76) == UNKNOWN
     assert reason(own, rounds=10, min_auroc=0.76) == "measured after 30 rounds: not known after 10"
+
+
+def test_who_ends_by_itself_in_some_seeds_alone_is_not_known_to_end() -> None:
+    ends = [record("one", seed=0), record("one", seed=1)]
+    ends[0] = replace(
+        ends[0], record=replace(ends[0].record, facts=replace(ends[0].record.facts, ended_by_itself=True))
+    )
+    assert [one.ended_by_itself for one in rendered(*ends).tables.leaderboard] == [False]
+    assert [one.ended_by_itself for one in rendered(ends[0]).tables.leaderboard] == [True]
 
 
 def test_where_no_size_is_asked_for_all_figures_are_of_the_largest() -> None:
