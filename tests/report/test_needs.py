@@ -184,6 +184,20 @@ def test_only_who_paid_a_hospital_pays_contributors():
     assert found["pays contributors", ""]["papers"] == ["a"]
 
 
+def test_a_task_that_ran_disturbed_alone_is_not_told_of_as_calm():
+    absent = all_tables(results([record("a", faults={"drop": 0.3})]), [])["needs"]
+    ((_, sentence),) = findings(absent, {"heart": 1})
+    assert sentence.endswith(" All of it under faults: drop 0.3.")
+    assert [(one["case"], one["papers"]) for one in absent if one["need"] == "absence"] == [("drop 0.3", ["a"])]
+    flip = {"kind": "sign_flip", "share": 0.5, "strength": 4.0}
+    attacked = all_tables(results([record("a", attack=flip, attackers=("south",))]), [])["needs"]
+    ((_, sentence),) = findings(attacked, {"heart": 1})
+    assert " All of it under sign flip" in sentence
+    calm = all_tables(results([record("a"), record("a", faults={"drop": 0.3})]), [])["needs"]
+    ((_, sentence),) = findings(calm, {"heart": 1})
+    assert "All of it" not in sentence
+
+
 def test_records_with_attacks_and_faults_fill_every_need():
     attack = {"kind": "sign_flip", "share": 0.5, "strength": 4.0}
     paid = {"outcomes": {"paid": {"north": 1.0, "south": 0.0}}}
