@@ -122,7 +122,8 @@ def _alone(one: Classifier) -> Iterator[Check]:
 def of_whole_patients(name: str, figure: Printed, total: int, runs: int) -> Check:
     """Whether some count of patients, over all runs, has a share that is printed so."""
     patients = f"{total:,} patients" if runs == 1 else f"{runs:,} × {total:,} patients"
-    return _of_whole("whole patients", name, figure, total * runs, patients, "patients were left out, or weighted")
+    unless = "patients were left out, or weighted, or it is a mean over folds of unlike size"
+    return _of_whole("whole patients", name, figure, total * runs, patients, unless)
 
 
 def _of_whole(check: str, name: str, figure: Printed, every: int, of_what: str, unless: str) -> Check:
@@ -156,8 +157,11 @@ def _together(figures: Mapping[str, Printed], patients: int, positives: int | No
 
 def interval(one: Interval) -> Iterator[Check]:
     """An estimate in its interval, both within range, and not narrower than so many patients allow."""
-    figures = {"value": one.value, "low": one.low, "high": one.high}
-    yield from (check for name, figure in figures.items() if figure and (check := _beyond(name, figure)))
+    if outside := _beyond("value", one.value):
+        yield outside
+    for name, figure in (("low", one.low), ("high", one.high)):
+        if figure and (found := _beyond(name, figure)):
+            yield implausible(found.check, found.derivation, "it is by normal approximation, which knows no range")
     if one.of == "share" and one.patients is not None:
         yield of_whole_patients("share", one.value, one.patients, 1)
     if one.of == "auroc" and one.positives is not None and one.negatives is not None:
@@ -165,7 +169,14 @@ def interval(one: Interval) -> Iterator[Check]:
             2 * one.positives * one.negatives,
             f"{one.positives:,} × {one.negatives:,} pairs, ties as halves",
         )
-        yield _of_whole("whole pairs", "AUROC", one.value, halves, pairs, "it is a mean over runs or hospitals")
+        yield _of_whole(
+            "whole pairs",
+            "AUROC",
+            one.value,
+            halves,
+            pairs,
+            "it is a mean over runs or hospitals, or of a smooth curve",
+        )
     if one.low is None or one.high is None:
         return
     told = f"{one.value} [{one.low}, {one.high}]"

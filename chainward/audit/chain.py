@@ -40,39 +40,70 @@ def parts(one: Transaction, fork: Fork) -> dict[str, int]:
 def least(one: Transaction, fork: Fork) -> tuple[int, str]:
     """The gas below which no such transaction is, and how it comes about in words."""
     found = {words: gas for words, gas in parts(one, fork).items() if gas}
-    standard, tokens = sum(found.values()), one.calldata + 3 * one.nonzero
+    standard, tokens = sum(found.values()), _tokens(one)
     told = " + ".join(f"{number(gas)} ({words})" for words, gas in found.items())
-    floor = one.transactions * fork.transaction + fork.floor_token * tokens
+    floor = _floor(one, fork)
     if floor > standard:
         return floor, f"{number(floor)} by EIP-7623: intrinsic and {fork.floor_token} for each of {tokens:,} tokens"
     return standard, told if len(found) == 1 else f"{told} = {number(standard)}"
 
 
+def after_refunds(one: Transaction, fork: Fork) -> Fraction:
+    """What is left of the least gas where as much comes back for clearing as the fork allows."""
+    standard = sum(parts(one, fork).values())
+    back = Fraction(standard, fork.refund)
+    if fork.cleared_slot is not None:
+        back = min(back, Fraction(fork.cleared_slot * one.changed_slots))
+    return max(standard - back, Fraction(_floor(one, fork)))
+
+
+def _tokens(one: Transaction) -> int:
+    return one.calldata + 3 * one.nonzero
+
+
+def _floor(one: Transaction, fork: Fork) -> int:
+    """What EIP-7623 charges at least, whatever comes back; 0 before it."""
+    return one.transactions * fork.transaction + fork.floor_token * _tokens(one) if fork.floor_token else 0
+
+
 def transaction(one: Transaction, chain: Chain) -> Iterator[Check]:
     """Gas against the least that it must be, code and gas against what a contract and a block can hold."""
     fork = FORKS[chain.fork]
-    floor, words = least(one, fork)
-    yield _against(one.gas, floor, f"At least {words} under {chain.fork}; {one.gas} is quoted", fork, _room(one, fork))
+    yield _against(one, fork, chain.fork)
     if fork.longest_code is not None and one.code_bytes > fork.longest_code * one.creations:
         most = f"a contract's code has {number(fork.longest_code)} bytes at most (EIP-170)"
-        yield impossible("length of code", f"{number(one.code_bytes)} bytes in {number(one.creations)}; {most}.")
+        told = f"{number(one.code_bytes)} bytes in {number(one.creations)}; {most}."
+        yield impossible("length of code", told, "it is a network that lifts this limit, as private ones can")
     limit, each = chain.block_gas_limit or BLOCK_GAS, one.gas.low / one.transactions
     if each > limit:
         told = f"{number(each)} gas a transaction; a block holds {number(limit)}"
         yield _of_blocks("block gas limit", told, known=chain.block_gas_limit is not None)
 
 
-def _against(gas: Printed, floor: int, told: str, fork: Fork, room: str) -> Check:
-    check = "least gas"
+def _against(one: Transaction, fork: Fork, name: str) -> Check:
+    check, gas, (floor, words) = "least gas", one.gas, least(one, fork)
+    told = f"At least {words} under {name}; {gas} is quoted"
     if gas.value >= floor:
-        return possible(check, f"{told}. {room.format(number(gas.value - floor))}")
+        return possible(check, f"{told}. {_room(one, fork).format(number(gas.value - floor))}")
     if gas.high > floor:
         return implausible(check, f"{told}.", f"{gas} is rounded: it then stands for up to {number(gas.high)}")
-    if fork.refund and gas.high > floor - Fraction(floor, fork.refund):
-        what = f"storage is cleared, or a contract destroyed, which gives back up to 1/{fork.refund} of all gas"
-        return implausible(check, f"{told}.", what)
-    kept = "" if fork.refund else " What clearing storage gives back is never more than it costs (EIP-3529)."
-    return impossible(check, f"{told}, {number(floor - gas.value)} less.{kept}")
+    if gas.high > after_refunds(one, fork):
+        return implausible(check, f"{told}.", f"{_cleared(fork)}, which gives back up to 1/{fork.refund} of all gas")
+    kept = "" if fork.cleared_slot is None else " Clearing other storage gives back no more than it costs (EIP-3529)."
+    alone = "it is of execution alone, without what is charged before that, as Remix and test runners print it"
+    unless = alone if gas.high > sum(parts(one, fork).values()) - _before_execution(one, fork) else ""
+    return impossible(check, f"{told}, {number(floor - gas.value)} less.{kept}", unless)
+
+
+def _before_execution(one: Transaction, fork: Fork) -> int:
+    bytes_ = fork.zero_byte * (one.calldata - one.nonzero) + fork.other_byte * one.nonzero
+    return fork.transaction * one.transactions + fork.creation * one.creations + bytes_
+
+
+def _cleared(fork: Fork) -> str:
+    if fork.cleared_slot is None:
+        return "storage is cleared, or a contract destroyed"
+    return f"slots are changed to zero, {number(fork.cleared_slot)} back each"
 
 
 def _room(one: Transaction, fork: Fork) -> str:

@@ -17,8 +17,9 @@ Name = Literal["frontier", "homestead", "byzantium", "istanbul", "berlin", "lond
 class Fork:
     """Gas by what it is charged for. `cold_slot` is the surcharge of a storage slot's first access in a transaction;
     an access list takes `listed_account` and `listed_slot` instead. At most one part in `refund` of a transaction's
-    gas comes back; 0 where what comes back for clearing never exceeds what clearing costs. `floor_token`: calldata
-    at least, a zero byte one token, any other four."""
+    gas comes back, `cleared_slot` for each slot that is changed to zero; None where clearing gives back more than it
+    costs, so that what is not told of may give back too. `floor_token`: calldata at least, a zero byte one token, any
+    other four."""
 
     transaction: int = 21_000
     creation: int = 0
@@ -35,6 +36,7 @@ class Fork:
     code_byte: int = 200
     longest_code: int | None = None
     refund: int = 2
+    cleared_slot: int | None = None
     floor_token: int = 0
 
     def cold(self, slots: int) -> int:
@@ -48,7 +50,7 @@ _BYZANTIUM = replace(_HOMESTEAD, longest_code=24_576)
 # Of EIP-1884 and EIP-2200 only prices of reading changed, and of writing a slot again within one transaction.
 _ISTANBUL = replace(_BYZANTIUM, other_byte=16)
 _BERLIN = replace(_ISTANBUL, changed_slot=2_900, cold_slot=2_100, listed_account=2_400, listed_slot=1_900)
-_LONDON = replace(_BERLIN, refund=0)
+_LONDON = replace(_BERLIN, refund=5, cleared_slot=4_800)
 _PRAGUE = replace(_LONDON, floor_token=10)
 
 FORKS: dict[Name, Fork] = {

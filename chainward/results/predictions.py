@@ -26,6 +26,9 @@ _BROKEN = (
     *(ValueError, KeyError, IndexError, TypeError, OSError, EOFError, MemoryError, OverflowError),
     *(zipfile.BadZipFile, zlib.error, RuntimeError),  # the last where it says to be encrypted
 )
+LARGEST = 1 << 30
+"""Bytes of one array: a hundred hospitals' own models on a million patients. A file of zeros packs a thousandfold."""
+
 _PREFIX = 10  # bytes of magic, version and length before the header of an array
 
 
@@ -138,6 +141,8 @@ def decode(data: bytes) -> Predictions:
         names, place, patient, label, probability = _arrays(
             data, "hospitals", "hospital", "patient", "label", "probability"
         )
+        if names.itemsize * place.size > LARGEST:
+            raise ValueError("names of hospitals are too long")
         hospital = names[place]
     except _BROKEN as error:
         raise Unsound(f"predictions cannot be read ({type(error).__name__})") from None
@@ -168,7 +173,14 @@ def decode_own_models(data: bytes) -> dict[str, Predictions]:
 def _arrays(data: bytes, *names: str) -> list[npt.NDArray[Any]]:
     """Arrays of the file by name. As `np.load`, which takes twice as long as it parses every header anew."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
-        return [_array(file.read(f"{name}.npy")) for name in names]
+        return [_array(_unpacked(file, f"{name}.npy")) for name in names]
+
+
+def _unpacked(file: zipfile.ZipFile, name: str) -> bytes:
+    """The content of a member; `read` gives no more than the size that the file tells."""
+    if file.getinfo(name).file_size > LARGEST:
+        raise ValueError(f"an array is larger than {LARGEST:,} bytes")
+    return file.read(name)
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:

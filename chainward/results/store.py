@@ -23,6 +23,9 @@ from chainward.results.record import Completed, Record, adapter
 REMEMBERED = 1 << 28
 """Bytes of predictions: twenty thousand trials on a thousand patients."""
 
+LARGEST_FILE = 1 << 30
+"""Bytes of any other file."""
+
 LARGEST_RECORD = 1 << 28
 """Bytes; ten thousand hospitals over a hundred rounds need a tenth of it."""
 
@@ -195,7 +198,7 @@ def parsed(identifier: str, data: bytes) -> Record:
     return record
 
 
-def content(path: Path, name: str, largest: int = 1 << 40) -> bytes:
+def content(path: Path, name: str, largest: int = LARGEST_FILE) -> bytes:
     """Return the content of a file.
 
     Raises:

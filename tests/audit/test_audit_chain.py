@@ -55,6 +55,24 @@ def test_what_clearing_gives_back_could_explain_it_until_london() -> None:
     assert of_gas("berlin", gas="20,001", new_slots=1) == [("least gas", IMPOSSIBLE)]
 
 
+def test_from_london_on_a_changed_slot_may_have_been_cleared() -> None:
+    """71,000 gas before 14,200 come back, a fifth; of one slot 4,800 of 26,000."""
+    assert of_gas("london", gas="56,801", changed_slots=10) == [("least gas", IMPLAUSIBLE)]
+    assert of_gas("london", gas="56,798", changed_slots=10) == [("least gas", IMPOSSIBLE)]
+    assert of_gas("prague", gas="21,201", changed_slots=1) == [("least gas", IMPLAUSIBLE)]
+    assert of_gas("prague", gas="20,798", changed_slots=1) == [("least gas", IMPOSSIBLE)]
+    assert of_gas("prague", gas="41,001", changed_slots=1, calldata=2000) == [("least gas", POSSIBLE)]
+    assert of_gas("prague", gas="40,998", changed_slots=1, calldata=2000) == [("least gas", IMPOSSIBLE)]
+
+
+def test_what_is_too_little_may_be_of_execution_alone() -> None:
+    (found,) = transaction(Transaction(**QUOTE, gas="1,257"), Chain(fork="cancun"))  # type: ignore[arg-type]
+    assert (found.verdict, "execution alone" in found.unless) == (IMPOSSIBLE, True)
+    told = {**QUOTE, "gas": "19,999", "new_slots": 1}
+    (found,) = transaction(Transaction(**told), Chain(fork="cancun"))  # type: ignore[arg-type]
+    assert (found.verdict, found.unless) == (IMPOSSIBLE, "")
+
+
 @given(
     st.integers(1, 3),
     st.integers(0, 200),

@@ -152,6 +152,14 @@ def test_attackers_are_judged_by_the_drop_and_its_pairs():
     assert (found["papers"], found["least"], found["most"]) == (["a", "b"], 0.01, 0.03)
 
 
+def test_a_reference_without_a_rank_is_no_paper_under_attack():
+    rows = [row("a"), row("fedavg", reference=True, rank=None)]
+    same = {"task": "heart", "setting": "calm · no faults", "attack": "noise", "rank": 1, "better_than": []}
+    attacks = [{**same, "label": "a", "drop": 0.1}, {**same, "label": "fedavg", "drop": 0.0}]
+    found = needs_of(rows, attacks=attacks)["attackers", "noise"]
+    assert (found["papers"], found["references"]) == (["a"], ["fedavg"])
+
+
 def test_absence_is_the_same_setting_with_faults_alone():
     calm = [row("a"), row("b")]
     absent = [
@@ -174,6 +182,20 @@ def test_only_who_paid_a_hospital_pays_contributors():
     hospitals = [{"task": "heart", "setting": "calm · no faults", "hospital": "north"}]
     found = needs_of([row(label) for label in "abcd"], outcomes=outcomes, hospitals=hospitals)
     assert found["pays contributors", ""]["papers"] == ["a"]
+
+
+def test_a_task_that_ran_disturbed_alone_is_not_told_of_as_calm():
+    absent = all_tables(results([record("a", faults={"drop": 0.3})]), [])["needs"]
+    ((_, sentence),) = findings(absent, {"heart": 1})
+    assert sentence.endswith(" All of it under faults: drop 0.3.")
+    assert [(one["case"], one["papers"]) for one in absent if one["need"] == "absence"] == [("drop 0.3", ["a"])]
+    flip = {"kind": "sign_flip", "share": 0.5, "strength": 4.0}
+    attacked = all_tables(results([record("a", attack=flip, attackers=("south",))]), [])["needs"]
+    ((_, sentence),) = findings(attacked, {"heart": 1})
+    assert " All of it under sign flip" in sentence
+    calm = all_tables(results([record("a"), record("a", faults={"drop": 0.3})]), [])["needs"]
+    ((_, sentence),) = findings(calm, {"heart": 1})
+    assert "All of it" not in sentence
 
 
 def test_records_with_attacks_and_faults_fill_every_need():

@@ -108,7 +108,7 @@ def rendered(*trials: Any, **papers: Paper) -> Evidence:
         ({"min_auroc": 0.77}, UNKNOWN),
         ({"min_auroc": 0.81}, FALLS_OUT),
         ({"max_latency_s": 20.0}, SATISFIES),
-        ({"max_latency_s": 17.0}, UNKNOWN),
+        ({"max_latency_s": 17.0}, FALLS_OUT),  # the median is within, the 95th percentile is not
         ({"max_latency_s": 14.0}, FALLS_OUT),
         ({"budget_usd": 60.0}, SATISFIES),
         ({"budget_usd": 59.0}, FALLS_OUT),
@@ -127,6 +127,9 @@ def rendered(*trials: Any, **papers: Paper) -> Evidence:
         ({"pays": True}, FALLS_OUT),
         ({"threats": ("sign_flip",)}, UNKNOWN),
         ({"hospitals": 50, "min_auroc": 0.1}, UNKNOWN),
+        ({"rounds": 30, "min_auroc": 0.76}, SATISFIES),
+        ({"rounds": 1, "min_auroc": 0.76}, UNKNOWN),  # nobody looked after one round
+        ({"rounds": 90, "min_auroc": 0.99}, UNKNOWN),
         ({"hospitals": 50, "budget_usd": 1e9}, UNKNOWN),
         ({"hospitals": 50, "max_latency_s": 1e9}, UNKNOWN),
         ({"hospitals": 50, "privacy": "no-raw-data"}, SATISFIES),
@@ -157,6 +160,34 @@ def test_who_ends_by_itself_costs_no_more_for_more_rounds() -> None:
     assert fewer is not None
     assert (more.high, fewer.high) == (4_000_000, 2_000_000)
     assert "ends by itself" in more.rests
+
+
+def test_who_ends_by_itself_is_as_accurate_after_more_rounds() -> None:
+    own = report(line(ended_by_itself=True))
+    assert standing(own, rounds=100, min_auroc=0.76) == SATISFIES
+    assert standing(own, rounds=10, min_auroc=0.76) == UNKNOWN
+    assert reason(own, rounds=10, min_auroc=0.76) == "measured after 30 rounds: not known after 10"
+
+
+def test_who_ends_by_itself_in_some_seeds_alone_is_not_known_to_end() -> None:
+    ends = [record("one", seed=0), record("one", seed=1)]
+    ends[0] = replace(
+        ends[0], record=replace(ends[0].record, facts=replace(ends[0].record.facts, ended_by_itself=True))
+    )
+    assert [one.ended_by_itself for one in rendered(*ends).tables.leaderboard] == [False]
+    assert [one.ended_by_itself for one in rendered(ends[0]).tables.leaderboard] == [True]
+
+
+def test_where_no_size_is_asked_for_all_figures_are_of_the_largest() -> None:
+    small = line(
+        hospitals=4, gas_total=400_000.0, usd_l1_calm=6.0, latency_per_round_s=1.0, latency_per_round_p95_s=2.0
+    )
+    both = report(small, line())
+    assert "gas 4,000,000" in reason(both, budget_usd=60.0)
+    assert "20 hospitals" in reason(both, budget_usd=60.0)
+    assert standing(both, budget_usd=59.0) == FALLS_OUT
+    assert standing(both, hospital_budget_usd=2.9) == FALLS_OUT
+    assert standing(both, max_latency_s=14.0) == FALLS_OUT
 
 
 def test_failed_trials_leave_it_unknown() -> None:

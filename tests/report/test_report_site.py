@@ -120,6 +120,13 @@ PAGE = """<main>
 </main>"""
 
 
+def test_a_task_of_control_characters_is_listed_without_them() -> None:
+    found = made(results([record("bflc"), record("bflc", "a\x1b[31m\ud800<b>")]))
+    assert "a\ufffd[31m\ufffd&lt;b&gt;</a>" in found["index.html"]
+    assert all(html.isascii() or html.encode() for name, html in found.items() if name.endswith(".html"))
+    assert "\x1b" not in found["index.html"]
+
+
 def test_pieces_of_a_small_page() -> None:
     sections, cards = pieces(PAGE)
     assert [(one.id, one.heading) for one in sections] == [("one", "One &amp; only"), ("two", "Two")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from contextlib import suppress
 from dataclasses import replace
 
@@ -101,6 +102,38 @@ def test_a_byte_that_was_changed_is_refused_or_changes_nothing(data: st.DataObje
     for reading in (decode, decode_own_models):
         with suppress(Unsound):
             assert columns(reading(bytes(changed))) == columns(reading(whole))
+
+
+def bomb(member: str, bytes_: int) -> bytes:
+    """A file of predictions whose member unpacks into so many zeros."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(encode(predicted()))) as sound, zipfile.ZipFile(file, "w") as made:
+        for name in sound.namelist():
+            if name != member:
+                made.writestr(name, sound.read(name))
+                continue
+            with made.open(zipfile.ZipInfo(name), "w", force_zip64=True) as packed:
+                packed.write(bytes(bytes_))
+    return file.getvalue()
+
+
+def test_a_file_that_would_unpack_into_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainward.results.predictions.LARGEST", 10_000)
+    decode(encode(predicted()))
+    for member in ("probability.npy", "hospitals.npy"):
+        with pytest.raises(Unsound, match="ValueError"):
+            decode(bomb(member, 10_001))
+    with pytest.raises(Unsound, match="ValueError"):
+        decode_own_models(bomb("own_rows.npy", 10_001))
+
+
+def test_names_that_would_fill_memory_once_a_patient_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = predicted()
+    long = replace(found, hospital=np.array(["x" * 1000] * len(found.patient)))
+    decode(encode(long))
+    monkeypatch.setattr("chainward.results.predictions.LARGEST", 4000 * (len(found.patient) - 1) + 400)
+    with pytest.raises(Unsound, match="ValueError"):
+        decode(encode(long))
 
 
 def columns(found: Predictions | dict[str, Predictions]) -> object:

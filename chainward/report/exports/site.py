@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from markupsafe import escape
 
 from chainward.report.exports.pieces import Piece, anchors, frame, linked, pieces, stand_ins, without_rows
+from chainward.report.formats import printable
 from chainward.report.page.html import page
 from chainward.report.page.origin import Origin
 from chainward.report.page.write import texts_of
@@ -32,7 +33,8 @@ def site(tables: Tables, manifest: Manifest | None, prices: Assumptions, origin:
         for number, task in enumerate(known, 1)
         if known[1:]  # of one alone the whole page tells
     }
-    pages = _apart(whole, {name: str(escape(task)) for name, (task, _) in tasks.items()}, tables["cards"])
+    headings = {name: str(escape(printable(str(task)))) for name, (task, _) in tasks.items()}
+    pages = _apart(whole, headings, tables["cards"])
     beside = {**files, **({"plan.toml": origin.plan} if origin.plan else {})}
     return {**pages, WHOLE: whole, **{name: html for name, (_, html) in tasks.items()}, **beside}
 

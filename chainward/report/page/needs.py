@@ -32,6 +32,7 @@ _SEEN = {
     "everyone": "everyone sees updates",
     "raw records leave": "records leave their hospital",
 }
+CALM = "no faults"
 _STYLES = {"gas": integer, "latency": significant, "attackers": signed}
 
 
@@ -75,8 +76,17 @@ def findings(rows: Sequence[Row], compared: Row) -> list[tuple[str, str]]:
     found = []
     for task in dict.fromkeys(row["task"] for row in rows):
         mine = [row for row in rows if row["task"] == task and row["place"] == 1]
-        found.append((task, _sentence({row["need"]: row for row in mine}, compared[task])))
+        sentence = _sentence({row["need"]: row for row in mine}, compared[task])
+        found.append((task, f"{sentence}{_disturbed(str(mine[0]['setting']))}"))
     return found
+
+
+def _disturbed(setting: str) -> str:
+    """What a reader would else take for a calm setting, as where a task ran under an attack alone."""
+    parts = setting.split(" · ")
+    at = max((i for i, part in enumerate(parts) if part == CALM or part.startswith("faults: ")), default=len(parts))
+    told = [part for part in parts[at:] if part != CALM]
+    return f" All of it under {' and '.join(told)}." if told else ""
 
 
 def _sentence(needs: Row, papers: int) -> str:

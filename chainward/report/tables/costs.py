@@ -63,7 +63,7 @@ def privacy_figures(trials: Sequence[Completed], card: Card | None) -> Row:
         "card_sees": promised,
         "exceeds_card": seen is not None and promised is not None and seen.rank > promised.rank,
         "raw_records_shared": mean(trial.facts.raw_records_shared for trial in trials),
-        "ended_by_itself": any(trial.facts.ended_by_itself for trial in trials) if trials else None,
+        "ended_by_itself": all(trial.facts.ended_by_itself for trial in trials) if trials else None,
     }
 
 

@@ -30,7 +30,7 @@ def need_rows(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
         for need in (
             *_simple(mine),
             *_ladder(mine),
-            *_attackers(_of(tables["attacks"], task, setting), mine),
+            *_attackers(_of(tables["attacks"], task, setting), _of(rows, task, setting)),
             *_absence([row for row in rows if row["task"] == task], setting),
             _paying(mine, _of(tables["outcomes"], task, setting), _of(tables["hospitals"], task, setting)),
         )
@@ -102,14 +102,21 @@ def _losing_least(rows: Sequence[Row]) -> list[Row]:
 
 
 def _absence(rows: Sequence[Row], main: str) -> list[Row]:
-    """The most accurate where hospitals were absent, and all else as in the main setting."""
+    """The most accurate where hospitals were absent, and all else as in the main setting, which may be such a one."""
+    calm = {_calm(row) for row in rows if row["setting"] == main}
     found = []
-    for faults, setting in dict.fromkeys((row["faults"], row["setting"]) for row in rows if row["faults"]):
-        if setting.replace(f"faults: {faults}", "no faults") == main:
-            members = [row for row in rows if row["setting"] == setting and row["rank"] is not None]
-            need = _need("absence", members, not_told_apart, lambda row: row["auroc_mean"], "measured")
-            found.append({**need, "case": faults})
+    absent = [row for row in rows if row["faults"] and _calm(row) in calm]
+    for faults, setting in dict.fromkeys((row["faults"], row["setting"]) for row in absent):
+        members = [row for row in rows if row["setting"] == setting and row["rank"] is not None]
+        need = _need("absence", members, not_told_apart, lambda row: row["auroc_mean"], "measured")
+        found.append({**need, "case": faults})
     return found or [_need("absence", [], list, None, "measured")]
+
+
+def _calm(row: Row) -> str:
+    """The setting of a row, were nobody absent."""
+    faults = row["faults"]
+    return str(row["setting"]).replace(f"faults: {faults}", "no faults") if faults else str(row["setting"])
 
 
 def _paying(rows: Sequence[Row], outcomes: Iterable[Row], hospitals: Iterable[Row]) -> Row:

@@ -7,7 +7,7 @@ bounds does, and falls out if none of it does. A need that is made stricter neve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from chainward.report.tables.asked import Needs, auroc, judged
@@ -73,7 +73,7 @@ def _at(lines: Sequence[Line], hospitals: int | None) -> Line:
 
 
 def _candidate(line: Line, lines: Sequence[Line], found: Evidence, needs: Needs) -> Candidate:
-    each = tuple(judged(line, lines, found, needs))
+    each = tuple(judged(line, lines, found, replace(needs, hospitals=needs.hospitals or line.hospitals)))
     away = "" if needs.hospitals in (None, line.hospitals) else f" at {line.hospitals} hospitals"
     return Candidate(line.label, line.title, worst(one.standing for one in each), f"{auroc(line)}{away}", each)
 
