@@ -90,9 +90,9 @@ def _unknown_at(lines: Sequence[Line], hospitals: int | None) -> str:
 
 def _unknown_after(line: Line, needs: Needs) -> str:
     """Why accuracy is not known after so many rounds; empty where they ran, or it ended by itself before."""
-    if needs.rounds in (None, line.rounds) or line.rounds is None:
+    if needs.rounds is None or line.rounds is None or needs.rounds == line.rounds:
         return ""
-    if line.ended_by_itself and needs.rounds is not None and needs.rounds > line.rounds:
+    if line.ended_by_itself and needs.rounds > line.rounds:
         return ""
     return f"measured after {line.rounds:g} rounds: not known after {needs.rounds}"
 
