@@ -22,6 +22,7 @@ demo: .venv/.core ## Run a small benchmark and write its report
 
 reference: .venv/.core ## Make the report in reports/reference and verify it; it needs the file of `chainward data get stroke`
 	$(BIN)/chainward run benchmarks/reference.toml --out reports/reference --jobs 2
+	$(BIN)/chainward pack reports/reference
 	$(BIN)/chainward verify reports/reference
 
 test: lint unit wheel-test docs contracts-check contracts-audit regressions contracts-test flower-test ## Run every check, the fast ones first
