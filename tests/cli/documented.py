@@ -33,13 +33,15 @@ PLACEHOLDERS = {
     r"meds REPORT OUT\b": "meds reports/sepsis predictions",
     r"--assume NAME=VALUE\b": "--assume ether_usd=2500",
     r"new strategy NAME\b": "new strategy my_paper",
+    r"new plan NAME\b": "new plan quick",
+    r"contracts compile FOLDER\b": "contracts compile chainward_my_paper",
     r"new task NAME\b": "new task my_hospitals",
     r"\bFOLDER\b": "reports/demo",
     r"(show|--claims|--strategy) my_paper\b": r"\1 bflc",  # one's own is called as any other is
 }
 """What stands for something in a documented line -> what it is called with here."""
 
-DATA = {r"\bstroke\b": "stroke", r"\breference\b": "stroke", r"\boracle\b": "edin"}
+DATA = {r"\bstroke\b": "stroke", r"\boracle\b": "edin"}
 """What a line names -> the task whose data it needs: where they are not at hand, it must say how to get them."""
 
 ELSEWHERE = {

@@ -1,7 +1,5 @@
 """Charts in a real browser: no text beyond the edge of its picture, no name on another, whatever names are."""
 
-import os
-import shutil
 from functools import cache
 from itertools import combinations
 
@@ -12,7 +10,6 @@ from chainward.report import all_tables, charts
 from chainward.results.rounds import DisclosureRow
 from chainward.world import Kind
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.browser
 
 LONG = "committee of " + "every third hospital, " * 13
@@ -25,18 +22,6 @@ BOXES = """() => [...document.querySelectorAll('svg')].map(svg => {
   return {id: svg.getAttribute('aria-labelledby'), frame: box(svg),
           texts: texts.map(one => ({...box(one), text: one.textContent}))}
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("no chromium found; set $CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def trials(names, sizes=(4, 6, 8)):

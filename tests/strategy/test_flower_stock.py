@@ -129,7 +129,7 @@ def test_equals_flower_run_natively(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs the flower extra: pip install 'chainward[flower]'")
     ready = prepared("flwr:FedAvg", "cohort")
     sites = ready.world.engine.sites
-    places(tmp_path, sites.training_rows)
+    places(tmp_path, sites.training_rows, sites.held_out)
     settings = settings_of(sites, discovery.build("fedavg", {}))
     np.save(tmp_path / "first.npy", ready.world.initial_weights())
     (tmp_path / "native.py").write_text(NATIVE)
