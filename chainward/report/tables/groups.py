@@ -84,7 +84,8 @@ class Group:
 def group(results: Results) -> tuple[Group, ...]:
     """Group trials so that different settings are never mixed.
 
-    Ordered by task; within it, the common track without faults or attacks first, then settings with more strategies.
+    Ordered by task, those on which more strategies ran before others; within one, the common track without faults or
+    attacks first, then settings with more strategies.
     """
     by_key: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(results.records, key=lambda one: (one.specification.seed, one.id)):
@@ -93,8 +94,9 @@ def group(results: Results) -> tuple[Group, ...]:
     firsts = [by_key[key][0] for key in keys]
     settings = [canonical(setting_of(first.specification)) for first in firsts]
     sizes = Counter(settings)
+    line_ups = Counter(task for task, _ in {(one.specification.task, one.specification.strategy) for one in firsts})
     labels, words = _labels(firsts, settings), words_of([first.specification for first in firsts], settings)
-    order = sorted(range(len(keys)), key=lambda i: _precedence(firsts[i].specification, settings[i], sizes))
+    order = sorted(range(len(keys)), key=lambda i: _precedence(firsts[i].specification, settings[i], sizes, line_ups))
     return tuple(
         Group(
             tuple(by_key[keys[i]]),
@@ -107,10 +109,13 @@ def group(results: Results) -> tuple[Group, ...]:
     )
 
 
-def _precedence(specification: Specification, setting: str, sizes: Mapping[str, int]) -> tuple[Any, ...]:
+def _precedence(
+    specification: Specification, setting: str, sizes: Mapping[str, int], line_ups: Mapping[str, int]
+) -> tuple[Any, ...]:
     disturbed = bool(specification.faults) + 2 * bool(specification.attack)
     track = setting_of(specification)["track"]
-    return (specification.task, track != COMMON, disturbed, -sizes[setting], setting)
+    task = specification.task
+    return (-line_ups[task], task, track != COMMON, disturbed, -sizes[setting], setting)
 
 
 def _labels(firsts: Sequence[Record], settings: Sequence[str]) -> list[str]:
