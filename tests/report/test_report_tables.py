@@ -240,3 +240,8 @@ def test_a_claim_need_not_say_what_would_be_partly():
     told = Paper(card("bflc"), (claim,))
     found = claim_rows(results([record("bflc")], bflc=told), [])[0]
     assert (found["rule"], found["quoted"]) == ({"reproduced": "x < 1", "partly": ""}, "")
+
+
+def test_the_task_of_the_widest_line_up_comes_first():
+    found = [record("bflc", "ca"), record("bflc", "stroke"), record("fedavg", "stroke"), record("bflc", "edin")]
+    assert [row["task"] for row in leaderboard_rows(results(found))] == ["stroke", "stroke", "ca", "edin"]
