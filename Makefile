@@ -100,6 +100,7 @@ contracts-test: .venv/.brownie contracts/node_modules/.package-lock.json ## Test
 # These start Ray, a SuperLink and SuperNodes, so they run one after another.
 flower-test: .venv/.flower ## Test the engines that run on Flower, and sweeps on Ray
 	$(BIN)/pytest tests/methods/test_aggregators_against_flower.py tests/strategy/test_flower_stock.py tests/engines/flower tests/trials/test_on_ray.py
+	$(BIN)/pytest tests/cli/test_documented_commands.py -k flower
 
 schema: .venv/.dev ## Write the JSON Schema of records to docs/record.schema.json
 	$(BIN)/python -m chainward.results.schema docs/record.schema.json

@@ -192,7 +192,7 @@ def test_a_strategy_is_found_again_by_its_name() -> None:
 def test_a_hospital_is_no_folder(name: str, tmp_path: Path) -> None:
     rows = Patients(np.zeros((1, 2)), np.zeros(1), np.zeros(1, dtype=np.int64))
     root = tmp_path / "root"
-    (found,) = places(root, {name: rows}).values()
+    (found,) = places(root, {name: rows}, {name: rows}).values()
     assert found.directory == root / "0"
     assert found.name() == name
     assert [path.name for path in tmp_path.iterdir()] == ["root"]

@@ -10,19 +10,9 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import pytest
+from tiny_plan import PLAN
 
 from chainward.cli import main
-
-PLAN = """\
-strategies = ["fedavg", "local_only"]
-seeds = 2
-rounds = 2
-
-[[tasks]]
-key = "synthetic"
-hospitals = 4
-patients = 40
-"""
 
 
 class Outcome(NamedTuple):

@@ -44,6 +44,9 @@ PLACEHOLDERS = {
 DATA = {r"\bstroke\b": "stroke", r"\boracle\b": "edin"}
 """What a line names -> the task whose data it needs: where they are not at hand, it must say how to get them."""
 
+FLOWER = r"--engine flower-|^chainward flower export"
+"""Lines that need the flower extra; where it is not installed they are skipped, and `make flower-test` calls them."""
+
 ELSEWHERE = {
     r"--engine flower-": "starts Flower, which is an extra: tests/engines/flower runs these engines",
 }

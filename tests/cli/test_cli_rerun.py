@@ -96,7 +96,10 @@ def test_other_code_is_said_and_compared_all_the_same(finished, chainward) -> No
 
 
 def test_a_trial_over_its_limit_differs_and_says_why(finished, chainward) -> None:
-    record = of(finished.folder, "fedavg")
+    done = of(finished.folder, "fedavg")
+    long = replace(done.specification, rounds=20_000)  # nobody is through with them before it is looked at the clock
+    record = replace(done, specification=long, id=trial_id(long, done.digests.data, done.digests.code))
+    store.write(finished.folder, Ended(record, (finished.folder / store.predictions_name(done.id)).read_bytes()))
     told = chainward("rerun", finished.folder, record.id[:12], "--trial-timeout", "0.001")
     assert told.code == 1
     assert "how it ended" in told.out

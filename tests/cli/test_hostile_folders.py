@@ -14,6 +14,7 @@ import pytest
 from hostile import PLAIN, decent, examples, mutated, untouched
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_plan import PLAN
 
 from chainward.report.charts import Drawing
 
@@ -58,8 +59,6 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, chainward: Any) -> Iterator[Place]:
-    from conftest import PLAN
-
     root = tmp_path_factory.mktemp("folders")
     plan = root / "tiny.toml"
     plan.write_text(PLAN.replace("seeds = 2", "seeds = 1").replace("rounds = 2", "rounds = 1"), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from report_fixtures import PAPERS, card, failure, provenance, record, records, results, verdicts
@@ -21,7 +20,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 MANIFEST = manifest_of({"papers.json": "ab" * 32}, "sample", "chainward run sample.toml", provenance(0))
 
 

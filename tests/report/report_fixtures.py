@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from chainward.strategy.claims import Claim
 from chainward.world import Audience
 
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>&\'"{{ 7*7 }}\x00'
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 SETTINGS = ("params", "track", "faults", "attack", "rounds", "ledger_params", "task_params", "speeds")
 PARTS = ("compute", "network", "waiting", "consensus", "aggregation")
 

@@ -4,14 +4,13 @@ import csv
 import re
 
 import pytest
-from report_fixtures import card, failure, provenance, record, results
+from report_fixtures import SCREENSHOTS, card, failure, provenance, record, results
 
 from chainward.report import write_report
 from chainward.report.formats import printable
 from chainward.results.manifest import manifest_of
 from chainward.results.papers import Paper
 from chainward.strategy.claims import Claim
-from conftest import SCREENSHOTS
 
 pytestmark = pytest.mark.browser
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
