@@ -5,21 +5,18 @@ Slow-marked, and a claim about time: not for a busy machine.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import launched
 
 from chainward.report import write_report
 from chainward.results.folder import opened, read_manifest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 REFERENCE = Path(__file__).parents[1] / "reports" / "reference"
 MOST_PAINT_MS, MOST_BYTES = 1000, 3_000_000
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync")
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -36,13 +33,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium found; set $CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def painted_ms(browser: Any, address: str) -> float:

@@ -1,9 +1,7 @@
 """A real browser, offline, and a report to look at in it."""
 
-import os
-import shutil
-
 import pytest
+from chromium import launched
 from report_fixtures import PAPERS, card, failure, provenance, record, records, results, verdicts
 
 from chainward.report import write_report
@@ -12,32 +10,13 @@ from chainward.results.papers import Paper
 from chainward.results.rounds import DisclosureRow
 from chainward.world import Audience
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-)
 MANIFEST = manifest_of({"papers.json": "ab" * 32}, "sample", "chainward run sample.toml", provenance(0))
-
-
-def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="package")  # an event loop runs as long as it is open, which other tests need not meet
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = chromium()
-    if path is None:
-        pytest.skip("no chromium found; set $CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

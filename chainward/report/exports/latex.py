@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chainward.report.exports.rows import auroc, difference, figure, main_settings, name, rank
+from chainward.report.exports.rows import figure, main_settings, name, outcome, rank
 from chainward.report.tables.by_name import Tables
 from chainward.report.tables.groups import Row
 from chainward.report.tex import tex
@@ -29,18 +29,7 @@ def latex(tables: Tables) -> str:
 
 def _leaderboard(rows: Sequence[Row], about: str, number: int) -> str:
     columns = ("Strategy", "Rank", "AUROC [95 %]", "Minus fedavg", "Gas, total", "Latency, s", "Sees updates")
-    cells = (
-        (
-            name(row),
-            rank(row),
-            auroc(row),
-            difference(row, "auroc_minus_baseline"),
-            figure(row, "gas_total", "integer"),
-            figure(row, "latency_total_s", "significant"),
-            figure(row, "sees_individual_updates", "text"),
-        )
-        for row in rows
-    )
+    cells = ((name(row), rank(row), *outcome(row)) for row in rows)
     return _table("lrrrrrl", columns, cells, f"Leaderboard. {about}", f"leaderboard-{number}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from chainward.report.exports.rows import auroc, difference, figure, main_settings, name, rank, verdict_counts
+from chainward.report.exports.rows import main_settings, name, outcome, rank, verdict_counts
 from chainward.report.formats import printable
 from chainward.report.page.needs import findings
 from chainward.report.page.origin import Origin
@@ -102,21 +102,7 @@ def _leaderboard(rows: Sequence[Row]) -> str:
         *("Rank", "Strategy", "AUROC [95 %]", "Minus fedavg", "Gas, total", "Latency, total, s (modelled)"),
         "Sees updates",
     )
-    return _table(
-        columns,
-        (
-            (
-                rank(row),
-                name(row),
-                auroc(row),
-                difference(row, "auroc_minus_baseline"),
-                figure(row, "gas_total", "integer"),
-                figure(row, "latency_total_s", "significant"),
-                figure(row, "sees_individual_updates", "text"),
-            )
-            for row in rows
-        ),
-    )
+    return _table(columns, ((rank(row), name(row), *outcome(row)) for row in rows))
 
 
 def _claims(rows: Sequence[Row]) -> Iterator[str]:

@@ -49,6 +49,17 @@ def rank(row: Row) -> str:
     return f"{shown(row['rank'], 'count')}{' =' if row['tied_with_best'] else ''}"
 
 
+def outcome(row: Row) -> tuple[str, ...]:
+    """What came of a row: AUROC, its difference to fedavg, total gas, total latency, who sees updates."""
+    return (
+        auroc(row),
+        difference(row, "auroc_minus_baseline"),
+        figure(row, "gas_total", "integer"),
+        figure(row, "latency_total_s", "significant"),
+        figure(row, "sees_individual_updates", "text"),
+    )
+
+
 def verdict_counts(claims: Sequence[Row]) -> list[tuple[str, int]]:
     """How many claims have each verdict, in the order in which the rows tell them."""
     names = sorted(dict.fromkeys(str(row["verdict"]) for row in claims))

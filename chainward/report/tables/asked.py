@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chainward.report.tables.evidence import Evidence, Line
+from chainward.report.tables.needs import NOT_TRIED, PAY
 from chainward.report.tables.reach import Reach, gas_of, per_size, run_at
 from chainward.report.tables.standing import Judged, Standing, at_least, at_most, fact
-from chainward.report.tables.threatened import NOT_TRIED, threatened
+from chainward.report.tables.threatened import threatened
 
 PRIVACY = ("no-raw-data", "noised-or-hidden", "no-individual-updates")
 """From the weakest to the strictest; each asks for those before it too."""
@@ -22,9 +23,6 @@ SCENARIOS: Mapping[str, str] = {
     "own": "usd",
 }
 """Where gas costs what, by the column of the leaderboard."""
-
-PAY = frozenset({"paid", "reward", "tokens", "net"})
-"""Outcomes by which a protocol tells what a party earned."""
 
 
 @dataclass(frozen=True, kw_only=True)

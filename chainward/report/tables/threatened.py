@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from chainward.report.tables.attacks import NO_UPDATE
 from chainward.report.tables.evidence import Drop
+from chainward.report.tables.needs import NOT_TRIED
 from chainward.report.tables.standing import Judged, Standing, worst
 from chainward.strategy.threats import Threat
 
 MARGIN = 0.03
 """A drop of AUROC that claims call withstood."""
-
-NOT_TRIED = "not tried here"
 
 MEASURED = ("sign_flip", "scaled", "gaussian", "random_weights", "inverted")
 """Only trials tell: what a test tries of them is one number, not a drop of accuracy."""
